@@ -1,0 +1,93 @@
+"""Batch: what every network is given and every batch stream yields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+
+@dataclass(slots=True)
+class Batch:
+    """Named inputs, each with its own lengths, plus targets and weights for B samples.
+
+    Parameters
+    ----------
+    inputs : dict of Tensor
+        Each of shape (B, ...): a network says which names it reads (``"past"``, ``"future"``, ``"tokens"``, ...).
+    lengths : dict of Tensor
+        For each ragged input its int64 lengths, shape (B,). An input without an entry is rectangular. Zero is a
+        value, never padding: only `lengths` says where a row ends.
+    targets : Tensor or None
+        Shape (B, ...); None when predicting.
+    weights : Tensor or None
+        Weight of each target element, of the targets' shape; 0 leaves an element out. None counts all alike.
+    rows : Tensor or None
+        int64 (B,): which samples of the data set these are. Named in errors.
+    restart : Tensor or None
+        bool (B,), only from a stream that carries state: rows whose state starts afresh with this batch.
+
+    Example
+    -------
+    >>> batch = Batch({"past": torch.zeros(4, 6, 2)}, targets=torch.zeros(4, 1, 1))
+    >>> len(batch)
+    4
+    """
+
+    inputs: dict[str, Tensor]
+    lengths: dict[str, Tensor] = field(default_factory=dict)
+    targets: Tensor | None = None
+    weights: Tensor | None = None
+    rows: Tensor | None = None
+    restart: Tensor | None = None
+
+    def __len__(self) -> int:
+        return next(iter(self.inputs.values())).shape[0]
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch with every tensor on `device`."""
+
+        def move(value: Tensor | None) -> Tensor | None:
+            return None if value is None else value.to(device)
+
+        return replace(
+            self,
+            inputs={name: value.to(device) for name, value in self.inputs.items()},
+            lengths={name: value.to(device) for name, value in self.lengths.items()},
+            targets=move(self.targets),
+            weights=move(self.weights),
+            restart=move(self.restart),
+        )
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Samples that are gathered batch by batch, never copied one by one."""
+
+    def __len__(self) -> int: ...
+
+    def gather(self, rows: Tensor) -> Batch:
+        """The batch of the samples `rows` (int64, shape (B,))."""
+        ...
+
+
+@runtime_checkable
+class BatchStream(Protocol):
+    """Batches of an epoch, a pure function of (seed, epoch): that is what makes resuming exact.
+
+    `carries_state` says that row i of a batch continues row i of the batch before: the training loop then hands
+    the final state on, detached (truncated backpropagation through time, Williams & Peng 1990).
+    """
+
+    carries_state: bool
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        ...
+
+    def batches(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """The batches of `epoch` from number `start` on."""
+        ...

@@ -1,0 +1,122 @@
+"""EncodedTable: a table as tensors; Forecasts: what comes back out of a forecaster, in the units of the table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass
+class EncodedTable:
+    """Series on a regular time grid, one after the other, N rows in all (S series, K targets).
+
+    Row indices are global: series s owns rows ``offsets[s] : offsets[s + 1]``, of which the first
+    ``observed_rows[s]`` were observed and the rest lie in the future (only `known`, `codes` and `dates` are filled there).
+
+    Attributes
+    ----------
+    past : float32 (N, F)
+        What a model sees up to the origin, scaled: the K targets first (missing values filled), the other numeric
+        columns, the known ones, then one 0/1 column "was missing" for each column that had missing values when fitted.
+    known : float32 (N, P)
+        What is known ahead too, scaled: calendar features and the declared known-future columns. P may be 0.
+    codes : int64 (N, C)
+        Categorical columns as codes; 0 is "unknown or missing". C may be 0.
+    static, static_codes : float32 (S, A), int64 (S, E)
+        Columns that are constant within a series.
+    target : float32 (N, K)
+        The scaled targets; NaN where missing or in the future.
+    center, scale : float64 (S, K)
+        target in units = target * scale + center, for each series.
+    """
+
+    past: Tensor
+    known: Tensor
+    codes: Tensor
+    static: Tensor
+    static_codes: Tensor
+    target: Tensor
+    center: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    offsets: NDArray[np.int64]
+    observed_rows: NDArray[np.int64]
+    dates: NDArray  # (N,) datetime64[ns], or int64 step numbers when the table has no dates
+    ids: list[str]
+    past_names: list[str]
+    known_names: list[str]
+    code_names: list[str]
+    code_sizes: list[int]  # number of codes of each categorical column, the unknown code 0 included
+    code_known: list[bool]  # which categorical columns are known ahead
+    static_names: list[str]
+    static_code_names: list[str]
+    static_code_sizes: list[int]
+    target_names: list[str]
+    notes: list[dict] = field(default_factory=list)  # what was done to the data: {"kind", "text", ...}
+
+    @property
+    def series_of_row(self) -> NDArray[np.int64]:
+        """int64 (N,): the series of each row."""
+        return np.repeat(np.arange(len(self.ids)), np.diff(self.offsets))
+
+    def target_in_units(self) -> NDArray[np.float64]:
+        """float64 (N, K): the targets in their own units, NaN where missing."""
+        series = self.series_of_row
+        return self.target.double().numpy() * self.scale[series] + self.center[series]
+
+
+@dataclass
+class Forecasts:
+    """Forecasts from n origins, H steps ahead, of K targets, in the targets' units.
+
+    Attributes
+    ----------
+    point : float64 (n, H, K)
+    quantiles : float64 (n, H, K, Q)
+        Non-decreasing along Q.
+    levels : tuple of Q floats
+    actual : float64 (n, H, K)
+        What came; NaN where not known.
+    origins : int64 (n,)
+        Row of the `EncodedTable` that is the last one seen.
+    series : int64 (n,)
+    dates : (n, H)
+    origin_dates : (n,)
+    """
+
+    point: NDArray[np.float64]
+    quantiles: NDArray[np.float64]
+    levels: tuple[float, ...]
+    actual: NDArray[np.float64]
+    origins: NDArray[np.int64]
+    series: NDArray[np.int64]
+    dates: NDArray
+    origin_dates: NDArray
+    target_names: list[str]
+    ids: list[str]
+
+
+def eligible_origins(encoded: EncodedTable, window: int, horizon: int) -> NDArray[np.int64]:
+    """Rows that have `window` rows of their series up to and including themselves and `horizon` observed rows after.
+
+    `horizon=0` admits the last observed row: an origin to forecast the unknown from.
+    """
+    parts = []
+    for first, count in zip(encoded.offsets[:-1], encoded.observed_rows, strict=True):
+        parts.append(np.arange(first + window - 1, first + count - horizon, dtype=np.int64))
+    return np.concatenate(parts) if parts else np.empty(0, np.int64)
+
+
+def gather_actual(encoded: EncodedTable, origins: NDArray[np.int64], horizon: int) -> NDArray[np.float64]:
+    """float64 (n, horizon, K): the targets after each origin in units, NaN beyond what was observed."""
+    rows = origins[:, None] + np.arange(1, horizon + 1)
+    series = np.searchsorted(encoded.offsets, origins, side="right") - 1
+    inside = rows < encoded.offsets[series + 1][:, None]
+    clipped = np.where(inside, rows, origins[:, None])
+    scaled = encoded.target[torch.from_numpy(clipped)].double().numpy()
+    values = scaled * encoded.scale[series][:, None] + encoded.center[series][:, None]
+    values[~inside] = np.nan
+    return values
