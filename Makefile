@@ -1,0 +1,43 @@
+# Every target makes what it needs: a virtual environment in .venv with the versions of constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint bench docs clean help
+
+help:
+	@echo "make demo   set up and forecast real sea-surface temperatures"
+	@echo "make test   set up and run all tests"
+	@echo "make lint   check style and types"
+	@echo "make bench  run the benchmarks (MEMORYCELL_DATA names the folder of data sets)"
+	@echo "make docs   run every example in README and docs, and redraw their pictures"
+
+$(STAMP): pyproject.toml constraints.txt CMakeLists.txt csrc/memorycell.h csrc/subnormals.cpp
+	@echo "memorycell: making a virtual environment in $(VENV) and building the package (about a minute)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip
+	$(BIN)/python -m pip install -q -c constraints.txt torch==$$(sed -n 's/^torch==//p' constraints.txt)
+	$(BIN)/python -m pip install -q -c constraints.txt -e ".[test]"
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/memorycell demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python benchmarks/run.py
+
+docs: $(STAMP)
+	$(BIN)/python -m pytest tests/test_docs.py
+	$(BIN)/python docs/pictures.py
+
+clean:
+	rm -rf $(VENV) build

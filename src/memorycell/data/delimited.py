@@ -1,0 +1,259 @@
+"""Delimited text files: delimiter, decimal comma and header found from the first lines, errors with line numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as arrow_csv
+
+from memorycell.data.tables import NULLS, check_names, listing, note
+
+_HEAD = 1 << 18
+_LONGEST_HEADER = 1 << 26
+_BLOCK = 1 << 26
+_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+_NUMERIC = re.compile(r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?\s*")
+_DATE = re.compile(r"\s*\d{4}-\d{2}(-\d{2})?([T ][\d:.]+)?\s*")
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
+_DECIMAL_POINT = re.compile(r"\s*[+-]?\d*\.\d+\s*")
+
+
+def read_delimited(
+    path: Path, delimiter: str | None = None, decimal: str | None = None, encoding: str = "utf-8"
+) -> tuple[pa.Table, list[dict], int]:
+    """The columns of a text file, the notes, and the line of its first row. See `memorycell.data.tables.read_table`."""
+    head = _read_head(path)
+    _refuse_other_kinds(path, head, encoding)
+    text = _decode(path, head, encoding)
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise ValueError(f"{path.name} is empty: expected a header line and rows of values")
+    blank = next(i for i, line in enumerate(text.splitlines()) if line.strip())
+    notes = []
+    if delimiter is None:
+        delimiter = _find_delimiter(lines)
+        if delimiter != ",":
+            notes.append(note("read", f"{path.name} is separated by {_NAMES[delimiter]}s."))
+    elif len(delimiter) != 1:
+        raise ValueError(f"expected a delimiter of one character, got {delimiter!r}")
+    rows = list(csv.reader(lines[:200], delimiter=delimiter))
+    if decimal is None:
+        decimal = _find_decimal(rows, delimiter)
+        if decimal == ",":
+            notes.append(note("read", f"{path.name} writes numbers with a decimal comma."))
+    names, has_header = _header(rows, path.name)
+    if not has_header:
+        text = f"{path.name} has no header line: its columns are called {listing(names)}."
+        notes.append(note("read", text))
+    if len(names) > 1000 and _series_in_rows(rows):
+        pass  # wide by nature: turned round below
+    else:
+        check_names(names, path.name)
+    first_line = blank + 1 + has_header
+    data = _read_columns(path, names, first_line - 1, delimiter, decimal, encoding)
+    if not data.num_rows:
+        raise ValueError(f"{path.name} has a header but no rows: expected rows of values below it")
+    if _series_in_rows(rows):
+        return _turn_round(data, path.name, notes)
+    return _without_unnamed(data), notes, first_line
+
+
+def _read_head(path: Path) -> bytes:
+    """The first part of a file, at least its first line."""
+    try:
+        with _open(path) as stream:
+            head = stream.read(_HEAD)
+            while b"\n" not in head and len(head) < _LONGEST_HEADER and (more := stream.read(_HEAD)):
+                head += more
+            return head
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, PermissionError):
+            raise
+        raise ValueError(f"{path.name} cannot be read: it is damaged ({error})") from None
+
+
+def _open(path: Path) -> pa.NativeFile:
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"\x1f\x8b"
+    return pa.input_stream(str(path), compression="gzip" if zipped else None)
+
+
+def _refuse_other_kinds(path: Path, head: bytes, encoding: str) -> None:
+    start = head[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    remedy = "expected a CSV or Parquet file"
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") and not encoding.lower().replace("-", "").startswith("utf16"):
+        raise ValueError(f"{path.name} is UTF-16 text, expected UTF-8: read it with encoding='utf-16'")
+    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise ValueError(f"{path.name} is a web page (HTML or XML), not a CSV: save the data itself; {remedy}")
+    if start.startswith((b"{", b"[")):
+        raise ValueError(f"{path.name} looks like JSON, not CSV: convert it first; {remedy}")
+    if start.startswith(b"pk\x03\x04"):
+        raise ValueError(f"{path.name} is a spreadsheet or zip archive: save the sheet as CSV; {remedy}")
+    if b"\x00" in head and "16" not in encoding and "32" not in encoding:
+        raise ValueError(f"{path.name} is a binary file (a zero byte at {head.index(0):,}), not a CSV; {remedy}")
+
+
+def _decode(path: Path, head: bytes, encoding: str) -> str:
+    whole = len(head) < _HEAD
+    if "16" not in encoding and "32" not in encoding and not whole and b"\n" in head:
+        head = head[: head.rindex(b"\n") + 1]
+    try:
+        return head.decode(encoding if encoding.lower() not in ("utf-8", "utf8") else "utf-8-sig")
+    except LookupError:
+        raise ValueError(f"unknown encoding {encoding!r}: try 'utf-8', 'latin-1' or 'utf-16'") from None
+    except UnicodeDecodeError as error:
+        if "16" in encoding and not whole:
+            return head.decode(encoding, errors="ignore")
+        line = head[: error.start].count(b"\n") + 1
+        raise _wrong_encoding(path, head[error.start], line, encoding) from None
+
+
+def _wrong_encoding(path: Path, byte: int, line: int, encoding: str) -> ValueError:
+    return ValueError(
+        f"{path.name} is not {encoding.upper()} text: byte 0x{byte:02x} in line {line:,}; "
+        "save it as UTF-8, or read it with encoding='latin-1' (Western European) or the one it was written in"
+    )
+
+
+def _find_delimiter(lines: list[str]) -> str:
+    """The separator that cuts the first lines into the most columns of equal number; a comma when none does."""
+    best, most = "", 1
+    for candidate in _NAMES:
+        widths = [len(row) for row in csv.reader(lines[:100], delimiter=candidate)]
+        if widths[0] > most and sum(w == widths[0] for w in widths) >= 0.9 * len(widths):
+            best, most = candidate, widths[0]
+    return best or max(_NAMES, key=lambda candidate: lines[0].count(candidate))
+
+
+def _find_decimal(rows: list[list[str]], delimiter: str) -> str:
+    if delimiter == ",":
+        return "."
+    values = [value for row in rows[1:] for value in row]
+    points = any(_DECIMAL_POINT.fullmatch(value) for value in values)
+    return "," if not points and any(_DECIMAL_COMMA.fullmatch(value) for value in values) else "."
+
+
+def _header(rows: list[list[str]], source: str) -> tuple[list[str], bool]:
+    """Column names, and whether the first line held them: it does unless it is all numbers and dates."""
+    first = rows[0]
+    values = [value for value in first if value.strip()]
+    data = values and all(_NUMERIC.fullmatch(v) or _DATE.fullmatch(v) for v in values)
+    # A line of years over a table is a header; a first row of readings has a fraction, a sign or a date.
+    if data and (len(rows) == 1 or any(not value.strip().isdigit() for value in values) or len(values) == 1):
+        names = ["y"] if len(first) == 1 else [f"x{i}" for i in range(len(first))]
+        return names, False
+    return [name.strip() or f"unnamed {i + 1}" for i, name in enumerate(first)], True
+
+
+def _series_in_rows(rows: list[list[str]]) -> bool:
+    """The layout of the M4 competition: columns V1, V2, ..., where V1 names the series and the rest are its values."""
+    first = rows[0]
+    if len(first) < 3 or first != [f"V{i + 1}" for i in range(len(first))]:
+        return False
+    ids = [row[0] for row in rows[1:] if row]
+    return not any(_NUMERIC.fullmatch(v) or _DATE.fullmatch(v) for v in ids) and len(set(ids)) == len(ids)
+
+
+def _turn_round(data: pa.Table, source: str, notes: list[dict]) -> tuple[pa.Table, list[dict], int]:
+    """One series a row made one reading a row: unique_id, ds, y. What is empty at the end of a row is no reading."""
+    steps = data.num_columns - 1
+    columns = [column.cast(pa.float64()) for column in data.columns[1:]]
+    ids, numbers, values = [], [], []
+    for row, name in enumerate(data.column(0).to_pylist()):
+        series = [column[row].as_py() for column in columns]
+        length = max((i + 1 for i, value in enumerate(series) if value is not None), default=0)
+        ids += [name] * length
+        numbers += range(1, length + 1)
+        values += series[:length]
+    text = (
+        f"Each of the {data.num_rows:,} rows of {source} is a series of up to {steps:,} steps: turned into long form "
+        "(unique_id, ds, y)."
+    )
+    long = pa.table({"unique_id": pa.array(ids, pa.string()), "ds": numbers, "y": pa.array(values, pa.float64())})
+    return long, [*notes, note("read", text)], 0
+
+
+def _read_columns(
+    path: Path, names: list[str], skip: int, delimiter: str, decimal: str, encoding: str
+) -> pa.Table:
+    types: dict[str, pa.DataType] = {}
+    quoted = b'"' in _read_head(path)
+    while True:
+        try:
+            with _open(path) as stream:
+                return arrow_csv.read_csv(
+                    stream,
+                    arrow_csv.ReadOptions(
+                        column_names=names, skip_rows=skip, block_size=_BLOCK, encoding=encoding.lower()
+                    ),
+                    arrow_csv.ParseOptions(
+                        delimiter=delimiter, newlines_in_values=quoted, ignore_empty_lines=len(names) > 1
+                    ),
+                    arrow_csv.ConvertOptions(
+                        null_values=list(NULLS), strings_can_be_null=True, decimal_point=decimal, column_types=types
+                    ),
+                )
+        except pa.ArrowException as error:
+            _retype_or_raise(path, str(error), names, types, delimiter, encoding)
+        except OSError as error:
+            raise ValueError(f"{path.name} cannot be read: it is damaged ({error})") from None
+
+
+def _retype_or_raise(
+    path: Path, message: str, names: list[str], types: dict, delimiter: str, encoding: str
+) -> None:
+    """Arrow guesses types from the first block; a later value that does not fit widens the column's type."""
+    if "UTF8" in message or "UTF-8" in message:
+        for line, raw in enumerate(_raw_lines(path), 1):
+            try:
+                raw.decode()
+            except UnicodeDecodeError as error:
+                raise _wrong_encoding(path, raw[error.start], line, encoding) from None
+    found = re.search(r"In CSV column #(\d+): CSV conversion error to (\w+)", message)
+    if found:
+        name = names[int(found[1])]
+        wider = pa.float64() if found[2].startswith("int") and name not in types else pa.string()
+        if types.get(name) != pa.string():
+            types[name] = wider
+            return
+    if "Expected" in message and "columns" in message:
+        raise ValueError(_ragged(path, len(names), delimiter, encoding)) from None
+    if "Empty CSV" in message:
+        raise ValueError(f"{path.name} has a header but no rows: expected rows of values below it") from None
+    raise ValueError(f"{path.name} cannot be read as CSV: {message}") from None
+
+
+def _raw_lines(path: Path) -> Iterator[bytes]:
+    with _open(path) as stream:
+        yield from io.BufferedReader(stream)  # type: ignore[arg-type]
+
+
+def _ragged(path: Path, expected: int, delimiter: str, encoding: str) -> str:
+    lines = (raw.decode(encoding, errors="replace") for raw in _raw_lines(path))
+    reader = csv.reader(lines, delimiter=delimiter)
+    for row in reader:
+        if row and len(row) != expected:
+            break
+    text = (
+        f"{path.name}, line {reader.line_num:,}: expected {expected} fields as in the header, got {len(row)} "
+        f"({delimiter.join(row)!r:.80})"
+    )
+    if delimiter == "," and len(row) > expected:
+        return f"{text}; a field with a comma in it needs quotes, and decimal commas need another delimiter"
+    return f"{text}; mend or remove that line, or name the delimiter"
+
+
+def _without_unnamed(data: pa.Table) -> pa.Table:
+    """Without the empty columns that a delimiter at the end of each line makes."""
+    empty = [
+        name
+        for name, column in zip(data.column_names, data.columns, strict=True)
+        if name.startswith("unnamed ") and pc.all(pc.is_null(column)).as_py()
+    ]
+    return data.drop_columns(empty) if len(empty) < data.num_columns else data

@@ -1,0 +1,1 @@
+"""Honest evaluation: metrics, naive baselines, rolling-origin backtests and significance."""

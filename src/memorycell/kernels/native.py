@@ -1,0 +1,129 @@
+"""The native library, loaded with ctypes, and flushing subnormal numbers to zero in torch's threads."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+_ABI = 1  # MEMORYCELL_ABI of csrc/memorycell.h
+_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+
+
+def _openmp(library: ctypes.CDLL) -> int | None:
+    """Address of the OpenMP runtime that `library` calls; None if it calls none."""
+    try:
+        function = library.omp_get_max_threads
+    except AttributeError:
+        return None
+    return ctypes.cast(function, ctypes.c_void_p).value
+
+
+def _torch_openmp() -> int | None:
+    folder = Path(torch.__file__).parent / "lib"
+    name = {"win32": "torch_cpu.dll", "darwin": "libtorch_cpu.dylib"}.get(sys.platform, "libtorch_cpu.so")
+    return _openmp(ctypes.CDLL(str(folder / name)))  # loaded long ago: this only finds its handle
+
+
+def _check(library: ctypes.CDLL, path: Path) -> str | None:
+    """What is wrong with a loaded library, or None."""
+    try:
+        found = library.mc_abi()
+    except AttributeError:
+        return f"{path} is not memorycell's native library: it has no function mc_abi"
+    if found != _ABI:
+        return f"{path} has interface version {found}, expected {_ABI}: reinstall memorycell"
+    ours = _openmp(library)
+    # With a second OpenMP runtime the modes would be set in threads that torch does not compute with, and
+    # torch.set_num_threads would not be obeyed. The counts of mapped files tell nothing here: scikit-learn
+    # brings a runtime of its own. The address of a function that both call does.
+    if ours is not None and ours != _torch_openmp():
+        return f"{path} uses another OpenMP runtime than torch: rebuild it with the compiler's default OpenMP"
+    return None
+
+
+@functools.cache
+def _load() -> tuple[ctypes.CDLL | None, str | None]:
+    named = os.environ.get("MEMORYCELL_NATIVE")
+    path = Path(named) if named else Path(__file__).with_name("memorycell_native" + _SUFFIX)
+    if not path.is_file():
+        remedy = (
+            "unset MEMORYCELL_NATIVE or let it name the built library"
+            if named
+            else "install a C++ compiler (Debian: apt install g++) and reinstall memorycell"
+        )
+        return None, f"no native library at {path}: {remedy}"
+    try:
+        library = ctypes.CDLL(str(path))
+        problem = _check(library, path)
+    except OSError as error:
+        library, problem = None, f"cannot load the native library: {error}"
+    return (None, problem) if problem else (library, None)
+
+
+def library() -> ctypes.CDLL | None:
+    """The native library (csrc/memorycell.h), or None if it cannot be used: `why_missing` then says why.
+
+    It is looked for beside this module; the environment variable ``MEMORYCELL_NATIVE`` may name another file.
+    Loaded once, and only if it speaks this version's interface and calls the same OpenMP runtime as torch.
+
+    Example
+    -------
+    >>> (library() is None) == (why_missing() is not None)
+    True
+    """
+    return _load()[0]
+
+
+def why_missing() -> str | None:
+    """Why `library()` is None, with the remedy; None if it is there."""
+    return _load()[1]
+
+
+@contextmanager
+def flush_subnormals() -> Iterator[None]:
+    """Within the block, subnormal numbers count as zero in every thread that torch computes with.
+
+    A gradient that has travelled back through a few hundred steps is made of subnormal numbers (below 1.2e-38 in
+    float32), and each costs an x86 core some hundred cycles; as zeros they cost nothing. With the native library
+    the whole OpenMP pool of the calling thread is switched, else the calling thread alone (the pool's threads that
+    start within the block inherit the mode). Afterwards every thread has the mode that it had, also after an
+    exception. Where the processor cannot flush, nothing happens.
+
+    Example
+    -------
+    >>> tiny = torch.tensor(1e-40)
+    >>> with flush_subnormals():
+    ...     inside = (tiny * 0.5).item()
+    >>> inside, (tiny * 0.5).item() > 0
+    (0.0, True)
+    """
+    native = library()
+    if native is None:
+        with _flush_this_thread():
+            yield
+        return
+    n_threads = torch.get_num_threads()
+    previous = (ctypes.c_int * n_threads)()
+    native.mc_set_flush(1, n_threads, previous)
+    try:
+        yield
+    finally:
+        native.mc_restore_flush(n_threads, previous)
+
+
+@contextmanager
+def _flush_this_thread() -> Iterator[None]:
+    # torch can set the mode but not tell it: a product of normal numbers that is subnormal tells.
+    before = sys.float_info.min * float("0.5") == 0.0
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(before)

@@ -1,0 +1,246 @@
+"""RNNCell, LSTMCell and GRUCell: one step of one layer, as torch.nn's, and the variants torch lacks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from memorycell.kernels.random import bernoulli
+from memorycell.kernels.reference import Cell, Noise, State, Weights
+from memorycell.layers import parameters as rules
+from memorycell.layers.inputs import check_dtype, check_parts
+from memorycell.layers.stepping import step_cell
+
+
+class RecurrentCell(nn.Module):
+    """What the three cells share. Build an `RNNCell`, `LSTMCell` or `GRUCell`."""
+
+    input_size: int
+    hidden_size: int
+    bias: bool
+
+    def __init__(
+        self,
+        cell: Cell,
+        input_size: int,
+        hidden_size: int,
+        bias: bool,
+        device: torch.device | str | None,
+        dtype: torch.dtype | None,
+        *,
+        peephole: bool = False,
+        layer_norm: bool = False,
+        forget_bias: float | None = None,
+        zoneout: tuple[float, float] = (0.0, 0.0),
+        backend: str = "auto",
+    ) -> None:
+        super().__init__()
+        rules.check_size("input_size", input_size)
+        rules.check_size("hidden_size", hidden_size)
+        for name, flag in {"bias": bias, "peephole": peephole, "layer_norm": layer_norm}.items():
+            rules.check_flag(name, flag)
+        rules.check_forget_bias(forget_bias, bias)
+        rules.check_zoneout(zoneout)
+        lacks = rules.torch_lacks(cell, peephole=peephole, layer_norm=layer_norm, zoneout=zoneout)
+        rules.check_backend(backend, lacks)
+        self._cell = cell
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        self.peephole, self.layer_norm, self.forget_bias = peephole, layer_norm, forget_bias
+        self._zoneout, self.backend = zoneout, backend
+        self._fused = backend != "reference" and lacks is None
+        shapes = rules.parameter_shapes(
+            cell, input_size, hidden_size, bias=bias, peephole=peephole, layer_norm=layer_norm
+        )
+        self._names = list(shapes)
+        for name, shape in shapes.items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
+        if not bias:
+            self.register_parameter("bias_ih", None)
+            self.register_parameter("bias_hh", None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw all parameters anew from torch's default generator, as torch.nn does: U(-1/√H, 1/√H)."""
+        group = {name: getattr(self, name) for name in self._names}
+        rules.initialise([group], self._cell, self.hidden_size, self.forget_bias)
+
+    def weights(self) -> Weights:
+        """The kernels' view of the parameters."""
+        return rules.as_weights({name: getattr(self, name) for name in self._names})
+
+    def forward(self, x: Tensor, state: Any = None, *, hx: Any = None) -> Any:
+        """One step.
+
+        x is (B, I) or (I,); the state h is (B, H) or (H,), of an LSTMCell (h, c); None: zeros. `hx` is
+        torch.nn's name for it. Returns the next state in the same form.
+
+        Raises TypeError or ValueError if x or the state are of another type, shape, dtype or device.
+        """
+        if state is None:
+            state = hx
+        elif hx is not None:
+            raise TypeError("expected the state once, got both state and hx, torch's name for it")
+        name = type(self).__name__
+        if not isinstance(x, Tensor):
+            raise TypeError(f"expected x to be a Tensor, got {type(x).__name__}")
+        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
+            raise ValueError(
+                f"expected x of shape (batch, {self.input_size}), got {tuple(x.shape)}: "
+                f"this {name} was built with input_size={self.input_size}"
+            )
+        check_dtype(x, getattr(self, "weight_ih"), name)
+        unbatched = x.ndim == 1
+        before = self._read_state(state, x)
+        if unbatched:
+            x, before = x.unsqueeze(0), tuple(part.unsqueeze(0) for part in before)
+        after = step_cell(self._cell, x, before, self.weights(), self._draw(x), self._fused)
+        if unbatched:
+            after = tuple(part.squeeze(0) for part in after)
+        return after if len(after) == 2 else after[0]
+
+    def _read_state(self, state: Any, x: Tensor) -> State:
+        expected = (*x.shape[:-1], self.hidden_size)
+        names = ("h", "c") if self._cell.mode == "LSTM" else ("h",)
+        if state is None:
+            return (x.new_zeros(expected),) * len(names)
+        parts = check_parts(state, names, type(self).__name__)
+        for name, part in zip(names, parts, strict=True):
+            if part.shape != expected:
+                raise ValueError(
+                    f"expected state {name} of shape {expected}, got {tuple(part.shape)}: "
+                    f"this {type(self).__name__} was built with hidden_size={self.hidden_size}"
+                )
+        return parts
+
+    def _draw(self, x: Tensor) -> Noise:
+        zone_c, zone_h = self._zoneout
+        if not self.training:
+            return Noise(None, zone_h or None, zone_c or None)
+        drawn = [
+            bernoulli(x.shape[0], self.hidden_size, p, device=x.device, dtype=x.dtype) if p else None
+            for p in (zone_h, zone_c)
+        ]
+        return Noise(None, *drawn)
+
+    def extra_repr(self) -> str:
+        """As torch.nn's, with what differs from its defaults."""
+        defaults = {
+            "bias": True,
+            "nonlinearity": "tanh",
+            "peephole": False,
+            "layer_norm": False,
+            "coupled": False,
+            "reset_after": True,
+            "forget_bias": None,
+            "backend": "auto",
+        }
+        tail = rules.changed(defaults, lambda name: getattr(self, name, defaults[name]))
+        tail += f", zoneout={getattr(self, 'zoneout', 0.0)}" if any(self._zoneout) else ""
+        return f"{self.input_size}, {self.hidden_size}{tail}"
+
+
+class RNNCell(RecurrentCell):
+    """One step of an `RNN`: `torch.nn.RNNCell`, with `layer_norm`, `zoneout` and `backend` as `RNN` has them.
+
+    Example
+    -------
+    >>> RNNCell(3, 8)(torch.zeros(2, 3)).shape
+    torch.Size([2, 8])
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        layer_norm: bool = False,
+        zoneout: float = 0.0,
+        backend: str = "auto",
+    ) -> None:
+        rules.check_nonlinearity(nonlinearity)
+        rules.check_probability("zoneout", zoneout)
+        cell = Cell("RNN_TANH" if nonlinearity == "tanh" else "RNN_RELU")
+        kind: dict[str, Any] = {"layer_norm": layer_norm, "zoneout": (0.0, zoneout), "backend": backend}
+        super().__init__(cell, input_size, hidden_size, bias, device, dtype, **kind)
+        self.nonlinearity, self.zoneout = nonlinearity, zoneout
+
+
+class LSTMCell(RecurrentCell):
+    """One step of an `LSTM`: `torch.nn.LSTMCell`, with the variants that need no more than a step.
+
+    `peephole`, `layer_norm`, `coupled`, `forget_bias`, `zoneout` (p_c, p_h) and `backend` as `LSTM` has them;
+    their parameters have the same names without the layer's suffix.
+
+    Example
+    -------
+    >>> h, c = LSTMCell(3, 8, peephole=True)(torch.zeros(2, 3))
+    >>> h.shape, c.shape
+    (torch.Size([2, 8]), torch.Size([2, 8]))
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        peephole: bool = False,
+        layer_norm: bool = False,
+        coupled: bool = False,
+        forget_bias: float | None = None,
+        zoneout: tuple[float, float] = (0.0, 0.0),
+        backend: str = "auto",
+    ) -> None:
+        rules.check_flag("coupled", coupled)
+        super().__init__(
+            Cell("LSTM", coupled=coupled),
+            input_size,
+            hidden_size,
+            bias,
+            device,
+            dtype,
+            peephole=peephole,
+            layer_norm=layer_norm,
+            forget_bias=forget_bias,
+            zoneout=zoneout,
+            backend=backend,
+        )
+        self.coupled, self.zoneout = coupled, tuple(zoneout)
+
+
+class GRUCell(RecurrentCell):
+    """One step of a `GRU`: `torch.nn.GRUCell`, with `reset_after`, `layer_norm`, `zoneout` and `backend`.
+
+    Example
+    -------
+    >>> GRUCell(3, 8, reset_after=False)(torch.zeros(2, 3)).shape
+    torch.Size([2, 8])
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        reset_after: bool = True,
+        layer_norm: bool = False,
+        zoneout: float = 0.0,
+        backend: str = "auto",
+    ) -> None:
+        rules.check_flag("reset_after", reset_after)
+        rules.check_probability("zoneout", zoneout)
+        kind: dict[str, Any] = {"layer_norm": layer_norm, "zoneout": (0.0, zoneout), "backend": backend}
+        cell = Cell("GRU", reset_after=reset_after)
+        super().__init__(cell, input_size, hidden_size, bias, device, dtype, **kind)
+        self.reset_after, self.zoneout = reset_after, zoneout

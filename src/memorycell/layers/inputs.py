@@ -1,0 +1,175 @@
+"""What a caller gave to a recurrent layer, checked and brought to one form; and the way back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
+
+from memorycell.kernels import torch_ops
+from memorycell.kernels.reference import State
+
+if TYPE_CHECKING:
+    from memorycell.layers.base import Recurrent
+
+Lengths = Tensor | Sequence[int] | None
+
+
+@dataclass(slots=True)
+class Given:
+    """Sequences, time first, and the state before them, rows in the caller's order."""
+
+    x: Tensor  # (T, B, I); of a PackedSequence its data
+    packed: PackedSequence | None
+    lengths: Tensor | None  # int64 (B,) on the CPU; None: all rows have T steps
+    state: State  # h (L·D, B, P), of an LSTM also c (L·D, B, H)
+    steps: int
+    batch: int
+    unbatched: bool
+    batch_first: bool
+
+    def padded(self) -> Tensor:
+        """x of shape (T, B, I), whatever was given."""
+        return self.x if self.packed is None else pad_packed_sequence(self.packed)[0]
+
+    def give_back(self, output: Tensor) -> Tensor | PackedSequence:
+        """An output (T, B, F) in the form of the input."""
+        if self.packed is not None:
+            return torch_ops.repack(output, self.packed)
+        if self.unbatched:
+            return output.squeeze(1)
+        return output.transpose(0, 1) if self.batch_first else output
+
+    def give_back_state(self, state: State) -> Any:
+        """The state as torch returns it: (h, c) or h, without a batch if none was given."""
+        if self.unbatched:
+            state = tuple(part.squeeze(1) for part in state)
+        return state if len(state) == 2 else state[0]
+
+
+def read(layer: Recurrent, x: Any, state: Any, lengths: Any) -> Given:
+    """Check x, state and lengths against `layer` and bring them to one form.
+
+    Raises TypeError or ValueError with what was expected, what came and what to do.
+    """
+    if isinstance(x, PackedSequence):
+        if lengths is not None:
+            raise ValueError("expected no lengths beside a PackedSequence, which has its own, got both")
+        _check_values(layer, x.data, ("Σ lengths",))
+        steps, batch = len(x.batch_sizes), int(x.batch_sizes[0])
+        initial = _read_state(layer, state, batch, x.data)
+        return Given(x.data, x, torch_ops.lengths_of(x), initial, steps, batch, False, layer.batch_first)
+    if not isinstance(x, Tensor):
+        raise TypeError(f"expected x to be a Tensor or a PackedSequence, got {type(x).__name__}")
+    unbatched = x.ndim == 2
+    _check_values(layer, x, ("time",) if unbatched else _axes(layer))
+    if unbatched:
+        if lengths is not None:
+            raise ValueError(f"expected a batch with lengths, got one sequence of shape {tuple(x.shape)}")
+        x = x.unsqueeze(1)
+    elif layer.batch_first:
+        x = x.transpose(0, 1)
+    steps, batch = x.shape[:2]
+    if lengths is None and not steps:
+        raise ValueError(
+            f"expected at least one step, got x of shape {tuple(x.shape)} (time, batch, features): "
+            "pass lengths= if rows may be empty"
+        )
+    ends = None if lengths is None else _read_lengths(lengths, batch, steps)
+    initial = _read_state(layer, state, None if unbatched else batch, x)
+    return Given(x, None, ends, initial, steps, batch, unbatched, layer.batch_first)
+
+
+def _axes(layer: Recurrent) -> tuple[str, str]:
+    return ("batch", "time") if layer.batch_first else ("time", "batch")
+
+
+def _check_values(layer: Recurrent, x: Tensor, axes: tuple[str, ...]) -> None:
+    name = type(layer).__name__
+    if x.ndim != len(axes) + 1 or x.shape[-1] != layer.input_size:
+        raise ValueError(
+            f"expected x of shape ({', '.join(axes)}, {layer.input_size}), got {tuple(x.shape)}: "
+            f"this {name} was built with input_size={layer.input_size}"
+        )
+    check_dtype(x, layer.first_weight(), name)
+
+
+def check_dtype(x: Tensor, weight: Tensor, name: str) -> None:
+    """Raise unless x can meet the weights: same device, same dtype (or autocast)."""
+    if x.device != weight.device:
+        raise ValueError(
+            f"expected x on {weight.device} like the weights of this {name}, got {x.device}: move one"
+        )
+    if x.dtype is not weight.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise ValueError(
+            f"expected x of {weight.dtype} like the weights of this {name}, got {x.dtype}: "
+            f"convert x with x.to({weight.dtype}) or the layer with .to({x.dtype})"
+        )
+
+
+def _read_lengths(lengths: Any, batch: int, steps: int) -> Tensor | None:
+    ends = torch.as_tensor(lengths).detach().cpu()
+    if ends.numel() == 0 and not isinstance(lengths, Tensor):
+        ends = ends.to(torch.int64)  # torch makes floats of an empty list
+    if ends.dtype in (torch.bool, torch.complex64) or ends.is_floating_point():
+        raise TypeError(f"expected lengths to be integers, got {ends.dtype}")
+    ends = ends.to(torch.int64)
+    if ends.shape != (batch,):
+        raise ValueError(
+            f"expected lengths of shape ({batch},), one for each row of x, got {tuple(ends.shape)}"
+        )
+    wrong = ((ends < 0) | (ends > steps)).nonzero()
+    if wrong.numel():
+        row = int(wrong[0])
+        raise ValueError(
+            f"expected lengths from 0 to {steps}, the steps of x, got {int(ends[row])} in row {row}"
+        )
+    return None if steps and bool((ends == steps).all()) else ends
+
+
+def _read_state(layer: Recurrent, state: Any, batch: int | None, x: Tensor) -> State:
+    """The state as a tuple of (L·D, B, ·), zeros if there is none; batch None: x is one sequence."""
+    rows = layer.num_layers * (2 if layer.bidirectional else 1)
+    widths = layer.state_widths()
+    if state is None:
+        return tuple(x.new_zeros(rows, 1 if batch is None else batch, width) for width in widths)
+    names = ("h", "c")[: len(widths)]
+    parts = check_parts(state, names, type(layer).__name__)
+    for name, part, width in zip(names, parts, widths, strict=True):
+        expected = (rows, width) if batch is None else (rows, batch, width)
+        if part.shape != expected:
+            axes = "layers × directions" + ("" if batch is None else ", batch") + ", units"
+            raise ValueError(
+                f"expected state {name} of shape {expected} ({axes}), got {tuple(part.shape)}: "
+                f"this {type(layer).__name__} has num_layers={layer.num_layers}, "
+                f"bidirectional={layer.bidirectional}"
+            )
+    return tuple(part.unsqueeze(1) for part in parts) if batch is None else parts
+
+
+def check_parts(state: Any, names: Sequence[str], layer: str) -> State:
+    """The state as a tuple: (h, c) as it is, h alone as (h,)."""
+    if len(names) == 1:
+        if not isinstance(state, Tensor):
+            raise TypeError(
+                f"expected the state of this {layer} to be a Tensor h, got {type(state).__name__}"
+            )
+        return (state,)
+    if (
+        not isinstance(state, (tuple, list))
+        or len(state) != 2
+        or not all(isinstance(s, Tensor) for s in state)
+    ):
+        raise TypeError(
+            f"expected the state of this {layer} to be two Tensors (h, c), got {_described(state)}"
+        )
+    return tuple(state)
+
+
+def _described(state: Any) -> str:
+    kind = type(state).__name__
+    return f"a {kind} of {len(state)}" if isinstance(state, (tuple, list)) else kind

@@ -1,0 +1,138 @@
+"""Heads: what turns the last features of a network into a loss, a prediction and its uncertainty."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+POINT_LOSSES = ("squared", "absolute")
+
+
+class Head(nn.Module):
+    """A head owns its loss, its decoding and its uncertainty.
+
+    `n_outputs` raw numbers per element come in on the last dimension; `loss` compares them with targets, `decode`
+    turns them into what a task returns.
+    """
+
+    n_outputs: int
+
+    def loss(self, raw: Tensor, targets: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor | float]:
+        """Summed loss and the number (or summed weight) of elements, from raw (..., n_outputs) and targets (...)."""
+        raise NotImplementedError
+
+    def decode(self, raw: Tensor) -> Any:
+        """The prediction that raw (..., n_outputs) stands for."""
+        raise NotImplementedError
+
+
+class QuantileHead(Head):
+    """A point forecast and Q quantiles that never cross.
+
+    The middle quantile is the point plus a free offset; the others lie above and below it by sums of softplus
+    increments, so that they are ordered by construction. The loss of an element is the point's (squared: the mean;
+    absolute: the median) plus twice the pinball loss averaged over the levels, an approximation of the continuous
+    ranked probability score (Koenker & Bassett 1978; Gneiting & Raftery 2007, sec. 4.2).
+
+    Parameters
+    ----------
+    levels : increasing floats in (0, 1)
+    point : "squared" or "absolute"
+
+    Example
+    -------
+    >>> head = QuantileHead((0.1, 0.5, 0.9))
+    >>> point, quantiles = head.decode(torch.randn(2, 24, 1, head.n_outputs))
+    >>> point.shape, quantiles.shape, bool((quantiles.diff(dim=-1) >= 0).all())
+    (torch.Size([2, 24, 1]), torch.Size([2, 24, 1, 3]), True)
+    """
+
+    # Constants of the levels, rebuilt with the module: not part of the weights.
+    levels: Tensor
+    mixing: Tensor
+    increments: Tensor
+
+    def __init__(self, levels: Sequence[float], point: str = "squared") -> None:
+        super().__init__()
+        if point not in POINT_LOSSES:
+            raise ValueError(f"expected a point loss of {POINT_LOSSES}, got {point!r}")
+        if not levels or any(not 0 < level < 1 for level in levels) or list(levels) != sorted(set(levels)):
+            raise ValueError(f"expected increasing quantile levels between 0 and 1, got {tuple(levels)}")
+        self.point = point
+        self.n_outputs = 1 + len(levels)
+        count = len(levels)
+        middle = min(range(count), key=lambda j: abs(levels[j] - 0.5))
+        # quantile_j = point + Σ_k mixing[k, j] · s_k with s_middle = its raw output, every other s_k = softplus(raw):
+        # the increments between the middle and j, added above it and subtracted below.
+        mixing = torch.zeros(count, count)
+        mixing[middle, :] = 1
+        for j in range(count):
+            for k in range(count):
+                if middle < k <= j:
+                    mixing[k, j] = 1
+                elif j <= k < middle:
+                    mixing[k, j] = -1
+        increments = torch.ones(count, dtype=torch.bool)
+        increments[middle] = False
+        self.register_buffer("levels", torch.tensor(levels), persistent=False)
+        self.register_buffer("mixing", mixing, persistent=False)
+        self.register_buffer("increments", increments, persistent=False)
+
+    def initial_bias(self) -> Tensor:
+        """Raw outputs (n_outputs,) at which the quantiles are those of a normal with half the targets' deviation."""
+        normal = torch.special.ndtri(self.levels.double()) * 0.5
+        gaps = torch.linalg.solve(self.mixing.double().T, normal)
+        raw = torch.where(self.increments, torch.log(torch.expm1(gaps.clamp(min=1e-3))), gaps)
+        return torch.cat([torch.zeros(1), raw.float()])
+
+    def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Point (...) and quantiles (..., Q) of raw (..., 1 + Q)."""
+        point = raw[..., 0]
+        return point, point.unsqueeze(-1) + self._spread(raw[..., 1:]) @ self.mixing
+
+    def loss(self, raw: Tensor, targets: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor | float]:
+        total = _QuantileLoss.apply(raw, targets, weights, self)
+        return total, float(targets.numel()) if weights is None else weights.sum()
+
+    def plain_loss(self, raw: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
+        """The loss of each element as the docstring states it: the reference of the fused `loss`."""
+        point, quantiles = self.decode(raw)
+        error = point - targets
+        miss = targets.unsqueeze(-1) - quantiles
+        pinball = torch.maximum(self.levels * miss, (self.levels - 1) * miss).mean(-1)
+        each = (error * error if self.point == "squared" else error.abs()) + 2 * pinball
+        return each if weights is None else each * weights
+
+    def _spread(self, raw: Tensor) -> Tensor:
+        return torch.where(self.increments, functional.softplus(raw), raw)
+
+
+class _QuantileLoss(torch.autograd.Function):
+    """`QuantileHead.plain_loss(...).sum()` as one node: on a small model autograd's bookkeeping is most of the time."""
+
+    @staticmethod
+    def forward(ctx: Any, raw: Tensor, targets: Tensor, weights: Tensor | None, head: QuantileHead) -> Tensor:
+        free = raw[..., 1:]
+        error = raw[..., 0] - targets
+        # above = quantile − target; the pinball loss is (1[above > 0] − level) · above.
+        above = error.unsqueeze(-1) + head._spread(free) @ head.mixing
+        slope = ((above > 0).to(raw.dtype) - head.levels) * (2 / len(head.levels))
+        each = (error * error if head.point == "squared" else error.abs()) + (slope * above).sum(-1)
+        if raw.requires_grad:
+            gradient = torch.empty_like(raw)
+            gradient[..., 0] = (2 * error if head.point == "squared" else error.sign()) + slope.sum(-1)
+            chain = slope @ head.mixing.T
+            gradient[..., 1:] = torch.where(head.increments, chain * free.sigmoid(), chain)
+            if weights is not None:
+                gradient *= weights.unsqueeze(-1)
+            ctx.save_for_backward(gradient)
+        return (each if weights is None else each * weights).sum()
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * grad, None, None, None

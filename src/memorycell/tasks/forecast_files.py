@@ -1,0 +1,88 @@
+"""What a Forecaster's model file holds: configuration and learned facts as JSON, weights and shifts as tensors."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from memorycell.data.table_codec import TableCodec
+from memorycell.networks.carried import CarriedForecaster
+from memorycell.networks.forecasting import NETWORKS, ForecastNetwork, TableShape
+from memorycell.training.files import ModelFileError, check_tensors, load_model, save_model
+
+KIND = "forecaster"
+_LEARNED = (
+    "window_", "plan_", "target_names_", "history_", "best_epoch_", "n_threads_", "n_parameters_", "train_seconds_",
+    "stopped_", "splits_", "notes_",
+)  # fmt: skip
+
+Model = TypeVar("Model")
+
+
+def save(forecaster: Any, path: str | os.PathLike[str], *, force: bool) -> None:
+    parameters = forecaster.get_params()
+    parameters["verbose"] = None
+    config = {
+        "parameters": {name: _plain(value) for name, value in parameters.items()},
+        "codec": forecaster.codec_.to_json(),
+        "network": {"network": forecaster.plan_["network"], **_plain(forecaster.network_.config())},
+        "learned": {name: _plain(getattr(forecaster, name)) for name in _LEARNED},
+        "train_end": str(forecaster.train_end_),
+    }
+    tensors = {f"network.{name}": value for name, value in forecaster.network_.state_dict().items()}
+    tensors["conformal"] = torch.from_numpy(forecaster.conformal_)
+    save_model(path, KIND, config, tensors, force=force)
+
+
+def load(cls: type[Model], path: str | os.PathLike[str]) -> Model:
+    file = load_model(path)
+    if file.kind != KIND:
+        raise ModelFileError(f"{os.fspath(path)} holds a {file.kind}, expected a {KIND}")
+    try:
+        forecaster: Any = cls(**file.config["parameters"])
+        forecaster._check_parameters()
+        forecaster.codec_ = TableCodec.from_json(file.config["codec"])
+        for name in _LEARNED:
+            setattr(forecaster, name, file.config["learned"][name])
+        stamp = file.config["train_end"]
+        forecaster.train_end_ = int(stamp) if stamp.lstrip("-").isdigit() else np.datetime64(stamp)
+        network = _network(forecaster.state, file.config["network"])
+    except ModelFileError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise ModelFileError(f"{os.fspath(path)} is damaged or was tampered with: its configuration cannot be used ({error})") from error
+    weights = {f"network.{name}": value for name, value in network.state_dict().items()}
+    levels = (forecaster.horizon, len(forecaster.target_names_), len(forecaster.quantiles))
+    check_tensors(path, file.tensors, {**weights, "conformal": torch.zeros(levels, dtype=torch.float64)})
+    network.load_state_dict({name: file.tensors[f"network.{name}"] for name in network.state_dict()})
+    forecaster.network_ = network.to(forecaster._device())
+    forecaster.conformal_ = file.tensors["conformal"].numpy()
+    return forecaster
+
+
+def _network(state: str, config: dict[str, Any]) -> ForecastNetwork:
+    config = dict(config)
+    shape = dict(config.pop("shape"))
+    shape["code_sizes"] = tuple(shape["code_sizes"])
+    shape["static_code_sizes"] = tuple(shape["static_code_sizes"])
+    if max(config["hidden_size"], config["window"], config["horizon"], config["num_layers"]) > 1_000_000:
+        raise ModelFileError("a size in the network's configuration is beyond anything this library writes")
+    kind = CarriedForecaster if state == "carried" else NETWORKS[config.pop("network")]
+    config.pop("network", None)
+    # The weights that follow overwrite these: drawing them must not move the user's generator.
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        return kind(TableShape(**shape), config.pop("window"), config.pop("horizon"), **config)
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON would give it back."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
+    return value

@@ -1,0 +1,63 @@
+"""ForecastStream: a forecaster that takes one row of the table at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from memorycell.data.encoded import EncodedTable, Forecasts
+from memorycell.data.steps import StepDataset
+from memorycell.networks.base import State
+
+if TYPE_CHECKING:
+    from memorycell.tasks.forecaster import Forecaster
+
+
+class ForecastStream:
+    """The state of a carried forecaster, moved on by each new row; the numbers are those of `Forecaster.predict`.
+
+    Rows come as an encoded table that continues the one before (`Forecaster.encode`): a stream is fed what a sensor
+    delivers, in the time it takes to run one step.
+
+    Raises
+    ------
+    ValueError
+        When the forecaster was not fitted with ``state="carried"``, or the table holds several series.
+    """
+
+    def __init__(self, forecaster: Forecaster, table: Any, future: Any = None) -> None:
+        if forecaster.state != "carried":
+            raise ValueError('a stream needs a carried state: fit with Forecaster(state="carried")')
+        self._forecaster = forecaster
+        self._state: State = None
+        self._encoded = forecaster.encode(table, future)
+        if len(self._encoded.ids) != 1:
+            raise ValueError(f"expected one series to stream, got {len(self._encoded.ids)}: open a stream for each")
+        self._seen = 0
+        self.forecasts = self._advance(self._encoded)
+
+    def update(self, table: Any, future: Any = None) -> Forecasts:
+        """Take the rows of `table` that are new, and forecast from the last of them.
+
+        Parameters
+        ----------
+        table : the series so far with the new rows at its end; rows taken before are not run again
+        """
+        encoded = self._forecaster.encode(table, future)
+        if encoded.observed_rows[0] <= self._seen:
+            raise ValueError(f"expected rows after the {self._seen} already taken, got {int(encoded.observed_rows[0])} in all")
+        self.forecasts = self._advance(encoded)
+        return self.forecasts
+
+    @torch.inference_mode()
+    def _advance(self, encoded: EncodedTable) -> Forecasts:
+        forecaster, stop = self._forecaster, int(encoded.observed_rows[0])
+        origin = np.array([stop - 1])
+        rows = torch.arange(self._seen, stop)
+        batch = StepDataset(encoded, forecaster.horizon, origin).gather_steps(rows[None])
+        network = forecaster.network_.eval()
+        point, quantiles, self._state = network.forecast(batch, self._state)
+        self._seen = stop
+        return forecaster.in_units(encoded, origin, point[:, -1], quantiles[:, -1])

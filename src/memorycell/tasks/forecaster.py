@@ -1,0 +1,553 @@
+"""Forecaster: from a table of readings to what comes next, with intervals that were checked on data not trained on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from memorycell.data.encoded import EncodedTable, Forecasts, eligible_origins, gather_actual
+from memorycell.data.steps import StepDataset
+from memorycell.data.streams import CarriedStream, SampleStream
+from memorycell.data.table_codec import TableCodec
+from memorycell.data.windows import WindowDataset, split_origins
+from memorycell.evaluation.backtest import Evaluation, evaluate_fitted
+from memorycell.kernels.native import flush_subnormals
+from memorycell.layers import Trace
+from memorycell.networks.carried import CarriedForecaster
+from memorycell.networks.forecasting import NETWORKS, ForecastNetwork, TableShape
+from memorycell.tasks import forecast_files, plan
+from memorycell.tasks.base import Estimator
+from memorycell.tasks.conformal import apply_shifts, conformal_shifts
+from memorycell.tasks.forecast_frames import forecast_columns, to_frame
+from memorycell.tasks.forecast_stream import ForecastStream
+from memorycell.training import TrainingOptions, TrainingResult, train, using_threads
+
+_INFERENCE_BATCH = 512
+_TRACKS = 16  # series, or stretches of one, that a carried state is trained on side by side
+
+
+class Forecaster(Estimator):
+    """Forecasts of one or many series, with quantiles, from an LSTM network.
+
+    Parameters
+    ----------
+    horizon : int, default 1
+        Steps ahead, all forecast at once (direct multi-step).
+    window : int or "auto"
+        Steps looked back on; "auto": two of the longest season that the data show many times.
+    network : "auto", "lstm", "encoder-decoder" or "segment"
+        Stacked layers read at the end of the window; an encoder and a decoder over the horizon; whole segments as steps
+        (SegRNN, arXiv 2308.11200). "auto": "segment" for horizons of 24 and more, else "lstm".
+    cell : "LSTM", "GRU" or "RNN"
+    hidden_size : int or "auto" (32; 192 for "segment")
+    num_layers : int, default 1
+    dropout : float or "auto" (0.1; 0.3 for "segment")
+    recurrent_dropout : float, default 0
+        On h_{t-1}, one mask a window (Gal & Ghahramani 2016).
+    normalize : "auto", "none", "level" or "scale"
+        What is taken out of each window and put back: nothing, its last value, or its last value and its spread.
+        "auto" lets a ridge regression on the held-out block decide; many series: "scale".
+    segment : int or "auto"
+        Steps of a segment of the "segment" network.
+    state : "window" or "carried"
+        Each window from a state of zero; or one state carried through the whole series, trained by truncated
+        backpropagation through time over `window` steps and served step by step by `stream()`.
+    loss : "squared" or "absolute"
+        Whether the point forecast is the mean or the median.
+    quantiles : increasing floats in (0, 1)
+    time, series : str or None
+        Column of the dates and of the series' names; found by themselves where possible.
+    known_future, static, categorical, exclude : sequences of str
+        Columns known ahead of time; constant within a series; to be treated as categories; to be left out.
+    calendar : bool, default True
+        Add time of day, day of week and time of year where the grid resolves them.
+    freq : str or None
+        Frequency of the grid ("h", "D", "MS", …); None infers it.
+    fill : "auto" or a rule of `TableCodec`
+    validation_fraction, calibration_fraction : float, default 0.1 each
+        Shares of each series, before its end: the older block decides when to stop, the most recent one adjusts the
+        quantiles conformally.
+    refit : bool, default True
+        Train once more on all rows, for as long as was best, before `fit` returns. Without it the most recent fifth of
+        the data only ever serves to stop and to calibrate. Not done when `fit` is given a validation table.
+    epochs, batch_size, learning_rate : number or "auto"
+    patience : int or None
+        Epochs without improvement on the validation block before training stops.
+    training : mapping or None
+        Further fields of `memorycell.TrainingOptions`, such as ``{"optimizer": "sgd", "weight_decay": 0.01}``.
+    seed : int, default 0
+        Of everything random; the global generators are left alone.
+    device : str, default "auto"
+    n_threads : int or None
+        None: a rule of the shapes; the choice is `n_threads_`.
+    verbose : bool or None
+        Progress bar; None: where stderr is a terminal.
+
+    Attributes
+    ----------
+    codec_, network_, window_, plan_ : what was fitted and chosen
+    history_ : list of dict, one an epoch; `best_epoch_`, `train_seconds_`, `n_parameters_`, `n_threads_`
+    splits_ : dict of (first, last) target dates of "train", "validation" and "calibration"
+    notes_ : list of dict: what was done to the data and why, in sentences
+    conformal_ : (H, K, Q) shifts of the quantiles in interval widths
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> readings = 20 + 5 * np.sin(np.arange(300) * 2 * np.pi / 12)
+    >>> forecaster = Forecaster(horizon=3, window=24, epochs=3, verbose=False).fit(readings)
+    >>> list(forecaster.predict().columns)
+    ['step', 'y', 'y_q05', 'y_q25', 'y_q50', 'y_q75', 'y_q95']
+    """
+
+    codec_: TableCodec
+    network_: ForecastNetwork
+
+    def __init__(
+        self,
+        horizon: int = 1,
+        window: int | str = "auto",
+        *,
+        network: str = "auto",
+        cell: str = "LSTM",
+        hidden_size: int | str = "auto",
+        num_layers: int = 1,
+        dropout: float | str = "auto",
+        recurrent_dropout: float = 0.0,
+        normalize: str = "auto",
+        segment: int | str = "auto",
+        state: str = "window",
+        loss: str = "squared",
+        quantiles: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95),
+        time: str | None = None,
+        series: str | None = None,
+        known_future: Sequence[str] = (),
+        static: Sequence[str] = (),
+        categorical: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        calendar: bool = True,
+        freq: str | None = None,
+        fill: str = "auto",
+        validation_fraction: float = 0.1,
+        calibration_fraction: float = 0.1,
+        refit: bool = True,
+        epochs: int | str = "auto",
+        batch_size: int | str = "auto",
+        learning_rate: float | str = "auto",
+        patience: int | None = 6,
+        training: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        device: str = "auto",
+        n_threads: int | None = None,
+        verbose: bool | None = None,
+    ) -> None:
+        self.horizon = horizon
+        self.window = window
+        self.network = network
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.normalize = normalize
+        self.segment = segment
+        self.state = state
+        self.loss = loss
+        self.quantiles = quantiles
+        self.time = time
+        self.series = series
+        self.known_future = known_future
+        self.static = static
+        self.categorical = categorical
+        self.exclude = exclude
+        self.calendar = calendar
+        self.freq = freq
+        self.fill = fill
+        self.validation_fraction = validation_fraction
+        self.calibration_fraction = calibration_fraction
+        self.refit = refit
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.patience = patience
+        self.training = training
+        self.seed = seed
+        self.device = device
+        self.n_threads = n_threads
+        self.verbose = verbose
+
+    # ------------------------------------------------------------------ fitting
+
+    def fit(
+        self,
+        table: Any,
+        target: str | Sequence[str] | None = None,
+        *,
+        validation: Any = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        callbacks: Sequence[Callable[..., Any]] = (),
+        log: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Learn to forecast `target` from `table`.
+
+        Parameters
+        ----------
+        table : path to a CSV or Parquet file, pandas/polars/pyarrow frame, numpy array or dict of columns
+        target : column(s) to forecast; None: the only numeric one
+        validation : table like `table`, or None: the validation block is cut from the end of each series
+        checkpoint : file to resume from if it exists and to save progress to; ``checkpoint + ".refit"`` is the second
+            stage's
+        callbacks, log : see `memorycell.train`
+
+        Raises
+        ------
+        ValueError
+            For a parameter or a table that cannot be used; the message says what was expected and how to mend it.
+        FileNotFoundError
+            When `table` is a path to nothing.
+        """
+        self._check_parameters()
+        holdout = self.calibration_fraction + (self.validation_fraction if validation is None else 0.0)
+        codec = self._codec(target).fit(table, holdout=holdout)
+        encoded = codec.encode(table)
+        choices = self._choose(encoded)
+        window = choices["window"]
+        parts = split_origins(
+            encoded, window, self.horizon, self.validation_fraction if validation is None else 0.0, self.calibration_fraction
+        )
+        origins, held_out, recent = parts
+        checked = encoded
+        if validation is not None:
+            checked = codec.encode(validation)
+            held_out = eligible_origins(checked, window, self.horizon)
+        self.notes_ = [*encoded.notes]
+        self._choose_for_training(choices, encoded, origins, held_out if validation is None else recent)
+        self.window_, self.plan_ = window, choices
+        self.target_names_ = list(encoded.target_names)
+
+        def run(data: EncodedTable, rows: NDArray[np.int64], watched: Any, epochs: int, suffix: str) -> TrainingResult:
+            path = None if checkpoint is None else os.fspath(checkpoint) + suffix
+            options = self._options(choices, epochs, None if watched is None else self.patience)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(self.seed)
+                self.network_ = self._build(TableShape.of(data), choices).to(self._device())
+            return train(
+                self.network_, self._stream(data, rows, choices), options, validation=watched,
+                checkpoint=path, callbacks=callbacks, log=log, progress=self.verbose,
+                fingerprint={"task": "forecaster", "network": self.network_.config(), "rows": len(rows)},
+            )  # fmt: skip
+
+        watched = self._stream(checked, held_out, choices, shuffle=False) if len(held_out) else None
+        result = run(encoded, origins, watched, choices["epochs"], "")
+        self.codec_, self.n_threads_ = codec, result.n_threads
+        self.history_, self.best_epoch_ = result.history, result.best_epoch
+        self.train_seconds_, self.stopped_ = result.seconds, result.stopped
+        self._calibrate(encoded, recent)
+        self._note_splits(encoded, parts, checked if validation is not None else None)
+        if self.refit and validation is None and result.stopped != "interrupted" and len(origins) < sum(map(len, parts)):
+            codec = self._codec(target).fit(table)
+            encoded = codec.encode(table)
+            everything = eligible_origins(encoded, window, self.horizon)
+            again = run(encoded, everything, None, max(1, result.best_epoch), ".refit")
+            self.codec_ = codec
+            self.train_seconds_ += again.seconds
+            self._note("refit", f"Trained once more on all rows for {max(1, result.best_epoch)} epochs, the number that was best on the validation block.")
+        self.n_parameters_ = sum(p.numel() for p in self.network_.parameters())
+        self._last_table = table
+        return self
+
+    def _check_parameters(self) -> None:
+        if not isinstance(self.horizon, int | np.integer) or self.horizon < 1:
+            raise ValueError(f"expected horizon to be an integer >= 1 (steps ahead), got {self.horizon!r}")
+        if self.window != "auto" and (not isinstance(self.window, int | np.integer) or self.window < 1):
+            raise ValueError(f'expected window to be an integer >= 1 (steps looked back on) or "auto", got {self.window!r}')
+        if self.network not in ("auto", *NETWORKS):
+            raise ValueError(f"expected network to be auto, {', '.join(NETWORKS)}, got {self.network!r}")
+        if self.state not in ("window", "carried"):
+            raise ValueError(f'expected state to be "window" or "carried", got {self.state!r}')
+        for name in ("validation_fraction", "calibration_fraction"):
+            if not 0 <= getattr(self, name) < 0.5:
+                raise ValueError(f"expected {name} to be at least 0 and under 0.5, got {getattr(self, name)!r}")
+
+    def _codec(self, target: str | Sequence[str] | None) -> TableCodec:
+        targets = None if target is None else [target] if isinstance(target, str) else list(target)
+        return TableCodec(
+            targets, time=self.time, series=self.series, known_future=tuple(self.known_future), static=tuple(self.static),
+            categorical=tuple(self.categorical), exclude=tuple(self.exclude), calendar=self.calendar, fill=self.fill,
+            freq=self.freq,
+        )  # fmt: skip
+
+    def _choose(self, encoded: EncodedTable) -> dict[str, Any]:
+        """The choices that decide which windows there are."""
+        window = plan.choose_window(encoded, self.horizon) if self.window == "auto" else int(self.window)
+        network = plan.choose_network(self.horizon) if self.network == "auto" else self.network
+        segment = self.segment
+        if network == "segment" and segment == "auto":
+            segment = plan.choose_segment(window, self.horizon)
+        wide = network == "segment" and self.state == "window"
+        return {
+            "window": window,
+            "network": network,
+            "segment": segment if wide else None,
+            "hidden_size": (192 if wide else 32) if self.hidden_size == "auto" else self.hidden_size,
+            "dropout": (0.3 if wide else 0.1) if self.dropout == "auto" else self.dropout,
+            "learning_rate": (1e-3 if wide else 3e-3) if self.learning_rate == "auto" else self.learning_rate,
+        }
+
+    def _choose_for_training(
+        self, choices: dict[str, Any], encoded: EncodedTable, origins: NDArray[np.int64], held_out: NDArray[np.int64]
+    ) -> None:
+        """The choices that look at the training windows."""
+        choices["normalize"] = self.normalize
+        if self.normalize == "auto":
+            choices["normalize"], why = plan.choose_normalize(encoded, choices["window"], self.horizon, origins, held_out)
+            if self.state == "carried" and choices["normalize"] == "scale":
+                choices["normalize"], why = "level", "many series with a carried state: differences from the value before"
+            self._note("normalize", f'Windows are normalised by "{choices["normalize"]}": {why}.')
+        samples = len(origins)
+        choices["batch_size"] = plan.choose_batch_size(samples) if self.batch_size == "auto" else self.batch_size
+        choices["epochs"] = self.epochs
+        if self.epochs == "auto":
+            per_step = choices["batch_size"] if self.state == "window" else _TRACKS * choices["window"]
+            choices["epochs"] = plan.choose_epochs(samples, per_step)
+
+    def _options(self, choices: dict[str, Any], epochs: int, patience: int | None) -> TrainingOptions:
+        fields = {
+            "epochs": epochs, "learning_rate": choices["learning_rate"], "patience": patience, "average": 0.99,
+            "seed": self.seed, "n_threads": self.n_threads,
+        }  # fmt: skip
+        return TrainingOptions(**{**fields, **(self.training or {})})
+
+    def _build(self, shape: TableShape, choices: dict[str, Any]) -> ForecastNetwork:
+        options = {
+            "levels": tuple(self.quantiles), "point": self.loss, "cell": self.cell, "num_layers": self.num_layers,
+            "recurrent_dropout": self.recurrent_dropout, "skip": choices["normalize"] != "none",
+            **{name: choices[name] for name in ("hidden_size", "dropout", "normalize")},
+        }  # fmt: skip
+        if self.state == "carried":
+            return CarriedForecaster(shape, choices["window"], self.horizon, **options)
+        if choices["segment"] is not None:
+            options["segment"] = choices["segment"]
+        return NETWORKS[choices["network"]](shape, choices["window"], self.horizon, **options)
+
+    def _stream(self, encoded: EncodedTable, origins: NDArray[np.int64], choices: dict[str, Any], shuffle: bool = True) -> Any:
+        if self.state == "carried":
+            last = np.zeros(len(encoded.ids), np.int64)
+            np.maximum.at(last, np.searchsorted(encoded.offsets, origins, side="right") - 1, origins + 1)
+            spans = [(int(a), int(b)) for a, b in zip(encoded.offsets[:-1], last, strict=True) if b > a]
+            return CarriedStream(
+                StepDataset(encoded, self.horizon, origins), spans, length=choices["window"], tracks=_TRACKS
+            )
+        dataset = WindowDataset(encoded, choices["window"], self.horizon, origins)
+        size = choices["batch_size"] if shuffle else _INFERENCE_BATCH
+        return SampleStream(dataset, size, shuffle=shuffle, seed=self.seed)
+
+    def _calibrate(self, encoded: EncodedTable, recent: NDArray[np.int64]) -> None:
+        shape = (self.horizon, encoded.target.shape[1], len(self.quantiles))
+        self.conformal_ = np.zeros(shape)
+        if len(recent) == 0:
+            self._note("calibration", "No block was left to adjust the intervals on: they are the network's own.")
+            return
+        raw = self.forecast_at(encoded, recent)
+        self.conformal_ = conformal_shifts(raw.actual, raw.quantiles, raw.levels)
+
+    def _note(self, kind: str, text: str) -> None:
+        self.notes_.append({"kind": kind, "text": text})
+
+    def _note_splits(self, encoded: EncodedTable, parts: Sequence[NDArray[np.int64]], validation: EncodedTable | None) -> None:
+        self.splits_ = {}
+        for name, origins in zip(("train", "validation", "calibration"), parts, strict=True):
+            if len(origins):
+                dates = encoded.dates[origins + 1], encoded.dates[origins + self.horizon]
+                self.splits_[name] = (str(dates[0].min()), str(dates[1].max()))
+        if validation is not None:
+            self.splits_["validation"] = (str(validation.dates.min()), str(validation.dates.max()))
+        ends = encoded.dates[encoded.offsets[:-1] + encoded.observed_rows - 1]
+        self.train_end_ = ends.max()
+
+    # ------------------------------------------------------------------ forecasting
+
+    def encode(self, table: Any, future: Any = None) -> EncodedTable:
+        """The table as tensors, with `horizon` rows after the end of each series. See `EncodedTable`."""
+        self._check_fitted()
+        return self.codec_.encode(table, horizon=self.horizon, future=future)
+
+    def origins(self, encoded: EncodedTable) -> NDArray[np.int64]:
+        """Every row that can be forecast from: it has a whole window up to it and `horizon` grid rows after it."""
+        return eligible_origins(encoded, 1 if self.state == "carried" else self.window_, 0)
+
+    def forecast_at(self, encoded: EncodedTable, origins: NDArray[np.int64]) -> Forecasts:
+        """Forecasts from many origins at once, each from what was known then.
+
+        Parameters
+        ----------
+        encoded : EncodedTable
+            Of this forecaster's own codec (`encode`).
+        origins : int64 (n,)
+            Rows of it that are the last ones seen.
+        """
+        point, quantiles = self._run(encoded, origins)
+        return self.in_units(encoded, origins, point, quantiles)
+
+    def in_units(self, encoded: EncodedTable, origins: NDArray[np.int64], point: Tensor, quantiles: Tensor) -> Forecasts:
+        """The network's point (n, H, K) and quantiles (n, H, K, Q) as calibrated forecasts in the targets' units."""
+        series = np.searchsorted(encoded.offsets, origins, side="right") - 1
+        scale, center = encoded.scale[series][:, None], encoded.center[series][:, None]
+        moved = apply_shifts(quantiles.double().cpu().numpy(), self.conformal_)
+        return Forecasts(
+            point=point.double().cpu().numpy() * scale + center,
+            quantiles=moved * scale[..., None] + center[..., None],
+            levels=tuple(self.quantiles),
+            actual=gather_actual(encoded, origins, self.horizon),
+            origins=origins,
+            series=series,
+            dates=encoded.dates[np.minimum(origins[:, None] + np.arange(1, self.horizon + 1), len(encoded.dates) - 1)],
+            origin_dates=encoded.dates[origins],
+            target_names=list(encoded.target_names),
+            ids=list(encoded.ids),
+        )
+
+    @torch.inference_mode()
+    def _run(self, encoded: EncodedTable, origins: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
+        """Point (n, H, K) and quantiles (n, H, K, Q) of the network, in scaled units."""
+        self.network_.eval()
+        device = next(self.network_.parameters()).device
+        with using_threads(self.n_threads_), flush_subnormals():
+            if self.state == "carried":
+                return self._run_carried(encoded, origins, device)
+            dataset = WindowDataset(encoded, self.window_, self.horizon, origins)
+            points, quantiles = [], []
+            for rows in torch.arange(len(origins)).split(_INFERENCE_BATCH):
+                point, spread = self.network_(dataset.gather(rows).to(device))
+                points.append(point)
+                quantiles.append(spread)
+        return torch.cat(points), torch.cat(quantiles)
+
+    def _run_carried(
+        self, encoded: EncodedTable, origins: NDArray[np.int64], device: torch.device
+    ) -> tuple[Tensor, Tensor]:
+        """One pass along each series from its first row; the forecasts at `origins` are picked out on the way."""
+        network = self.network_
+        if not isinstance(network, CarriedForecaster):
+            raise TypeError(f"expected a network that carries its state, got {type(network).__name__}")
+        dataset = StepDataset(encoded, self.horizon, origins)
+        shape = (len(origins), self.horizon, encoded.target.shape[1])
+        point, quantiles = torch.empty(shape), torch.empty((*shape, len(self.quantiles)))
+        owner = np.searchsorted(encoded.offsets, origins, side="right") - 1
+        for series in np.unique(owner):
+            mine = np.flatnonzero(owner == series)
+            first, state = int(encoded.offsets[series]), None
+            for rows in torch.arange(first, int(origins[mine].max()) + 1).split(_INFERENCE_BATCH):
+                each, spread, state = network.forecast(dataset.gather_steps(rows[None]).to(device), state)
+                here = torch.from_numpy(mine[(origins[mine] >= int(rows[0])) & (origins[mine] <= int(rows[-1]))])
+                steps = torch.from_numpy(origins)[here] - rows[0]
+                point[here], quantiles[here] = each[0, steps].cpu(), spread[0, steps].cpu()
+        return point, quantiles
+
+    def forecast_end(self, table: Any = None, future: Any = None) -> Forecasts:
+        """Forecasts from the last row of each series of `table` (None: the table of `fit`).
+
+        Raises
+        ------
+        ValueError
+            When a series has fewer rows than the window.
+        """
+        self._check_fitted()
+        if table is None:
+            table = getattr(self, "_last_table", None)
+            if table is None:
+                raise ValueError("expected a table to forecast from: a loaded model does not hold its training data")
+        encoded = self.encode(table, future)
+        origins = encoded.offsets[:-1] + encoded.observed_rows - 1
+        short = encoded.observed_rows < (1 if self.state == "carried" else self.window_)
+        if short.any():
+            name, rows = encoded.ids[int(short.argmax())], int(encoded.observed_rows[short.argmax()])
+            raise ValueError(
+                f"expected at least {self.window_} rows (the window) to forecast from, got {rows}"
+                + (f" in series {name!r}" if len(encoded.ids) > 1 else "")
+                + ": give more of the past"
+            )
+        return self.forecast_at(encoded, origins)
+
+    def predict(self, table: Any = None, future: Any = None) -> Any:
+        """The next `horizon` steps of each series, as a frame of the kind that came in (pandas for files and arrays).
+
+        Parameters
+        ----------
+        table : as for `fit`; None forecasts from the end of the training table
+        future : table of the known-future columns over the horizon, where there are such columns
+
+        Returns
+        -------
+        frame
+            The series column (many series), the time column, and for each target ``temp``, ``temp_q05``, … ``temp_q95``.
+        """
+        forecasts = self.forecast_end(table, future)
+        return to_frame(forecast_columns(forecasts, self.codec_), getattr(self, "_last_table", None) if table is None else table)
+
+    def score(self, table: Any, target: Any = None) -> float:
+        """R² of the point forecasts over every origin of `table`, all steps and targets together; 1 is perfect."""
+        encoded = self.encode(table)
+        forecasts = self.forecast_at(encoded, eligible_origins(encoded, self.window_, self.horizon))
+        known = np.isfinite(forecasts.actual)
+        actual, point = forecasts.actual[known], forecasts.point[known]
+        return float(1 - np.square(actual - point).sum() / np.square(actual - actual.mean()).sum())
+
+    def evaluate(self, table: Any, **options: Any) -> Evaluation:
+        """How good the forecasts are on rows after the training data, beside the baselines.
+
+        See `memorycell.evaluate_fitted`, which takes the same options; `memorycell.backtest` refits on the way.
+        """
+        self._check_fitted()
+        return evaluate_fitted(self, table, **options)
+
+    @torch.no_grad()
+    def trace(self, table: Any = None, future: Any = None) -> Trace:
+        """What every gate of the (encoder's) recurrent layer did at each step of the last window. See `Trace`."""
+        self._check_fitted()
+        encoded = self.encode(self._last_table if table is None else table, future)
+        origins = encoded.offsets[:1] + encoded.observed_rows[:1] - 1
+        if self.state == "carried":
+            rows = torch.arange(max(0, int(origins[0]) - self.window_ + 1), int(origins[0]) + 1)
+            batch = StepDataset(encoded, self.horizon, origins).gather_steps(rows[None])
+        else:
+            batch = WindowDataset(encoded, self.window_, self.horizon, origins).gather(torch.zeros(1, dtype=torch.int64))
+        return self.network_.eval().trace(batch.to(next(self.network_.parameters()).device))
+
+    def stream(self, table: Any, future: Any = None) -> ForecastStream:
+        """A stream that has seen `table` and takes one row after the other; only with ``state="carried"``."""
+        self._check_fitted()
+        return ForecastStream(self, table, future)
+
+    # ------------------------------------------------------------------ files
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write the fitted forecaster to one safetensors file. Refuses to overwrite without `force`."""
+        self._check_fitted()
+        forecast_files.save(self, path, force=force)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """The forecaster that `save` wrote.
+
+        Raises
+        ------
+        FileNotFoundError, ModelFileError
+            When there is no such file, or it is truncated, foreign, of a newer version or tampered with.
+        """
+        return forecast_files.load(cls, path)
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "network_"):
+            raise ValueError("this Forecaster is not fitted yet: call fit(table, target=...) first, or load a saved one")
+
+    def _device(self) -> str:
+        if self.device != "auto":
+            return self.device
+        return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from memorycell.tasks.conformal import apply_shifts, conformal_shifts
+
+LEVELS = (0.05, 0.5, 0.95)
+
+
+@pytest.mark.parametrize("narrow", [0.3, 1.0, 3.0])
+def test_quantiles_of_any_width_become_calibrated(narrow):
+    rng = np.random.default_rng(0)
+
+    def draw(count: int):
+        spread = rng.uniform(0.5, 2.0, size=(count, 2, 1))
+        quantiles = narrow * spread[..., None] * np.array([-1.645, 0.0, 1.645])
+        return rng.normal(size=(count, 2, 1)) * spread + 0.4 * spread, quantiles
+
+    actual, quantiles = draw(3000)
+    shifts = conformal_shifts(actual, quantiles, LEVELS)
+    actual, quantiles = draw(3000)
+    moved = apply_shifts(quantiles, shifts)
+    below = (actual[..., None] <= moved).mean(axis=0)[:, 0]
+    np.testing.assert_allclose(below, np.tile(LEVELS, (2, 1)), atol=0.025)
+
+
+def test_quantiles_stay_in_order():
+    rng = np.random.default_rng(1)
+    quantiles = np.sort(rng.normal(size=(50, 3, 2, 3)), axis=-1)
+    moved = apply_shifts(quantiles, rng.normal(size=(3, 2, 3)))
+    assert (np.diff(moved, axis=-1) >= 0).all()
+
+
+def test_unknown_actuals_are_left_out_and_no_scores_mean_no_shift():
+    actual = np.full((10, 1, 1), np.nan)
+    quantiles = np.broadcast_to([-1.0, 0.0, 1.0], (10, 1, 1, 3))
+    assert (conformal_shifts(actual, quantiles, LEVELS) == 0).all()
+    assert conformal_shifts(actual[:0], quantiles[:0], LEVELS).shape == (1, 1, 3)
+
+
+def test_few_scores_take_the_extremes():
+    actual = np.array([-3.0, 0.0, 2.0]).reshape(3, 1, 1)
+    quantiles = np.broadcast_to([-1.0, 0.0, 1.0], (3, 1, 1, 3))
+    moved = apply_shifts(quantiles, conformal_shifts(actual, quantiles, LEVELS))
+    np.testing.assert_allclose(moved[0, 0, 0], [-3.0, 0.0, 2.0])
