@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from memorycell.data.encoded import EncodedTable
+from memorycell.data.encoded import EncodedTable, eligible_origins, gather_actual
+from memorycell.data.table_codec import TableCodec
+from memorycell.evaluation.baselines import collect
 
 
 def encode_series(series, *, dates=None, calendar=None, train=None, extra=None, ids=None) -> EncodedTable:
@@ -61,3 +63,75 @@ def encode():
 @pytest.fixture
 def calendar_dates():
     return days
+
+
+class LeastSquares:
+    """A forecaster with the surface that `backtest` asks for: linear in the window, by least squares.
+
+    `cell` and `seed` only change its predictions by a little noise, so that models can be compared.
+    """
+
+    def __init__(self, horizon=1, window=6, *, cell="linear", seed=0, noise=0.0, bias=0.0, series=None, time=None):
+        self.horizon = horizon
+        self.window = window
+        self.cell = cell
+        self.seed = seed
+        self.noise = noise
+        self.bias = bias
+        self.series = series
+        self.time = time
+
+    def get_params(self, deep=True):
+        return {name: getattr(self, name) for name in self._names}
+
+    _names = ("horizon", "window", "cell", "seed", "noise", "bias", "series", "time")
+
+    def set_params(self, **params):
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def fit(self, table, target=None):
+        self.codec_ = TableCodec(target, series=self.series, time=self.time, calendar=False).fit(table)
+        encoded = self.codec_.encode(table)
+        self.window_ = self.window
+        x, y = self._windows(encoded, eligible_origins(encoded, self.window, self.horizon))
+        known = np.isfinite(y).all(1)
+        self.weights_ = np.linalg.lstsq(x[known], y[known], rcond=None)[0]
+        self.residuals_ = (y - x @ self.weights_)[known]
+        self.train_end_ = encoded.dates[encoded.observed_rows[0] - 1]
+        self.n_parameters_ = self.weights_.size
+        self.seen_rows_ = len(encoded.past)
+        return self
+
+    def _windows(self, encoded, origins):
+        past = encoded.past.numpy()[origins[:, None] + np.arange(1 - self.window, 1)].reshape(len(origins), -1)
+        y = gather_actual(encoded, origins, self.horizon)
+        series = np.searchsorted(encoded.offsets, origins, side="right") - 1
+        y = (y - encoded.center[series][:, None]) / encoded.scale[series][:, None]
+        return np.c_[past, np.ones(len(past))].astype(float), y.reshape(len(y), -1)
+
+    def origins(self, encoded):
+        return eligible_origins(encoded, self.window_, 0)
+
+    def forecast_at(self, encoded, origins):
+        x, y = self._windows(encoded, origins)
+        shape = (len(origins), self.horizon, -1)
+        series = np.searchsorted(encoded.offsets, origins, side="right") - 1
+        scale, center = encoded.scale[series][:, None], encoded.center[series][:, None]
+        wobble = np.random.default_rng(self.seed).normal(0, self.noise or 1e-12, y.shape) + self.bias
+        scaled = (x @ self.weights_ + wobble).reshape(shape)
+        levels = (0.05, 0.25, 0.5, 0.75, 0.95)
+        spread = np.quantile(self.residuals_, levels, axis=0).T.reshape(self.horizon, -1, len(levels))
+        return collect(
+            encoded,
+            origins,
+            scaled * scale + center,
+            (scaled[..., None] + spread) * scale[..., None] + center[..., None],
+            levels,
+        )
+
+
+@pytest.fixture
+def least_squares():
+    return LeastSquares

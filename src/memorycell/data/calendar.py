@@ -16,8 +16,8 @@ _CHUNK = 1 << 20
 def calendar_names(frequency: Frequency, span: float) -> list[str]:
     """Names of the features worth having for rows of `frequency` that cover `span` nanoseconds of training.
 
-    A cycle counts when training covers it at least twice (what was seen once cannot be told from chance), and a
-    harmonic when it is longer than two steps (Nyquist): two harmonics of each cycle at most.
+    A cycle counts when training covers it at least twice (what was seen once cannot be told from chance), and
+    a harmonic when it is longer than two steps (Nyquist): two harmonics of each cycle at most.
 
     Example
     -------
@@ -33,8 +33,10 @@ def calendar_names(frequency: Frequency, span: float) -> list[str]:
     return names
 
 
-def calendar_features(dates: NDArray, names: list[str], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-    """float32 (N, len(names)): sin and cos of 2πk × (the share of the cycle gone), k the harmonic in the name.
+def calendar_features(
+    dates: NDArray, names: list[str], out: NDArray[np.float32] | None = None
+) -> NDArray[np.float32]:
+    """float32 (N, len(names)): sin and cos of 2πk × (share of the cycle gone), k the harmonic named.
 
     Parameters
     ----------
@@ -58,7 +60,9 @@ def calendar_features(dates: NDArray, names: list[str], out: NDArray[np.float32]
             cycle, wave, harmonic = split_name(name)
             if cycle not in phases:
                 phases[cycle] = 2 * np.pi * _share_gone(part, cycle)
-            features[first : first + _CHUNK, column] = (np.sin if wave == "sin" else np.cos)(harmonic * phases[cycle])
+            features[first : first + _CHUNK, column] = (np.sin if wave == "sin" else np.cos)(
+                harmonic * phases[cycle]
+            )
     return features
 
 
@@ -66,7 +70,11 @@ def split_name(name: str) -> tuple[str, str, int]:
     """Cycle, "sin" or "cos", and harmonic of a feature's name; ValueError when it is none."""
     for cycle in CYCLES:
         rest = name.removeprefix(f"{cycle} ").split(" ")
-        if name.startswith(f"{cycle} ") and rest[0] in ("sin", "cos") and rest[1:] in ([], *([str(k)] for k in range(2, 10))):
+        if (
+            name.startswith(f"{cycle} ")
+            and rest[0] in ("sin", "cos")
+            and rest[1:] in ([], *([str(k)] for k in range(2, 10)))
+        ):
             return cycle, rest[0], int(rest[1]) if rest[1:] else 1
     raise ValueError(f"expected a calendar feature such as 'time of day sin', got {name!r:.60}")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 Json = dict[str, Any]
-_CODECS: dict[str, type] = {}
+_CODECS: dict[str, Any] = {}
 _Class = TypeVar("_Class", bound=type)
 
 
@@ -95,7 +95,9 @@ def is_name(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= 10_000
 
 
-def is_list(of: Callable[[Any], bool], length: int | None = None, most: int = 10_000_000) -> Callable[[Any], bool]:
+def is_list(
+    of: Callable[[Any], bool], length: int | None = None, most: int = 10_000_000
+) -> Callable[[Any], bool]:
     """A check for a list whose elements pass `of`: exactly `length` of them, or at most `most`."""
 
     def check(value: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,26 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.date_text import CLOCK, FORMATS, Fields, days_of, parse_text
 from memorycell.data.tables import Table, listing, note
 
-_CLOCK = (
-    r"(?:(?:T|\s+)(?P<H>\d{1,2})(?::(?P<M>\d{2}))?(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9})\d*)?)?"
-    r"\s*(?P<p>[AaPp])?(?:\.?[Mm]\.?)?\s*(?P<z>Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?"
-)
-_FORMATS = {
-    "year-month-day": r"(?P<y>\d{4})[-/. ](?P<m>\d{1,2})[-/. ](?P<d>\d{1,2})",
-    "yearmonthday": r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})",
-    "year-month": r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})",
-    "yearMmonth": r"(?P<y>\d{4})M(?P<m>\d{1,2})",
-    "month-year": r"(?P<m>\d{1,2})[-/.](?P<y>\d{4})",
-    "year and quarter": r"(?P<y>\d{4})[- ]?Q(?P<q>[1-4])",
-    "numbers": r"(?P<a>\d{1,2})(?P<s>[-/.])(?P<b>\d{1,2})[-/.](?P<y>\d{4}|\d{2})",
-    "day month-name year": r"(?P<d>\d{1,2})[-. /]+(?P<n>[A-Za-z]{3,9})[-., /]+(?P<y>\d{4})",
-    "month-name year": r"(?P<n>[A-Za-z]{3,9})[-., /]+(?P<y>\d{4})",
-    "month-name day year": r"(?P<n>[A-Za-z]{3,9})\.? +(?P<d>\d{1,2}),? +(?P<y>\d{4})",
-    "year": r"(?P<y>\d{4})",
-}
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _HINT = re.compile(r"(^|[^a-z])(date|time|datetime|timestamp|ds|month|year|day|week|quarter|period|stamp|dt)")
 _STEPS = {"ds", "t", "time", "step", "time_idx", "timestep", "time_step", "timestamp"}
 _PARTS = {
@@ -37,7 +21,12 @@ _PARTS = {
     "hour": "hour", "hr": "hour", "minute": "minute", "min": "minute", "second": "second", "sec": "second",
 }  # fmt: skip
 _NANOSECONDS = {"hour": 3_600_000_000_000, "minute": 60_000_000_000, "second": 1_000_000_000}
-_EPOCHS = ((10**8, 5 * 10**9, 10**9), (10**11, 5 * 10**12, 10**6), (10**14, 5 * 10**15, 10**3), (10**17, 2**62, 1))
+_EPOCHS = (
+    (10**8, 5 * 10**9, 10**9),
+    (10**11, 5 * 10**12, 10**6),
+    (10**14, 5 * 10**15, 10**3),
+    (10**17, 2**62, 1),
+)
 
 
 @dataclass
@@ -49,18 +38,21 @@ class Stamps:
     notes: list[dict]
 
 
-def find_time(table: Table, time: str | list[str] | None = None, taken: set[str] = frozenset()) -> Stamps | None:  # type: ignore[assignment]
+def find_time(
+    table: Table, time: str | list[str] | None = None, taken: Collection[str] = ()
+) -> Stamps | None:
     """The time column: the one named `time`, else the first that parses wholly, else None (rows are steps).
 
-    Looked for in this order, leaving out the columns in `taken`: columns of dates; columns named like a time (date,
-    time, ds, timestamp, month, ...); year and month (day, hour, ...) in columns of their own; any text column of dates.
-    A column of the time of day beside one of the date is joined with it.
+        Looked for in this order, leaving out the columns in `taken`: columns of dates; columns named like a
+        time (date, time, ds, timestamp, month, ...); year and month (day, hour, ...) in columns of their own;
+        any text column of dates. A column of the time of day beside one of the date is joined with it.
 
-    Example
-    -------
-    >>> from memorycell.data.tables import read_table
-    >>> find_time(read_table({"when": ["1981-01", "1981-02"], "y": [1, 2]})).values.astype("datetime64[M]")
-    array(['1981-01', '1981-02'], dtype='datetime64[M]')
+        Example
+        -------
+        >>> from memorycell.data.date_text import CLOCK, FORMATS, Fields, days_of, parse_text
+    from memorycell.data.tables import read_table
+        >>> find_time(read_table({"when": ["1981-01", "1981-02"], "y": [1,
+        2]})).values.astype("datetime64[M]") array(['1981-01', '1981-02'], dtype='datetime64[M]')
     """
     if time is not None:
         return read_time(table, [time] if isinstance(time, str) else list(time))
@@ -68,7 +60,9 @@ def find_time(table: Table, time: str | list[str] | None = None, taken: set[str]
     named = [name for name in free if _HINT.search(name.lower())]
     dated = [name for name in free if pa.types.is_timestamp(table.data.schema.field(name).type)]
     parts = _date_parts(table, free)
-    for name in dict.fromkeys([n for n in dated if n in named] + dated + [n for n in named if n not in parts]):
+    for name in dict.fromkeys(
+        [n for n in dated if n in named] + dated + [n for n in named if n not in parts]
+    ):
         stamps = _parse(table, name)
         if stamps is not None:
             clock = _clock_column(table, [n for n in free if n != name], stamps)
@@ -83,13 +77,15 @@ def find_time(table: Table, time: str | list[str] | None = None, taken: set[str]
 
 
 def read_time(table: Table, columns: list[str]) -> Stamps:
-    """The times in the given column(s): one of dates or step numbers; or date and time of day; or year, month, ...
+    """The times in one column of dates or step numbers, or in several: date and clock, or year, month, ...
 
     Raises ValueError naming the first value that is no date.
     """
     missing = [name for name in columns if name not in table.columns]
     if missing:
-        raise ValueError(f"{table.source} has no time column {listing(missing)}: it has {listing(table.columns)}")
+        raise ValueError(
+            f"{table.source} has no time column {listing(missing)}: it has {listing(table.columns)}"
+        )
     if len(columns) > 1 and all(name.lower() in _PARTS for name in columns):
         return _compose(table, columns)
     stamps = _parse(table, columns[0], sure=True)
@@ -98,7 +94,9 @@ def read_time(table: Table, columns: list[str]) -> Stamps:
     if len(columns) == 2:
         clock = _time_of_day(table, columns[1])
         if clock is None or stamps.values.dtype.kind != "M":
-            raise ValueError(f"columns {listing(columns)} cannot be joined: expected a date and a time of day (12:30)")
+            raise ValueError(
+                f"columns {listing(columns)} cannot be joined: expected a date and a time of day (12:30)"
+            )
         text = f"Times are put together from the columns {listing(columns)}."
         return Stamps(columns, stamps.values + clock, [*stamps.notes, note("time", text)])
     if len(columns) > 2:
@@ -111,7 +109,7 @@ def _no_date(table: Table, name: str) -> ValueError:
     row, value = 0, None
     if table.is_text(name):
         values = column.to_pylist()
-        patterns = [re.compile(form + _CLOCK) for form in _FORMATS.values()]
+        patterns = [re.compile(form + CLOCK) for form in FORMATS.values()]
         best = max(patterns, key=lambda p: sum(bool(v and p.fullmatch(v)) for v in values[:1000]))
         bad = ((i, v) for i, v in enumerate(values) if v is not None and not best.fullmatch(v))
         row, value = next(bad, (0, values[0]))
@@ -119,17 +117,19 @@ def _no_date(table: Table, name: str) -> ValueError:
         value = column[0].as_py()
     return ValueError(
         f"column {name!r} does not hold dates: expected values such as 2024-03-31 or 2024-03-31 14:00, got "
-        f"{value!r:.60} in {table.where(row)}; write dates as year-month-day, or name another column with time="
+        f"{value!r:.60} in {table.where(row)}; write dates as year-month-day, or name another column with "
+        "time="
     )
 
 
 def _parse(table: Table, name: str, sure: bool = False) -> Stamps | None:
-    """The times of one column; None when it holds none. Numbers count only if their name (or the user) says so."""
+    """The times of one column, or None. Numbers count only if their name (or the user) says so."""
     column = table.data.column(name)
     if pa.types.is_timestamp(column.type):
         return _from_timestamps(name, column)
     if table.is_text(name):
-        return _from_text(name, column)
+        parsed = parse_text(name, column)
+        return None if parsed is None else Stamps([name], *parsed)
     if not table.is_numeric(name) or pa.types.is_boolean(column.type):
         return None
     values = table.numbers(name)
@@ -141,9 +141,11 @@ def _parse(table: Table, name: str, sure: bool = False) -> Stamps | None:
         years = (numbers - 1970).astype("datetime64[Y]").astype("datetime64[ns]")
         return Stamps([name], years, [note("time", f"Column {name!r} holds years.")])
     if low > 167_800 and high < 22_620_000:
-        parsed = _from_text(name, pa.chunked_array([pa.array(numbers).cast(pa.string())]), compact=high < 300_000)
+        parsed = parse_text(
+            name, pa.chunked_array([pa.array(numbers).cast(pa.string())]), compact=high < 300_000
+        )
         if parsed is not None:
-            return parsed
+            return Stamps([name], *parsed)
     for least, most, unit in _EPOCHS:
         if least <= low and high < most:
             text = f"Column {name!r} was read as time since 1970-01-01 (UTC)."
@@ -161,126 +163,19 @@ def _from_timestamps(name: str, column: pa.ChunkedArray) -> Stamps:
     try:
         values = column.cast(pa.timestamp("ns", zone)).cast(pa.timestamp("ns")).to_numpy()
     except pa.ArrowInvalid:
-        raise ValueError(f"column {name!r} holds dates outside 1678 to 2261, which cannot be represented") from None
+        raise ValueError(
+            f"column {name!r} holds dates outside 1678 to 2261, which cannot be represented"
+        ) from None
     return Stamps([name], values.astype("datetime64[ns]", copy=False), notes)
 
 
-def _from_text(name: str, column: pa.ChunkedArray, compact: bool = False) -> Stamps | None:
-    head = [value for value in column.slice(0, 200).to_pylist() if value is not None]
-    forms = {"yearmonth": r"(?P<y>\d{4})(?P<m>\d{2})"} if compact else _FORMATS
-    for form, pattern in forms.items():
-        pattern = pattern + _CLOCK
-        if not head or not all(re.fullmatch(pattern, value) for value in head):
-            continue
-        fields = pc.extract_regex(column.combine_chunks(), f"^{pattern}$")
-        present = column.is_valid().to_numpy()
-        if pc.sum(fields.is_valid()).as_py() != present.sum():
-            continue
-        dates = _Fields(fields, present)
-        notes: list[dict] = []
-        values = dates.compose(name, form, notes)
-        if values is not None:
-            return Stamps([name], values, notes)
-    return None
-
-
-class _Fields:
-    """The parts of dates that a pattern found, as integers."""
-
-    def __init__(self, fields: pa.StructArray, present: NDArray) -> None:
-        self.texts = {field.name: fields.field(i) for i, field in enumerate(fields.type)}
-        self.present = present
-        self.size = len(present)
-
-    def number(self, key: str, default: int) -> NDArray[np.int64]:
-        if key not in self.texts:
-            return np.full(self.size, default)
-        text = self.texts[key]
-        text = pc.if_else(pc.equal(pc.fill_null(text, ""), ""), str(default), text)
-        return text.cast(pa.int64()).to_numpy(zero_copy_only=False)
-
-    def compose(self, name: str, form: str, notes: list[dict]) -> NDArray | None:
-        year = self.number("y", 1970)
-        month, day = self.number("m", 1), self.number("d", 1)
-        year = np.where(year < 100, year + np.where(year < 69, 2000, 1900), year)
-        year[~self.present] = 1970
-        if "q" in self.texts:
-            month = 3 * self.number("q", 1) - 2
-        if "n" in self.texts:
-            short = pc.utf8_lower(pc.utf8_slice_codeunits(self.texts["n"], 0, 3))
-            month = pc.fill_null(pc.index_in(short, pa.array(_MONTHS)), -1).to_numpy(zero_copy_only=False) + 1
-            month = np.where(self.present, month, 1)
-        if form == "numbers":
-            chosen = self._day_or_month_first(name, year, notes)
-            if chosen is None:
-                return None
-            month, day = chosen
-        days = _days(year, month, day)
-        if days is None:
-            return None
-        values = days + self._clock(name, notes)
-        values[~self.present] = np.datetime64("NaT")
-        return values
-
-    def _day_or_month_first(self, name: str, year: NDArray, notes: list[dict]) -> tuple[NDArray, NDArray] | None:
-        first, second = self.number("a", 1), self.number("b", 1)
-        top_first, top_second = int(first.max(initial=1)), int(second.max(initial=1))
-        if top_first > 12 and top_second > 12:
-            return None
-        if top_first > 12:
-            return second, first
-        if top_second > 12:
-            return first, second
-        irregular = []
-        for month, day in ((second, first), (first, second)):
-            days = _days(year, month, day)
-            steps = np.diff(days[self.present]) if days is not None else np.zeros(0, "timedelta64[ns]")
-            irregular.append(len(np.unique(steps[steps >= np.timedelta64(0)])) + 10 * int((steps < np.timedelta64(0)).sum()))
-        dotted = self.size > 0 and self.texts["s"][int(np.argmax(self.present))].as_py() == "."
-        day_first = dotted or irregular[0] < irregular[1]
-        words = "day, month, year" if day_first else "month, day, year"
-        text = f"Dates in {name!r} could be read in two ways; they were read as {words}. Write year-month-day to be sure."
-        notes.append(note("ambiguous dates", text))
-        return (second, first) if day_first else (first, second)
-
-    def _clock(self, name: str, notes: list[dict]) -> NDArray:
-        hour = self.number("H", 0)
-        if pc.any(pc.not_equal(pc.fill_null(self.texts["p"], ""), "")).as_py():
-            letter = pc.utf8_lower(pc.fill_null(self.texts["p"], ""))
-            afternoon = pc.equal(letter, "p").to_numpy(zero_copy_only=False)
-            morning = pc.equal(letter, "a").to_numpy(zero_copy_only=False)
-            hour = np.where(afternoon, hour % 12 + 12, np.where(morning, hour % 12, hour))
-        seconds = hour * 3600 + self.number("M", 0) * 60 + self.number("S", 0)
-        fraction = pc.utf8_rpad(pc.fill_null(self.texts["f"], ""), 9, "0")
-        nanoseconds = seconds * 10**9 + fraction.cast(pa.int64()).to_numpy(zero_copy_only=False)
-        zone = pc.fill_null(self.texts["z"], "")
-        if pc.any(pc.not_equal(zone, "")).as_py():
-            digits = pc.replace_substring(zone, ":", "")
-            offset = pc.if_else(pc.match_substring_regex(digits, r"^[+-]"), digits, "+0000").cast(pa.int64())
-            hundreds = offset.to_numpy(zero_copy_only=False)
-            minutes = np.sign(hundreds) * (np.abs(hundreds) // 100 * 60 + np.abs(hundreds) % 100)
-            nanoseconds = nanoseconds - minutes * 60 * 10**9
-            words = ": converted to UTC" if minutes.any() else " of UTC"
-            notes.append(note("time zone", f"Times in {name!r} carry a time zone{words}."))
-        return nanoseconds.astype("timedelta64[ns]")
-
-
-def _days(year: NDArray, month: NDArray, day: NDArray) -> NDArray | None:
-    """datetime64[ns] of year, month, day; None if one of them does not exist."""
-    if not len(year):
-        return np.zeros(0, "datetime64[ns]")
-    if year.min() < 1678 or year.max() > 2261 or month.min() < 1 or month.max() > 12 or day.min() < 1:
-        return None
-    months = ((year - 1970) * 12 + month - 1).astype("datetime64[M]")
-    days = months.astype("datetime64[D]") + (day - 1)
-    if (days.astype("datetime64[M]") != months).any():
-        return None
-    return days.astype("datetime64[ns]")
-
-
 def _date_parts(table: Table, free: list[str]) -> list[str]:
-    """Columns that hold year, month, ... down to the finest that is there without a break; [] without year and month."""
-    found = {_PARTS[name.lower()]: name for name in reversed(free) if name.lower() in _PARTS and table.is_numeric(name)}
+    """Columns of year, month, ... down to the finest there is without a break; [] if not both."""
+    found = {
+        _PARTS[name.lower()]: name
+        for name in reversed(free)
+        if name.lower() in _PARTS and table.is_numeric(name)
+    }
     parts: list[str] = []
     for part in ("year", "month", "day", "hour", "minute", "second"):
         if part not in found:
@@ -289,7 +184,13 @@ def _date_parts(table: Table, free: list[str]) -> list[str]:
     if len(parts) < 2:
         return []
     year, month = table.numbers(parts[0]), table.numbers(parts[1])
-    valid = len(year) and (year >= 1678).all() and (year <= 2261).all() and (month >= 1).all() and (month <= 12).all()
+    valid = (
+        len(year)
+        and (year >= 1678).all()
+        and (year <= 2261).all()
+        and (month >= 1).all()
+        and (month <= 12).all()
+    )
     return parts if valid else []
 
 
@@ -299,18 +200,24 @@ def _compose(table: Table, columns: list[str]) -> Stamps:
         bad = ~(np.isfinite(values) & (np.floor(values) == values))
         if bad.any():
             row = int(np.argmax(bad))
-            raise ValueError(f"column {name!r}, {table.where(row)}: expected a whole number, got {values[row]}")
+            raise ValueError(
+                f"column {name!r}, {table.where(row)}: expected a whole number, got {values[row]}"
+            )
     whole = {part: values.astype(np.int64) for part, values in parts.items()}
     ones = np.ones(len(table), np.int64)
     if "year" not in whole:
         raise ValueError(f"columns {listing(columns)} lack the year: a date needs at least year and month")
-    days = _days(whole["year"], whole.get("month", ones), whole.get("day", ones))
+    days = days_of(whole["year"], whole.get("month", ones), whole.get("day", ones))
     if days is None:
-        raise ValueError(f"columns {listing(columns)} do not make dates: expected months 1 to 12 and days that exist")
+        raise ValueError(
+            f"columns {listing(columns)} do not make dates: expected months 1 to 12 and days that exist"
+        )
     for part, nanoseconds in _NANOSECONDS.items():
         if part in whole:
             days = days + (whole[part] * nanoseconds).astype("timedelta64[ns]")
-    return Stamps(columns, days, [note("time", f"Times are put together from the columns {listing(columns)}.")])
+    return Stamps(
+        columns, days, [note("time", f"Times are put together from the columns {listing(columns)}.")]
+    )
 
 
 def _clock_column(table: Table, others: list[str], stamps: Stamps) -> str | None:
@@ -325,10 +232,15 @@ def _clock_column(table: Table, others: list[str], stamps: Stamps) -> str | None
 
 
 def _time_of_day(table: Table, name: str) -> NDArray | None:
-    """timedelta64[ns] since midnight from "18:30", "18.30.00" or whole hours; None if the column holds none."""
+    """timedelta64[ns] since midnight from "18:30", "18.30.00" or whole hours; None if there are none."""
     if table.is_numeric(name):
         hours = table.numbers(name)
-        if np.isfinite(hours).all() and (hours >= 0).all() and (hours <= 24).all() and (hours == np.floor(hours)).all():
+        if (
+            np.isfinite(hours).all()
+            and (hours >= 0).all()
+            and (hours <= 24).all()
+            and (hours == np.floor(hours)).all()
+        ):
             return (hours.astype(np.int64) * _NANOSECONDS["hour"]).astype("timedelta64[ns]")
         return None
     if not table.is_text(name):
@@ -337,6 +249,6 @@ def _time_of_day(table: Table, name: str) -> NDArray | None:
     fields = pc.extract_regex(table.data.column(name).combine_chunks(), pattern)
     if fields.null_count:
         return None
-    part = _Fields(fields, np.ones(len(fields), bool))
+    part = Fields(fields, np.ones(len(fields), bool))
     seconds = part.number("H", 0) * 3600 + part.number("M", 0) * 60 + part.number("S", 0)
     return (seconds * 10**9).astype("timedelta64[ns]")

@@ -1,4 +1,4 @@
-"""Delimited text files: delimiter, decimal comma and header found from the first lines, errors with line numbers."""
+"""Delimited text files: delimiter, decimal comma and header found; errors with line numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DECIMAL_POINT = re.compile(r"\s*[+-]?\d*\.\d+\s*")
 def read_delimited(
     path: Path, delimiter: str | None = None, decimal: str | None = None, encoding: str = "utf-8"
 ) -> tuple[pa.Table, list[dict], int]:
-    """The columns of a text file, the notes, and the line of its first row. See `memorycell.data.tables.read_table`."""
+    """The columns of a text file, the notes, and the line of its first row. See `read_table`."""
     head = _read_head(path)
     _refuse_other_kinds(path, head, encoding)
     text = _decode(path, head, encoding)
@@ -90,13 +90,17 @@ def _refuse_other_kinds(path: Path, head: bytes, encoding: str) -> None:
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") and not encoding.lower().replace("-", "").startswith("utf16"):
         raise ValueError(f"{path.name} is UTF-16 text, expected UTF-8: read it with encoding='utf-16'")
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise ValueError(f"{path.name} is a web page (HTML or XML), not a CSV: save the data itself; {remedy}")
+        raise ValueError(
+            f"{path.name} is a web page (HTML or XML), not a CSV: save the data itself; {remedy}"
+        )
     if start.startswith((b"{", b"[")):
         raise ValueError(f"{path.name} looks like JSON, not CSV: convert it first; {remedy}")
     if start.startswith(b"pk\x03\x04"):
         raise ValueError(f"{path.name} is a spreadsheet or zip archive: save the sheet as CSV; {remedy}")
     if b"\x00" in head and "16" not in encoding and "32" not in encoding:
-        raise ValueError(f"{path.name} is a binary file (a zero byte at {head.index(0):,}), not a CSV; {remedy}")
+        raise ValueError(
+            f"{path.name} is a binary file (a zero byte at {head.index(0):,}), not a CSV; {remedy}"
+        )
 
 
 def _decode(path: Path, head: bytes, encoding: str) -> str:
@@ -122,7 +126,7 @@ def _wrong_encoding(path: Path, byte: int, line: int, encoding: str) -> ValueErr
 
 
 def _find_delimiter(lines: list[str]) -> str:
-    """The separator that cuts the first lines into the most columns of equal number; a comma when none does."""
+    """The separator that cuts the first lines into the most columns, the same number in each."""
     best, most = "", 1
     for candidate in _NAMES:
         widths = [len(row) for row in csv.reader(lines[:100], delimiter=candidate)]
@@ -152,7 +156,7 @@ def _header(rows: list[list[str]], source: str) -> tuple[list[str], bool]:
 
 
 def _series_in_rows(rows: list[list[str]]) -> bool:
-    """The layout of the M4 competition: columns V1, V2, ..., where V1 names the series and the rest are its values."""
+    """The layout of the M4 competition: columns V1, V2, ...: the series' name and its values."""
     first = rows[0]
     if len(first) < 3 or first != [f"V{i + 1}" for i in range(len(first))]:
         return False
@@ -161,10 +165,12 @@ def _series_in_rows(rows: list[list[str]]) -> bool:
 
 
 def _turn_round(data: pa.Table, source: str, notes: list[dict]) -> tuple[pa.Table, list[dict], int]:
-    """One series a row made one reading a row: unique_id, ds, y. What is empty at the end of a row is no reading."""
+    """One series a row made one reading a row (unique_id, ds, y), without the empty ends."""
     steps = data.num_columns - 1
     columns = [column.cast(pa.float64()) for column in data.columns[1:]]
-    ids, numbers, values = [], [], []
+    ids: list[str] = []
+    numbers: list[int] = []
+    values: list[float | None] = []
     for row, name in enumerate(data.column(0).to_pylist()):
         series = [column[row].as_py() for column in columns]
         length = max((i + 1 for i, value in enumerate(series) if value is not None), default=0)
@@ -172,10 +178,13 @@ def _turn_round(data: pa.Table, source: str, notes: list[dict]) -> tuple[pa.Tabl
         numbers += range(1, length + 1)
         values += series[:length]
     text = (
-        f"Each of the {data.num_rows:,} rows of {source} is a series of up to {steps:,} steps: turned into long form "
+        f"Each of the {data.num_rows:,} rows of {source} is a series of up to {steps:,} steps: turned into "
+        "long form "
         "(unique_id, ds, y)."
     )
-    long = pa.table({"unique_id": pa.array(ids, pa.string()), "ds": numbers, "y": pa.array(values, pa.float64())})
+    long = pa.table(
+        {"unique_id": pa.array(ids, pa.string()), "ds": numbers, "y": pa.array(values, pa.float64())}
+    )
     return long, [*notes, note("read", text)], 0
 
 
@@ -196,7 +205,10 @@ def _read_columns(
                         delimiter=delimiter, newlines_in_values=quoted, ignore_empty_lines=len(names) > 1
                     ),
                     arrow_csv.ConvertOptions(
-                        null_values=list(NULLS), strings_can_be_null=True, decimal_point=decimal, column_types=types
+                        null_values=list(NULLS),
+                        strings_can_be_null=True,
+                        decimal_point=decimal,
+                        column_types=types,
                     ),
                 )
         except pa.ArrowException as error:
@@ -231,7 +243,7 @@ def _retype_or_raise(
 
 def _raw_lines(path: Path) -> Iterator[bytes]:
     with _open(path) as stream:
-        yield from io.BufferedReader(stream)  # type: ignore[arg-type]
+        yield from io.BufferedReader(stream)
 
 
 def _ragged(path: Path, expected: int, delimiter: str, encoding: str) -> str:

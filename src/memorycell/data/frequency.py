@@ -15,7 +15,17 @@ _SECOND = 10**9
 _DAY = 86_400 * _SECOND
 _UNITS = (("W", 7 * _DAY), ("D", _DAY), ("h", 3600 * _SECOND), ("min", 60 * _SECOND), ("s", _SECOND),
           ("ms", 10**6), ("us", 1000), ("ns", 1))  # fmt: skip
-_OLD_ALIASES = {"H": "h", "T": "min", "S": "s", "A": "YE", "Y": "YE", "Q": "QE", "M": "ME", "d": "D", "AS": "YS"}
+_OLD_ALIASES = {
+    "H": "h",
+    "T": "min",
+    "S": "s",
+    "A": "YE",
+    "Y": "YE",
+    "Q": "QE",
+    "M": "ME",
+    "d": "D",
+    "AS": "YS",
+}
 _WORDS = {"W": "week", "D": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond",
           "us": "microsecond", "ns": "nanosecond"}  # fmt: skip
 _SAMPLE = 200_000
@@ -47,13 +57,15 @@ class Frequency:
 
     @property
     def name(self) -> str:
-        """As pandas writes it: "h", "15min", "D", "B", "W", "MS", "ME", "QS", "YE"; "step" for step numbers."""
+        """As pandas writes it: "h", "15min", "D", "B", "W", "MS", "ME", "QS"; "step" for step numbers."""
         if self.kind == "step":
             return "step" if self.step == 1 else f"{self.step}step"
         if self.kind == "business":
             return "B"
         if self.kind == "month":
-            months, letter = next((self.step // k, c) for k, c in ((12, "Y"), (3, "Q"), (1, "M")) if self.step % k == 0)
+            months, letter = next(
+                (self.step // k, c) for k, c in ((12, "Y"), (3, "Q"), (1, "M")) if self.step % k == 0
+            )
             where = {1: "S", 31: "E"}.get(self.day, f"-{self.day}")
             return f"{months if months > 1 else ''}{letter}{where}"
         unit, span = next((unit, span) for unit, span in _UNITS if self.step % span == 0)
@@ -95,7 +107,7 @@ class Frequency:
         return days.astype("datetime64[ns]") + clock
 
     def index(self, stamps: NDArray, start: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Steps from `start` (one, or one a stamp) to the nearest grid point, and whether the stamp lies on it.
+        """Steps from `start` (one, or one a stamp) to the nearest grid point, and whether that is met.
 
         Months count as met on any of their days, so only a stamp between two steps of several months is off.
         """
@@ -119,10 +131,12 @@ class Frequency:
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> Frequency:
         """What `to_json` wrote; ValueError for anything else."""
-        kind = checked(state, "kind", lambda k: k in ("step", "fixed", "business", "month"), "a kind of frequency")
+        kind = checked(
+            state, "kind", lambda k: k in ("step", "fixed", "business", "month"), "a kind of frequency"
+        )
         step = checked(state, "step", lambda s: is_count(s, 2**62) and s > 0, "a number above 0")
         day = checked(state, "day", lambda d: is_count(d, 31) and d > 0, "1 to 31")
-        if kind == "month" and step > 12_000 or kind == "business" and step != 1:
+        if (kind == "month" and step > 12_000) or (kind == "business" and step != 1):
             raise ValueError(f"the stored codec is damaged: a {kind} frequency of {step:,}")
         return cls(kind, step, day)
 
@@ -149,7 +163,9 @@ class Frequency:
                 return cls("step", count)
             if unit == "B" and count == 1:
                 return cls("business", 1)
-        raise ValueError(f"expected freq such as 'h', '15min', 'D', 'B', 'W', 'MS', 'QS' or 'YS', got {name!r}")
+        raise ValueError(
+            f"expected freq such as 'h', '15min', 'D', 'B', 'W', 'MS', 'QS' or 'YS', got {name!r}"
+        )
 
 
 def infer_frequency(stamps: NDArray, starts: NDArray | None = None) -> Frequency:
@@ -191,7 +207,12 @@ def infer_frequency(stamps: NDArray, starts: NDArray | None = None) -> Frequency
     whole_days = bool((clock == clock[0]).all())
     if whole_days and typical >= 27 * _DAY and not mode % (7 * _DAY) == 0:
         return _monthly(sample, steps)
-    if whole_days and mode == _DAY and (values == 3 * _DAY).any() and np.is_busday(sample.astype("datetime64[D]")).all():
+    if (
+        whole_days
+        and mode == _DAY
+        and (values == 3 * _DAY).any()
+        and np.is_busday(sample.astype("datetime64[D]")).all()
+    ):
         return Frequency("business", 1)
     if share >= 0.5:
         return Frequency("fixed", mode)
@@ -207,18 +228,21 @@ def _monthly(stamps: NDArray, steps: NDArray) -> Frequency:
     day = (days - month.astype("datetime64[D]")).astype(np.int64) + 1
     last = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
     top = 31 if (day == last).all() else int(day.max())
-    return Frequency("month", int(values[np.argmax(counts)]), top if (day == np.minimum(top, last)).all() else 1)
+    return Frequency(
+        "month", int(values[np.argmax(counts)]), top if (day == np.minimum(top, last)).all() else 1
+    )
 
 
 def _nearest_round(steps: NDArray, typical: int) -> Frequency:
-    """For clocks that wobble: the round span (1, 2, 5, 10, 15, ... of a unit) nearest to the median difference."""
+    """For clocks that wobble: the round span (1, 2, 5, 10, ... of a unit) nearest to the median."""
     spans = [k * unit for _, unit in _UNITS[:6] for k in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30)]
     nearest = min(spans, key=lambda span: abs(span - typical))
     fits = np.abs(steps - np.round(steps / nearest) * nearest) <= 0.1 * nearest
     if abs(nearest - typical) > 0.05 * typical or fits.mean() < 0.5:
         shown = np.timedelta64(typical, "ns").astype("timedelta64[s]")
         raise ValueError(
-            f"the dates follow no regular step (the middle difference is {shown}): aggregate the rows to a regular "
+            f"the dates follow no regular step (the middle difference is {shown}): aggregate the rows to a "
+            "regular "
             "grid, such as hourly means, or give freq="
         )
     return Frequency("fixed", nearest)

@@ -1,4 +1,4 @@
-"""The regular grid: rows of one or many series sorted, repeated stamps settled, gaps filled with empty rows."""
+"""The regular grid: rows of one or many series sorted, repeats settled, gaps made rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ _Same = Callable[[NDArray, NDArray], NDArray]
 class Layout:
     """Where each table row lies on the grid, series after series.
 
-    `rows` are the table's rows in the order of the grid and `places` their rows on it; None means 0, 1, 2, ...
+    `rows` are the table's rows in the order of the grid and `places` their rows on it; None means 0, 1, 2,
+    ...
     """
 
     ids: list[str]
@@ -42,7 +43,7 @@ class Layout:
         return np.concatenate(parts) if parts else self.starts[:0]
 
     def place(self, values: NDArray, empty: Any = np.nan) -> NDArray:
-        """Values of the table's rows on the grid, `empty` where no row lies; the same array where nothing moves."""
+        """Values of the table's rows on the grid, `empty` where no row lies; not copied if nothing moves."""
         if self.rows is not None:
             values = values[self.rows]
         if self.places is None and len(values) == len(self):
@@ -71,7 +72,12 @@ class Layout:
 
 
 def lay_out(
-    table: Table, stamps: NDArray, codes: NDArray | None, ids: list[str], frequency: Frequency | None, same: _Same
+    table: Table,
+    stamps: NDArray,
+    codes: NDArray | None,
+    ids: list[str],
+    frequency: Frequency | None,
+    same: _Same,
 ) -> Layout:
     """The grid of a table's rows.
 
@@ -134,7 +140,13 @@ def _order(stamps: NDArray, codes: NDArray | None, notes: list[dict]) -> NDArray
 
 
 def _settle_repeats(
-    table: Table, rows: NDArray | None, times: NDArray, series: NDArray | None, ids: list[str], same: _Same, notes: list
+    table: Table,
+    rows: NDArray | None,
+    times: NDArray,
+    series: NDArray | None,
+    ids: list[str],
+    same: _Same,
+    notes: list,
 ) -> tuple[NDArray | None, NDArray, NDArray | None]:
     """Without rows that repeat another in everything; an error when only their stamp is the same."""
     repeated = times[1:] == times[:-1]
@@ -147,11 +159,15 @@ def _settle_repeats(
     equal = same(order[at], order[at + 1])
     if not equal.all():
         clash = at[~equal]
-        shown = listing((say(times[i]) if series is None else f"{say(times[i])} in series {ids[series[i]]!r}") for i in clash)
+        shown = listing(
+            (say(times[i]) if series is None else f"{say(times[i])} in series {ids[series[i]]!r}")
+            for i in clash
+        )
         first = f"{table.where(int(order[clash[0]]))} and {table.where(int(order[clash[0] + 1]))}"
         raise ValueError(
             f"{table.source}: {len(clash):,} dates come twice with different values ({shown}; first {first})"
-            f"{_clock_change(times[clash])}; keep one row a date, by their mean for instance, or name the column that "
+            f"{_clock_change(times[clash])}; keep one row a date, by their mean for instance, or name the "
+            "column that "
             "tells the series apart with series="
         )
     text = f"{len(at):,} rows repeat another one exactly (first at {say(times[at[0]])}): left out."
@@ -169,7 +185,10 @@ def _clock_change(times: NDArray) -> str:
     sunday = (days.astype(np.int64) + 4) % 7 == 0
     month = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
     if (sunday & (hour <= 3) & np.isin(month, (3, 4, 9, 10, 11))).all():
-        return "; these are hours at the end of daylight saving time, when clocks go back: write the times in UTC"
+        return (
+            "; these are hours at the end of daylight saving time, when clocks go back: write the times in "
+            "UTC"
+        )
     return ""
 
 
@@ -180,8 +199,14 @@ def _positions(
     """Steps of each row from the start of its series; None for one series without a gap."""
     if (times.dtype.kind == "M") != (frequency.kind != "step"):
         got = "dates" if times.dtype.kind == "M" else "step numbers"
-        raise ValueError(f"{table.source} counts time in {got}, but its frequency is {frequency}: expected the other kind")
-    if len(starts) == 1 and frequency.kind in ("step", "fixed") and (np.diff(times).astype(np.int64) == frequency.step).all():
+        raise ValueError(
+            f"{table.source} counts time in {got}, but its frequency is {frequency}: expected the other kind"
+        )
+    if (
+        len(starts) == 1
+        and frequency.kind in ("step", "fixed")
+        and (np.diff(times).astype(np.int64) == frequency.step).all()
+    ):
         return None
     position, on_grid = frequency.index(times, np.repeat(starts, counts))
     first = np.zeros(len(times), bool)
@@ -198,7 +223,10 @@ def _positions(
             f"(first {say(times[at])} in {where}): aggregate the rows to a regular grid, or give freq="
         )
     if off:
-        text = f"{off:,} times lie beside the regular step of one {frequency} (first {say(times[np.argmax(~on_grid)])}): "
+        text = (
+            f"{off:,} times lie beside the regular step of one {frequency} (first "
+            f"{say(times[np.argmax(~on_grid)])}): "
+        )
         notes.append(note("off grid", f"{text}each was moved to the nearest step."))
     if frequency.kind == "month":
         days = frequency.grid(times[0], 1)[0]
@@ -219,7 +247,13 @@ def _distance(
 
 
 def _report_gaps(
-    times: NDArray, position: NDArray, firsts: NDArray, offsets: NDArray, frequency: Frequency, ids: list[str], notes: list
+    times: NDArray,
+    position: NDArray,
+    firsts: NDArray,
+    offsets: NDArray,
+    frequency: Frequency,
+    ids: list[str],
+    notes: list,
 ) -> None:
     missing = int(offsets[-1]) - len(times)
     if not missing:
@@ -230,12 +264,16 @@ def _report_gaps(
     before, after, steps = say(times[longest - 1]), say(times[longest]), int(width[longest])
     if missing > 20 * len(times) + 1000:
         raise ValueError(
-            f"dates leave a gap of {steps:,} steps of one {frequency} between {before} and {after}, more than "
+            f"dates leave a gap of {steps:,} steps of one {frequency} between {before} and {after}, more "
+            "than "
             "can be filled: check these dates, or give a coarser freq="
         )
     first = int(np.argmax(width > 0))
     gaps = int((width > 0).sum())
-    text = f"{missing:,} times are missing in {gaps:,} gap{'s' if gaps > 1 else ''} (first after {say(times[first - 1])}"
+    text = (
+        f"{missing:,} times are missing in {gaps:,} gap{'s' if gaps > 1 else ''} (first after "
+        f"{say(times[first - 1])}"
+    )
     text += f"; longest {steps:,} steps, from {before} to {after}): added as rows of missing values."
     notes.append(note("gaps", text))
 

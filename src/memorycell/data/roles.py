@@ -1,4 +1,4 @@
-"""What each column of a table is for: target, past or known covariate, category, static; said where it is left out."""
+"""What each column of a table is for: target, past or known covariate, category, static."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def require(table: Table, names: Iterable[str], role: str) -> None:
         return
     near = difflib.get_close_matches(missing[0], table.columns, 3, 0.5)
     lower = [name for name in table.columns if name.lower() == missing[0].lower()]
-    hint = f"did you mean {listing(lower or near)}?" if lower or near else f"it has {listing(table.columns, 12)}"
+    hint = (
+        f"did you mean {listing(lower or near)}?" if lower or near else f"it has {listing(table.columns, 12)}"
+    )
     raise ValueError(f"{table.source} has no {role} column {listing(missing)}: {hint}")
 
 
@@ -64,7 +66,8 @@ def decide_roles(
     Raises
     ------
     ValueError
-        A column that is not there, one with two roles, no target where several could be meant, a target of text.
+        A column that is not there, one with two roles, no target where several could be meant, a target of
+        text.
     """
     for names, role in ((known_future, "known-future"), (static, "static"), (categorical, "categorical")):
         require(table, names, role)
@@ -102,10 +105,12 @@ def _targets(table: Table, target: list[str] | None, taken: set, series: str | N
         if not numeric:
             held = listing(table.columns, 12)
             raise ValueError(
-                f"{table.source} has no numeric column to forecast (its columns: {held}): check delimiter and decimal mark"
+                f"{table.source} has no numeric column to forecast (its columns: {held}): check delimiter "
+                "and decimal mark"
             )
         raise ValueError(
-            f"{table.source} has {len(numeric)} numeric columns ({listing(numeric, 12)}): say which to forecast with target="
+            f"{table.source} has {len(numeric)} numeric columns ({listing(numeric, 12)}): say which to "
+            "forecast with target="
         )
     if not target:
         raise ValueError("expected at least one target column, got an empty list")
@@ -123,19 +128,23 @@ def _not_numeric(table: Table, name: str) -> ValueError:
         count, first = table.odd[name]
         shown = ", ".join(f"{value!r} in {table.where(row)}" for row, value in first)
         return ValueError(
-            f"target {name!r} of {table.source} is not numeric: {count:,} of {len(table):,} values are no numbers ({shown}"
-            f"{', …' if count > len(first) else ''}), too many to treat as missing: mend them or leave them empty"
+            f"target {name!r} of {table.source} is not numeric: {count:,} of {len(table):,} values are no "
+            f"numbers ({shown}"
+            f"{', …' if count > len(first) else ''}), too many to treat as missing: mend them or leave them "
+            "empty"
         )
     value = next((v for v in table.data.column(name).slice(0, 1000).to_pylist() if v is not None), None)
     return ValueError(
-        f"target {name!r} of {table.source} is not numeric: it holds {table.data.schema.field(name).type}, such as "
-        f"{str(value)!r:.60}; a decimal comma or a thousands separator may be the cause, or another column is meant"
+        f"target {name!r} of {table.source} is not numeric: it holds {table.data.schema.field(name).type}, "
+        "such as "
+        f"{str(value)!r:.60}; a decimal comma or a thousands separator may be the cause, or another column "
+        "is meant"
     )
 
 
 def _refuse_two_roles(
-    targets: list[str], time: list[str], series: str | None, known: list[str], static: list[str], exclude: list[str],
-    categorical: list[str],
+    targets: list[str], time: list[str], series: str | None, known: list[str], static: list[str], exclude:
+    list[str], categorical: list[str],
 ) -> None:  # fmt: skip
     groups = {"target": targets, "time": time, "series": [series] if series else [], "known_future": known,
               "static": static, "exclude": exclude}  # fmt: skip
@@ -146,7 +155,9 @@ def _refuse_two_roles(
                 raise ValueError(f"column {name!r} cannot be both {roles[name]} and {role}: give it one role")
     for name in categorical:
         if roles.get(name) in ("target", "time", "series", "exclude"):
-            raise ValueError(f"column {name!r} cannot be both categorical and {roles[name]}: give it one role")
+            raise ValueError(
+                f"column {name!r} cannot be both categorical and {roles[name]}: give it one role"
+            )
 
 
 def _worth_coding(table: Table, name: str, declared: bool, notes: list[dict]) -> bool:
@@ -155,13 +166,18 @@ def _worth_coding(table: Table, name: str, declared: bool, notes: list[dict]) ->
     count = pc.count_distinct(texts, mode="only_valid").as_py()
     if declared:
         if count > _MOST_DECLARED:
-            raise ValueError(f"column {name!r} has {count:,} categories, more than {_MOST_DECLARED:,}: group the rare ones")
+            raise ValueError(
+                f"column {name!r} has {count:,} categories, more than {_MOST_DECLARED:,}: group the rare ones"
+            )
         return True
     if count <= 1:
         notes.append(note("dropped", f"Column {name!r} was left out: it holds one text only."))
         return False
     if count > MOST_CATEGORIES or present < _SEEN * count:
-        text = f"Column {name!r} was left out: {count:,} different texts in {present:,} rows are too many to learn from"
+        text = (
+            f"Column {name!r} was left out: {count:,} different texts in {present:,} rows are too many to "
+            "learn from"
+        )
         notes.append(note("dropped", f"{text} (name it in categorical= to keep it)."))
         return False
     return True

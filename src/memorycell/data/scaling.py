@@ -1,4 +1,4 @@
-"""Scales and fills: statistics of training rows only, written column by column so that memory does not multiply."""
+"""Scales and fills, from training rows only, written column by column to spare memory."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FILLS = ("auto", "forward", "median", "error")
 
 
 class Moments(NamedTuple):
-    """Mean, standard deviation and number of the values that are there, and the smallest and largest of them."""
+    """Mean, standard deviation, number, smallest and largest of the values that are there."""
 
     mean: float
     std: float
-    count: int
+    number: int
     low: float
     high: float
 
@@ -28,7 +28,7 @@ def moments(values: NDArray) -> Moments:
     Example
     -------
     >>> moments(np.array([1.0, np.nan, 3.0]))
-    Moments(mean=2.0, std=1.0, count=2, low=1.0, high=3.0)
+    Moments(mean=2.0, std=1.0, number=2, low=1.0, high=3.0)
     """
     if values.dtype.kind == "f" and np.isnan(values).any():
         values = values[~np.isnan(values)]
@@ -37,7 +37,8 @@ def moments(values: NDArray) -> Moments:
         return Moments(np.nan, np.nan, 0, np.nan, np.nan)
     mean = float(values.mean(dtype=np.float64))
     squares = sum(
-        float(np.square(values[i : i + _CHUNK] - mean, dtype=np.float64).sum()) for i in range(0, count, _CHUNK)
+        float(np.square(values[i : i + _CHUNK] - mean, dtype=np.float64).sum())
+        for i in range(0, count, _CHUNK)
     )
     return Moments(mean, float(np.sqrt(squares / count)), count, float(values.min()), float(values.max()))
 
@@ -45,7 +46,7 @@ def moments(values: NDArray) -> Moments:
 def moments_by_series(
     values: NDArray, series: NDArray[np.int64], n_series: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """Mean, standard deviation and count of each series (NaN where it has no values): float64 (S,), int64 (S,)."""
+    """Mean, standard deviation (NaN without values) and count of each series: float64 and int64 (S,)."""
     present = ~np.isnan(values)
     kept, owner = values[present].astype(np.float64), series[present]
     count = np.bincount(owner, minlength=n_series)
@@ -61,8 +62,9 @@ def safe_scales(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[float, float]]:
     """Center and scale of each series, never zero.
 
-    A series with fewer than 3 values, or whose spread is below 1e-6 of its level, takes the median spread of the
-    other series; one with none takes their median level too. `pooled` (level, spread) replaces those medians.
+    A series with fewer than 3 values, or whose spread is below 1e-6 of its level, takes the median spread of
+    the other series; one with none takes their median level too. `pooled` (level, spread) replaces those
+    medians.
     """
     with np.errstate(invalid="ignore"):
         sound = (count >= 3) & (std > 1e-6 * np.abs(mean)) & (std > 0)
@@ -85,7 +87,7 @@ def write_scaled(
     values: NDArray, center: NDArray | float, scale: NDArray | float, out: NDArray[np.float32],
     series: NDArray[np.int64] | None = None,
 ) -> None:  # fmt: skip
-    """out = (values - center) / scale in float32, a block at a time; center and scale of each row's series if given."""
+    """out = (values - center) / scale in float32, block by block; of each row's `series` if given."""
     for first in range(0, len(values), _CHUNK):
         block = slice(first, first + _CHUNK)
         own_center = center if series is None else np.asarray(center)[series[block]]
@@ -94,11 +96,16 @@ def write_scaled(
 
 
 def fill_missing(
-    column: NDArray[np.float32], missing: NDArray[np.bool_], offsets: NDArray[np.int64], median: float, rule: str
+    column: NDArray[np.float32],
+    missing: NDArray[np.bool_],
+    offsets: NDArray[np.int64],
+    median: float,
+    rule: str,
 ) -> None:
     """Fill `column` in place where `missing`: the last value of the same series before it, else the median.
 
-    Values that come later are never used: a model must not see the future. `rule` "median" takes the median always.
+    Values that come later are never used: a model must not see the future. `rule` "median" takes the median
+    always.
     """
     if rule == "median":
         column[missing] = median

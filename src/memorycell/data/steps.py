@@ -35,17 +35,19 @@ class StepDataset:
     def __len__(self) -> int:
         return int(self.counted.sum())
 
-    def gather_steps(self, rows: Tensor) -> Batch:
-        """The batch of table rows `rows` (int64, (B, T), consecutive along T).
+    def gather_steps(self, rows: Tensor, lengths: Tensor | None = None) -> Batch:
+        """The batch of table rows `rows` (int64, (B, T)), of which row b counts the first `lengths[b]` (None: all).
 
-        A row of −1 is padding after the end of a track: it repeats the table's first row with weight 0.
+        Steps beyond the lengths get weight 0. The batch names no lengths: a chunk that ends early ends its sequence,
+        so the state that runs on over its padding is never used.
         """
-        padding = rows < 0
-        rows = rows.clamp(min=0)
         beyond = rows.unsqueeze(-1) + self.ahead
         inside = beyond <= self.last_row[rows].unsqueeze(-1)
         beyond = torch.where(inside, beyond, rows.unsqueeze(-1))
-        counted = (self.counted[rows] & ~padding).unsqueeze(-1) & inside
+        counted = self.counted[rows]
+        if lengths is not None:
+            counted = counted & (torch.arange(rows.shape[1]) < lengths.unsqueeze(-1))
+        counted = counted.unsqueeze(-1) & inside
         weights = (self.observed[beyond] & counted.unsqueeze(-1)).to(self.filled.dtype)
         inputs = {"past": self.encoded.past[rows]}
         if self.encoded.known.shape[1]:

@@ -232,12 +232,12 @@ def _chunks(piece: tuple[int, int], length: int) -> int:
 def _cut(ranges: Sequence[tuple[int, int]], n_tracks: int, length: int) -> list[tuple[int, int]]:
     """Ranges of at most a track's fair share of all chunks, each a whole number of chunks but for its last."""
     share = -(-sum(_chunks(piece, length) for piece in ranges) // n_tracks) * length
-    return [(first, min(first + share, stop)) for start, stop in ranges for first in range(start, stop, share)]
+    return [
+        (first, min(first + share, stop)) for start, stop in ranges for first in range(start, stop, share)
+    ]
 
 
-def _pack(
-    pieces: Sequence[tuple[int, int]], n_tracks: int, length: int
-) -> list[list[tuple[int, int]]]:
+def _pack(pieces: Sequence[tuple[int, int]], n_tracks: int, length: int) -> list[list[tuple[int, int]]]:
     """Pieces on tracks of about equal length: the longest piece first, always onto the shortest track (Graham 1969)."""
     tracks: list[list[tuple[int, int]]] = [[] for _ in range(min(n_tracks, len(pieces)))]
     filled = np.zeros(len(tracks), np.int64)

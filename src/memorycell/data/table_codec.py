@@ -1,4 +1,4 @@
-"""TableCodec: fitted on the training rows of a table, it turns tables into tensors on a regular grid and back."""
+"""TableCodec: fitted on training rows, it turns tables into tensors on a regular grid and back."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from memorycell.data.calendar import calendar_names
 from memorycell.data.codec import Json, register_codec
-from memorycell.data.columns import Coded, Number, Placed, place, read_values
+from memorycell.data.columns import Placed, place, stamps_of
 from memorycell.data.dates import Stamps, find_time
 from memorycell.data.encoded import EncodedTable
 from memorycell.data.encoding import encode_placed
+from memorycell.data.fitting import fit_columns
 from memorycell.data.frequency import Frequency
-from memorycell.data.roles import Roles, codes_of, decide_roles, find_series
-from memorycell.data.scaling import FILLS, moments, moments_by_series, safe_scales, sample_median
+from memorycell.data.roles import decide_roles, find_series
+from memorycell.data.scaling import FILLS
 from memorycell.data.table_state import codec_fields, codec_state
 from memorycell.data.tables import Table, listing, note, read_table
 
@@ -40,8 +41,8 @@ class TableCodec:
     calendar : bool, default True
         Whether to add the time of day, day of week and time of year.
     fill : {"auto", "forward", "median", "error"}
-        Missing inputs take the last value before them, else the training median ("auto", "forward"); always the
-        median; or are refused. Missing targets are never learned from.
+        Missing inputs take the last value before them, else the training median ("auto", "forward"); always
+        the median; or are refused. Missing targets are never learned from.
     freq : str, optional
         The step of the grid ("h", "15min", "D", "MS", ...). By default found.
 
@@ -95,8 +96,8 @@ class TableCodec:
         ----------
         table : anything `read_table` takes
         holdout : float in [0, 1), or callable
-            Share of each series' last rows that statistics must not see; or a function from the observed rows of
-            each series (int64 (S,)) to the training rows of each.
+            Share of each series' last rows that statistics must not see; or a function from the observed rows
+            of each series (int64 (S,)) to the training rows of each.
 
         Raises
         ------
@@ -105,7 +106,14 @@ class TableCodec:
         """
         table = read_table(table)
         self.series_ = find_series(table, self.series)
-        taken = {self.series_, *(self.target or []), *self.known_future, *self.static, *self.categorical, *self.exclude}
+        taken = {
+            self.series_,
+            *(self.target or []),
+            *self.known_future,
+            *self.static,
+            *self.categorical,
+            *self.exclude,
+        }
         stamps = find_time(table, self.time, taken - {None})  # type: ignore[arg-type]
         notes = _time_notes(table, stamps, self.time is not None)
         self.time_ = stamps.columns if stamps else []
@@ -121,8 +129,9 @@ class TableCodec:
         self.ids_ = placed.layout.ids
         notes += [*roles.notes, *placed.notes]
         training = _training_rows(placed, holdout)
-        self._fit_columns(placed, roles, training, notes)
-        self._fit_calendar(training)
+        fit_columns(self, placed, roles, training, notes)
+        span = float(training.max(initial=0)) * self.frequency_.span
+        self.calendar_ = calendar_names(self.frequency_, span) if self.calendar and self.dated_ else []
         self.notes_ = [*table.notes, *notes]
         return self
 
@@ -132,8 +141,8 @@ class TableCodec:
         Parameters
         ----------
         table : anything `read_table` takes
-            With the columns of the table that was fitted. Trailing rows without targets and past covariates are
-            the future, from which known-future columns are taken.
+            With the columns of the table that was fitted. Trailing rows without targets and past covariates
+            are the future, from which known-future columns are taken.
         horizon : int
         future : anything `read_table` takes, optional
             Known-future columns (with the time and series columns) of the rows to come; these come first.
@@ -154,8 +163,8 @@ class TableCodec:
     ) -> NDArray[np.float64]:
         """Targets in units from scaled ones of shape (n, ..., K).
 
-        `series` (n,) says whose each row is (default: all of the first), counted as in `encoded` when that is given
-        (needed for series that were not in the fitted table), else as in `ids_`.
+        `series` (n,) says whose each row is (default: all of the first), counted as in `encoded` when that is
+        given (needed for series that were not in the fitted table), else as in `ids_`.
         """
         values = np.asarray(scaled, np.float64)
         owner = np.zeros(len(values), np.int64) if series is None else np.asarray(series)
@@ -177,105 +186,17 @@ class TableCodec:
             setattr(codec, name, value)
         return codec
 
+    @property
+    def time_name(self) -> str:
+        """The time's name in forecasts: its column, "date" if several make it, "step" if there is none."""
+        return self.time_[0] if len(self.time_) == 1 else "date" if self.dated_ else "step"
+
     def until(self, table: Any, date: Any) -> Table:
         """The rows of a table up to and including `date` (of its own kind: a date, or a step number)."""
-        from memorycell.data.columns import stamps_of
-
         table = read_table(table)
         stamps = stamps_of(table, self.time_, self.series_)
         limit = np.datetime64(date, "ns") if stamps.dtype.kind == "M" else int(date)
         return table.take(stamps <= limit)
-
-    def _fit_columns(self, placed: Placed, roles: Roles, training: NDArray[np.int64], notes: list[dict]) -> None:
-        layout = placed.layout
-        lengths = np.diff(layout.offsets)
-        series = np.repeat(np.arange(len(lengths)), lengths)
-        position = np.arange(len(layout)) - np.repeat(layout.offsets[:-1], lengths)
-        seen = slice(0, int(training[0])) if len(lengths) == 1 else position < training[series]
-        shown = slice(0, int(placed.observed[0])) if len(lengths) == 1 else position < placed.observed[series]
-        self._fit_targets(placed, series[seen], seen, shown)
-        self.past_ = self._fit_numbers(placed, roles.past, seen, shown, notes)
-        self.known_ = self._fit_numbers(placed, roles.known, seen, shown, notes)
-        self.codes_: list[Coded] = []
-        order = layout.rows if layout.rows is not None else np.arange(len(placed.table))
-        places = layout.places if layout.places is not None else np.arange(len(order))
-        inside = np.zeros(len(layout), bool)
-        inside[seen] = True
-        rows = order[inside[places]]
-        for name, known in roles.codes.items():
-            categories = sorted(set(placed.table.texts(name).take(rows).drop_null().to_pylist()))
-            if len(categories) > 1:
-                self.codes_.append(Coded(name, categories, known))
-            else:
-                notes.append(note("dropped", f"Column {name!r} was left out: one category only in the training rows."))
-        self._fit_static(placed, roles)
-
-    def _fit_targets(self, placed: Placed, owner: NDArray, seen: Any, shown: Any) -> None:
-        n_series = len(placed.layout.ids)
-        centers, scales, self.targets_, self.pooled_ = [], [], [], []
-        for name in self.target_names_:
-            grid = placed.grid(name, target=True)
-            values = grid[seen]
-            stats = moments(values)
-            if not stats.count:
-                raise ValueError(f"target {name!r} has no values in the training rows: all are missing")
-            if stats.low == stats.high:
-                raise ValueError(
-                    f"target {name!r} is constant at {stats.low:g} over the {stats.count:,} training rows: there is "
-                    "nothing to learn; choose another target or more rows"
-                )
-            if n_series == 1:
-                center, scale = np.array([stats.mean]), np.array([max(stats.std, 1e-300)])
-                self.pooled_.append((stats.mean, float(scale[0])))
-            else:
-                try:
-                    center, scale, pooled = safe_scales(*moments_by_series(values, owner, n_series))
-                except ValueError:
-                    center, scale, pooled = safe_scales(
-                        *moments_by_series(values, owner, n_series), pooled=(stats.mean, stats.std)
-                    )
-                self.pooled_.append(pooled)
-            centers.append(center)
-            scales.append(scale)
-            middle = sample_median(values if n_series > 1 else (values[:: max(1, len(values) // 100_000)]))
-            if n_series > 1:
-                middle = sample_median((values - center[owner]) / scale[owner])
-            else:
-                middle = (middle - center[0]) / scale[0]
-            self.targets_.append(Number(name, 0.0, 1.0, middle, _any_missing(grid[shown])))
-        self.center_, self.scale_ = np.stack(centers, axis=1), np.stack(scales, axis=1)
-
-    def _fit_numbers(self, placed: Placed, names: list[str], seen: Any, shown: Any, notes: list[dict]) -> list[Number]:
-        columns = []
-        for name in names:
-            grid = placed.grid(name, notes=notes)
-            stats = moments(grid[seen])
-            if not stats.count or stats.low == stats.high:
-                what = f"constant at {stats.low:g}" if stats.count else "empty"
-                notes.append(note("dropped", f"Column {name!r} was left out: it is {what} over the training rows."))
-                continue
-            if _counts_rows(read_values(placed.table, name)):
-                notes.append(note("dropped", f"Column {name!r} was left out: it only counts the rows."))
-                continue
-            scale = max(stats.std, 1e-300)
-            middle = (sample_median(grid[seen]) - stats.mean) / scale
-            columns.append(Number(name, stats.mean, scale, middle, _any_missing(grid[shown])))
-        return columns
-
-    def _fit_static(self, placed: Placed, roles: Roles) -> None:
-        self.static_ = []
-        for name in roles.static:
-            stats = moments(placed.per_series(name))
-            scale = stats.std if stats.count and stats.std > 0 else 1.0
-            self.static_.append(Number(name, stats.mean if stats.count else 0.0, scale, 0.0, False))
-        self.static_codes_ = []
-        for name in roles.static_codes:
-            texts = placed.per_series(name)
-            self.static_codes_.append(Coded(name, sorted({str(t) for t in texts if t is not None}), True))
-
-    def _fit_calendar(self, training: NDArray[np.int64]) -> None:
-        span = float(training.max(initial=0)) * self.frequency_.span
-        self.calendar_ = calendar_names(self.frequency_, span) if self.calendar and self.dated_ else []
 
 
 def _names(names: str | Sequence[str] | None) -> list[str] | None:
@@ -300,14 +221,8 @@ def _training_rows(placed: Placed, holdout: Holdout) -> NDArray[np.int64]:
     else:
         raise ValueError(f"expected holdout of 0 or more and below 1, got {holdout}")
     if training.max(initial=0) < 2:
-        raise ValueError(f"{placed.table.source} has too few rows: expected at least 2 to train on, got {training.max(initial=0)}")
+        raise ValueError(
+            f"{placed.table.source} has too few rows: expected at least 2 to train on, got "
+            f"{training.max(initial=0)}"
+        )
     return np.minimum(training, observed)
-
-
-def _any_missing(values: NDArray) -> bool:
-    return values.dtype.kind == "f" and bool(np.isnan(values).any())
-
-
-def _counts_rows(values: NDArray) -> bool:
-    """Row numbers: every value one more than the one before, over 10 rows at least."""
-    return len(values) >= 10 and bool((values[1:101] - values[:100] == 1).all() and (np.diff(values) == 1).all())

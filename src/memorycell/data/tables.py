@@ -1,8 +1,7 @@
-"""read_table: a file, a frame or an array as one Table, with a sentence for everything that was done to it."""
+"""read_table: a file, a frame or an array as one Table, with notes of what was done to it."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,7 +35,8 @@ class Table:
     first_line : int
         Line of the file that holds row 0; 0 when it was no text file.
     odd : dict
-        Of text columns that are numbers for the most part: how many values are not, and (row, value) of the first.
+        Of text columns that are numbers for the most part: how many values are not, and (row, value) of the
+        first.
     """
 
     data: pa.Table
@@ -116,8 +116,9 @@ def read_table(
     Parameters
     ----------
     source : path, frame, array, dict or Table
-        Path of a CSV (``.csv``, ``.tsv``, ``.csv.gz``) or Parquet file; a pandas, polars or pyarrow frame; a numpy
-        array, 1-D (column ``y``) or 2-D with a row per step (columns ``x0``, ``x1``, ...); a dict of columns.
+        Path of a CSV (``.csv``, ``.tsv``, ``.csv.gz``) or Parquet file; a pandas, polars or pyarrow frame; a
+        numpy array, 1-D (column ``y``) or 2-D with a row per step (columns ``x0``, ``x1``, ...); a dict of
+        columns.
     delimiter, decimal : str, optional
         Of a text file. By default found from its first lines and, unless comma and point, said in the notes.
     encoding : str
@@ -132,8 +133,8 @@ def read_table(
     FileNotFoundError
         No such file.
     ValueError
-        An empty file, a header only, not a table, ragged rows, repeated column names, more than 1,000 columns,
-        another encoding: each with the line it was seen in and what to do.
+        An empty file, a header only, not a table, ragged rows, repeated column names, more than 1,000
+        columns, another encoding: each with the line it was seen in and what to do.
 
     Example
     -------
@@ -145,14 +146,17 @@ def read_table(
     """
     if isinstance(source, Table):
         return source
+    # Imported here because it builds on this module.
+    from memorycell.data.frames import from_columns, from_frame, from_numpy
+
     if isinstance(source, str | Path):
         table = _read_path(Path(source), delimiter, decimal, encoding)
     elif isinstance(source, np.ndarray):
-        table = _from_numpy(source)
+        table = from_numpy(source)
     elif isinstance(source, dict):
-        table = _from_columns(source, "the dict of columns", "dict")
+        table = from_columns(source, "the dict of columns", "dict")
     else:
-        table = _from_frame(source)
+        table = from_frame(source)
     _settle(table)
     if not len(table):
         raise ValueError(f"{table.source} has no rows: expected at least one row of values")
@@ -165,14 +169,17 @@ def check_names(names: list[str], source: str) -> None:
     """Raise when there are too many columns, or two of one name."""
     if len(names) > MOST_COLUMNS:
         raise ValueError(
-            f"{source} has {len(names):,} columns, more than the {MOST_COLUMNS:,} a table may have: expected one row "
+            f"{source} has {len(names):,} columns, more than the {MOST_COLUMNS:,} a table may have: "
+            "expected one row "
             "per time step; if each row is a series, turn it round, or give many series in long form "
             "(columns unique_id, ds, y)"
         )
     seen: set[str] = set()
     again = [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
     if again:
-        raise ValueError(f"{source} has more than one column named {listing(dict.fromkeys(again))}: rename them")
+        raise ValueError(
+            f"{source} has more than one column named {listing(dict.fromkeys(again))}: rename them"
+        )
 
 
 def _read_path(path: Path, delimiter: str | None, decimal: str | None, encoding: str) -> Table:
@@ -204,86 +211,6 @@ def _read_parquet(path: Path, magic: bytes) -> pa.Table:
         raise ValueError(f"{path.name} is not a Parquet file, or is damaged ({error})") from None
 
 
-def _from_numpy(array: NDArray) -> Table:
-    if array.dtype.names:
-        return _from_columns({name: array[name] for name in array.dtype.names}, "the array", "numpy")
-    if array.ndim not in (1, 2):
-        raise ValueError(
-            f"expected an array of shape (steps,) or (steps, columns), got shape {array.shape}: many series "
-            "go in long form, with a column that says which series a row belongs to"
-        )
-    if array.ndim == 1:
-        return _from_columns({"y": array}, "the array", "numpy")
-    if array.shape[1] > MOST_COLUMNS:
-        check_names([str(i) for i in range(array.shape[1])], "the array")
-    return _from_columns({f"x{i}": array[:, i] for i in range(array.shape[1])}, "the array", "numpy")
-
-
-def _from_frame(frame: Any) -> Table:
-    pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(frame, pandas.Series | pandas.DataFrame):
-        return _from_pandas(frame)
-    import narwhals as nw
-
-    try:
-        native = nw.from_native(frame, allow_series=True)
-    except TypeError:
-        raise TypeError(
-            "expected a path, a pandas, polars or pyarrow frame, a numpy array or a dict of columns, "
-            f"got {type(frame).__name__}"
-        ) from None
-    if isinstance(native, nw.Series):
-        native = (native if native.name else native.alias("y")).to_frame()
-    if isinstance(native, nw.LazyFrame):
-        native = native.collect()
-    kind = str(native.implementation)
-    if isinstance(frame, pa.Table):
-        kind = "pyarrow"
-    check_names(list(native.columns), f"the {kind} frame")
-    return Table(native.to_arrow(), f"the {kind} frame", kind)
-
-
-def _from_pandas(frame: Any) -> Table:
-    pandas = sys.modules["pandas"]
-    if isinstance(frame, pandas.Series):
-        frame = frame.to_frame(name="y" if frame.name is None else frame.name)
-    check_names([str(name) for name in frame.columns], "the pandas frame")
-    columns = {str(name): frame[name] for name in frame.columns}
-    if not isinstance(frame.index, pandas.RangeIndex):
-        index = frame.index.to_frame(index=False)
-        named = {}
-        for level in index.columns:
-            values = index[level]
-            dated = isinstance(values.dtype, pandas.PeriodDtype | pandas.DatetimeTZDtype) or values.dtype.kind == "M"
-            unnamed = isinstance(level, int)
-            # The plain numbers that filtering leaves behind say nothing; dates and named levels do.
-            if dated or not unnamed:
-                named["date" if unnamed and "date" not in columns else str(level)] = values
-        columns = {name: v for name, v in named.items() if name not in columns} | columns
-    for name, values in columns.items():
-        if isinstance(values.dtype, pandas.PeriodDtype):
-            columns[name] = values.dt.to_timestamp()
-    return _from_columns(columns, "the pandas frame", "pandas")
-
-
-def _from_columns(columns: dict[Any, Any], source: str, kind: str) -> Table:
-    check_names([str(name) for name in columns], source)
-    arrays = {}
-    for name, values in columns.items():
-        try:
-            arrays[str(name)] = pa.array(values, from_pandas=True)
-        except (pa.ArrowException, TypeError, ValueError, OverflowError):
-            try:  # mixed types: as text, of which the numbers are found again
-                texts = [None if v is None or v != v else str(v) for v in values]
-            except (TypeError, ValueError):
-                raise TypeError(f"column {str(name)!r} is not a sequence of values: got {values!r:.60}") from None
-            arrays[str(name)] = pa.array(texts, pa.string())
-    lengths = {name: len(array) for name, array in arrays.items()}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f"the columns differ in length: {listing(f'{n}: {k:,}' for n, k in lengths.items())}")
-    return Table(pa.table(arrays), source, kind)
-
-
 def _settle(table: Table) -> None:
     """Bring every column to one of: number, truth value, timestamp, text; and say what could not be."""
     columns = {}
@@ -305,7 +232,9 @@ def _settle(table: Table) -> None:
             column = _settle_text(table, name, column)
         elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
             if not pa.types.is_timestamp(kind):
-                table.notes.append(note("dropped", f"Column {name!r} was left out: it holds {kind}, not numbers or text."))
+                table.notes.append(
+                    note("dropped", f"Column {name!r} was left out: it holds {kind}, not numbers or text.")
+                )
                 continue
         columns[name] = column
     table.data = pa.table(columns)
@@ -314,8 +243,8 @@ def _settle(table: Table) -> None:
 def _settle_text(table: Table, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Numbers that came as text, with at most a few odd values between them, as numbers.
 
-    Odd values become missing if they are no more than 3, or 1 % of the values where that is more, and at least nine
-    values in ten are numbers. Digits with leading zeros are labels and stay text.
+    Odd values become missing if they are no more than 3, or 1 % of the values where that is more, and at
+    least nine values in ten are numbers. Digits with leading zeros are labels and stay text.
     """
     trimmed = pc.utf8_trim_whitespace(column)
     column = pc.if_else(pc.is_in(trimmed, pa.array(NULLS)), None, trimmed)

@@ -279,15 +279,15 @@ def _coverages(forecasts: Forecasts, k: int) -> list[Coverage]:
 def measure(forecasts: Forecasts, scales: Array | None = None, *, unit: str | None = None) -> list[Scores]:
     """Scores of each target.
 
-    RMSE and MAE pool all origins and series; sMAPE is the M4 definition; MASE divides each series by its own
-    `scales` (from `mase_scales`; None leaves MASE out). CRPS is approximated by twice the mean pinball loss
-    over the levels forecast (its definition is twice the integral over all levels: Laio & Tamea 2007, eq.
-    6), so it compares models with the same levels only.
+    RMSE and MAE pool all origins and series; sMAPE is the M4 definition; MASE divides by `scales`
+    (those of `mase_scales` for the series of each origin; None leaves MASE out). CRPS is approximated by
+    twice the mean pinball loss over the levels forecast (its definition is twice the integral over all
+    levels: Laio & Tamea 2007, eq. 6), so it compares models with the same levels only.
 
     Parameters
     ----------
     forecasts : n origins, H steps, K targets
-    scales : (S, K)
+    scales : (n, K)
     unit : str or None
         Of the targets; None says "units of <target>".
 
@@ -310,7 +310,7 @@ def _measure_target(forecasts: Forecasts, k: int, scales: Array | None, unit: st
     terms: dict[str, Array] = {"mae": np.abs(error), "smape": _smape_terms(actual, point)}
     notes = []
     if scales is not None:
-        scale = scales[forecasts.series, k]
+        scale = scales[:, k]
         terms["mase"] = np.abs(error) / scale[:, None]
         without = len(np.unique(forecasts.series[np.isnan(scale)]))
         if without:

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.encoded import Forecasts
-from memorycell.evaluation.metrics import Array, Scores, plain
+from memorycell.evaluation.metrics import Scores, plain
 from memorycell.evaluation.significance import Verdict
 
 
 @dataclass
 class ModelResult:
-    """One model on all origins: its forecasts, its scores for each target, and its error in the common measure."""
+    """One model on all origins: its forecasts, its scores for each target, and its error in the common
+    measure."""
 
     name: str
     forecasts: Forecasts
@@ -44,7 +45,8 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class Fold:
-    """One block of test rows: trained up to `train_end`, forecast from `origins` rows, targets in `first` … `last`."""
+    """One block of test rows: trained up to `train_end`, forecast from `origins` rows, targets in `first` …
+    `last`."""
 
     train_end: Any
     first: Any
@@ -59,7 +61,8 @@ class Evaluation:
     Attributes
     ----------
     models : list of ModelResult, the forecaster first
-    measure, unit : what the models are ranked by: "RMSE" in the target's unit; with several targets "standardised RMSE"
+    measure, unit : what the models are ranked by: "RMSE" in the target's unit; with several targets
+    "standardised RMSE"
         (each divided by its training standard deviation); with many series "MASE"
     verdicts : list of Verdict, one a baseline
     folds : list of Fold
@@ -105,7 +108,7 @@ class Evaluation:
             hedge = sure.get(verdict.outcome, ", though not by more than chance explains")
             return (
                 f"A baseline wins: {best.name} has the least error, "
-                f"{self.measure} {_number(best.error)} against {_number(ours.error)} of {ours.name}{hedge}."
+                f"{self.measure} {format_number(best.error)} against {format_number(ours.error)} of {ours.name}{hedge}."
             )
         beaten = [verdict.baseline for verdict in self.verdicts if verdict.outcome == "better"]
         rest = [verdict.baseline for verdict in self.verdicts if verdict.outcome != "better"]
@@ -147,7 +150,8 @@ class Evaluation:
         return rows
 
     def summary(self) -> str:
-        """The comparison as plain text: a table a target, models by error, then what may be said of each baseline."""
+        """The comparison as plain text: a table a target, models by error, then what may be said of each
+        baseline."""
         origins = len(self.fold)
         head = f"{origins:,} origins in {len(self.folds)} {'fold' if len(self.folds) == 1 else 'folds'}"
         ahead = f"{self.horizon} {'step' if self.horizon == 1 else 'steps'} ahead"
@@ -157,32 +161,29 @@ class Evaluation:
             lines += [f"{scores.target} (errors in {scores.unit}; sMAPE in %)", *self._text_table(k), ""]
         if self.measure != "RMSE":
             lines.append(f"Ranked by {self.measure}:")
-            lines += [f"  {model.name}: {_number(model.error)}" for model in self.ranking]
+            lines += [f"  {model.name}: {format_number(model.error)}" for model in self.ranking]
             lines.append("")
         lines.append(self.outcome)
         lines += [f"  {verdict.text}" for verdict in self.verdicts]
         lines += [f"Note: {model.name}: {text}" for model in self.models for text in model.notes]
-        lines += [f"Note: {text}" for text in [*self.notes, *self.models[0].scores[0].notes]]
+        missing = dict.fromkeys(text for scores in self.models[0].scores for text in scores.notes)
+        lines += [f"Note: {text}" for text in [*self.notes, *missing]]
         return "\n".join(lines)
 
     def _text_table(self, k: int) -> list[str]:
-        metrics = [name for name in ("rmse", "mae", "smape", "mase", "crps") if name in self.best.scores[k].overall]
+        metrics = [
+            name for name in ("rmse", "mae", "smape", "mase", "crps") if name in self.best.scores[k].overall
+        ]
         titles = [{"smape": "sMAPE"}.get(name, name.upper()) for name in metrics]
         intervals = [f"in {share.nominal:.0%}" for share in self.best.scores[k].coverage]
         rows = [["", *titles, *intervals, "fit s"]]
         for model in self.ranking:
             scores = model.scores[k]
             covered = [f"{share.observed:.1%}" for share in scores.coverage]
-            numbers = [_number(scores.overall.get(name, math.nan)) for name in metrics]
+            numbers = [format_number(scores.overall.get(name, math.nan)) for name in metrics]
             mark = " *" if model is self.best else ""
             rows.append([model.name + mark, *numbers, *covered, f"{model.seconds:.1f}"])
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        return [
-            "  ".join(
-                [row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))]
-            ).rstrip()
-            for row in rows
-        ]
+        return text_table(rows)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the forecasts, as plain JSON; NaN becomes None."""
@@ -215,8 +216,8 @@ def say_date(date: Any) -> str:
 
     Example
     -------
-    >>> say_date(np.datetime64("2024-05-01T00:00:00")), say_date(np.datetime64("2024-05-01T06:30")), say_date(7)
-    ('2024-05-01', '2024-05-01 06:30', '7')
+    >>> say_date(np.datetime64("2024-05-01T00:00:00")), say_date(np.datetime64("2024-05-01T06:30"))
+    ('2024-05-01', '2024-05-01 06:30')
     """
     if not isinstance(date, np.datetime64):
         return str(date)
@@ -224,8 +225,24 @@ def say_date(date: Any) -> str:
     return text.removesuffix(" 00:00:00").removesuffix(":00")
 
 
-def _number(value: float) -> str:
-    """Four significant digits, without an exponent where that can be read."""
+def text_table(rows: list[list[str]]) -> list[str]:
+    """Lines of a table: the first column to the left, the others to the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for first, *others in rows:
+        cells = [cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True)]
+        lines.append("  ".join([first.ljust(widths[0]), *cells]).rstrip())
+    return lines
+
+
+def format_number(value: float) -> str:
+    """Four significant digits, without an exponent where that can be read.
+
+    Example
+    -------
+    >>> format_number(2.2178), format_number(12_345.6), format_number(float("nan"))
+    ('2.218', '12,346', '–')
+    """
     if not math.isfinite(value):
         return "–"
     if value == 0 or 1e-4 <= abs(value) < 1e6:
@@ -239,14 +256,9 @@ def _listing(names: list[str]) -> str:
 
 
 def join_forecasts(parts: list[Forecasts]) -> Forecasts:
-    """The forecasts of several folds as one, ordered by series and origin; they must be of one grid."""
-
-    def join(name: str) -> Array:
-        return np.concatenate([getattr(part, name) for part in parts])
-
+    """The forecasts of several folds as one, in the order of origins; they must be of one grid."""
     names = ("point", "quantiles", "actual", "origins", "series", "dates", "origin_dates")
-    joined = {name: join(name) for name in names}
-    order = np.argsort(joined["origins"], kind="stable")
-    joined = {name: values[order] for name, values in joined.items()}
+    order = np.argsort(np.concatenate([part.origins for part in parts]), kind="stable")
+    joined = {name: np.concatenate([getattr(part, name) for part in parts])[order] for name in names}
     first = parts[0]
     return Forecasts(levels=first.levels, target_names=first.target_names, ids=first.ids, **joined)

@@ -33,10 +33,12 @@ class _Design:
     shared: bool
     level: bool
 
-    @property
-    def text(self) -> str:
-        inputs = "each target's own window, weights shared" if self.shared else "the window of all columns"
-        return inputs + (", last value taken off" if self.level else "")
+    def text(self, targets: int) -> str:
+        """The inputs in words."""
+        own = "the target's own window" if targets == 1 else "each target's own window, weights shared"
+        return (own if self.shared else "the window of all columns") + (
+            ", last value taken off" if self.level else ""
+        )
 
 
 @dataclass
@@ -103,8 +105,9 @@ class Ridge(Baseline):
         self._held_out = held_out
         sums = sums + self._accumulate(encoded, np.concatenate([between, late])[::every], self.design_)
         self.weights_, self.intercept_ = sums.solve(self.alpha_)
+        inputs = self.design_.text(len(encoded.target_names))
         self.notes.append(
-            f"inputs: {self.design_.text} ({len(self.weights_)} numbers); relative penalty {self.alpha_:g}"
+            f"inputs: {inputs} ({len(self.weights_)} numbers); penalty {self.alpha_:g} (relative)"
         )
         if every > 1:
             self.notes.append(f"one training window in {every} used")

@@ -231,7 +231,7 @@ def judge(
     spacing : int
         Rows from one origin to the next.
     measure : str
-        "RMSE" where losses are squares, "MASE" or another mean where they are not: named in the text.
+        Named in the text; losses are squares where it ends in "RMSE", and then its root is what is compared.
 
     Example
     -------
@@ -243,58 +243,55 @@ def judge(
     'better'
     """
     names = list(baselines)
-    root = measure == "RMSE"
+    root = measure.endswith("RMSE")
     many = len(np.unique(series)) >= MIN_SERIES
-    tests = [_test_pair(model, baselines[name], series, when, spacing, many) for name in names]
-    overall = holm([test.p_value for test, _ in tests])
-    by_step = [holm(column) for column in np.array([steps for _, steps in tests]).reshape(len(names), -1).T]
+    group = series if many else when
+    tests = [_test_pair(model, baselines[name], group, spacing, many, root) for name in names]
+    overall = holm([test.p_value for test, _, _ in tests])
+    by_step = np.array([steps for _, _, steps in tests]).reshape(len(names), model.shape[1])
+    by_step_adjusted = np.stack([holm(column) for column in by_step.T], 1) if names else by_step
     verdicts = []
     for i, name in enumerate(names):
-        test = tests[i][0]
+        test, improvement, _ = tests[i]
         both = np.isfinite(model) & np.isfinite(baselines[name])
-        improvement = _improvement(model[both], baselines[name][both], root)
         steps = [
             {
                 "step": h + 1,
                 "improvement": _improvement(model[both[:, h], h], baselines[name][both[:, h], h], root),
-                "p_value": float(tests[i][1][h]),
-                "p_adjusted": float(by_step[h][i]),
+                "p_value": float(by_step[i, h]),
+                "p_adjusted": float(by_step_adjusted[i, h]),
             }
             for h in range(model.shape[1])
         ]
-        outcome, text = _words(
-            name, test, float(overall[i]), improvement, measure, many, spacing, model.shape[1]
-        )
+        p = float(overall[i])
+        needed = max(MIN_ORIGINS, MIN_BLOCKS * math.ceil(model.shape[1] / spacing))
+        outcome, text = _words(name, test, p, improvement, measure, many, needed)
         kind = "paired bootstrap over series" if many else "Diebold–Mariano"
-        verdicts.append(
-            Verdict(name, outcome, improvement, test.p_value, float(overall[i]), test.n, kind, text, steps)
-        )
+        verdicts.append(Verdict(name, outcome, improvement, test.p_value, p, test.n, kind, text, steps))
     return verdicts
 
 
 def _test_pair(
     model: NDArray[np.float64],
     other: NDArray[np.float64],
-    series: NDArray,
-    when: NDArray,
+    group: NDArray,
     spacing: int,
     many: bool,
-) -> tuple[Significance, list[float]]:
-    """The test over the whole horizon, and the p-value of each step (NaN where there are too few)."""
+    root: bool,
+) -> tuple[Significance, float, list[float]]:
+    """The test over the whole horizon, the improvement, and the p-value of each step (NaN: too few)."""
     both = np.isfinite(model) & np.isfinite(other)
-    a, b = (
-        _group_means(model, both, series if many else when),
-        _group_means(other, both, series if many else when),
-    )
+    a, b = (_group_means(loss, both, group) for loss in (model, other))
+    whole_a, whole_b = (_group_means(loss, both, group, steps=False)[:, 0] for loss in (model, other))
+    known = np.isfinite(whole_a)
+    improvement = _improvement(whole_a[known], whole_b[known], root)
     horizon = model.shape[1]
     if many:
-        whole = [_group_means(x, both, series, steps=False)[:, 0] for x in (model, other)]
         d = (a - b)[np.isfinite(a - b).all(1)]
         steps = _studentised(d, 10_000, 0)[1].tolist() if len(d) > 1 else [math.nan] * horizon
-        return bootstrap_over_series(*whole), steps
-    whole = [_group_means(x, both, when, steps=False)[:, 0] for x in (model, other)]
+        return bootstrap_over_series(whole_a, whole_b), improvement, steps
     steps = [_dated(a[:, h], b[:, h], math.ceil((h + 1) / spacing)).p_value for h in range(horizon)]
-    return _dated(*whole, math.ceil(horizon / spacing)), steps
+    return _dated(whole_a, whole_b, math.ceil(horizon / spacing)), improvement, steps
 
 
 def _dated(a: NDArray[np.float64], b: NDArray[np.float64], h: int) -> Significance:
@@ -327,18 +324,11 @@ def _improvement(model: NDArray[np.float64], other: NDArray[np.float64], root: b
 
 
 def _words(
-    name: str,
-    test: Significance,
-    p: float,
-    improvement: float,
-    measure: str,
-    many: bool,
-    spacing: int,
-    horizon: int,
+    name: str, test: Significance, p: float, improvement: float, measure: str, many: bool, needed: int
 ) -> tuple[str, str]:
+    """The outcome and its sentence."""
     if not math.isfinite(p):
-        least = max(MIN_ORIGINS, MIN_BLOCKS * math.ceil(horizon / spacing))
-        return "too few", f"{name}: too few origins to tell ({test.n}; this horizon needs {least})"
+        return "too few", f"{name}: too few origins to tell ({test.n}; this horizon needs {needed})"
     kind = "paired bootstrap over series" if many else "Diebold–Mariano"
     size = "far" if not math.isfinite(improvement) else f"{abs(improvement):.1%}".replace("%", " %")
     said = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.columns import series_codes, stamps_of
 from memorycell.data.encoded import EncodedTable
-from memorycell.data.grid import Layout
+from memorycell.data.table_codec import TableCodec
 from memorycell.data.tables import Table
 
 Rows = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Blocks:
-    """Test blocks one after the other; block f of series s holds its grid rows ``bounds[f, s] : bounds[f + 1, s]``.
+def blocks_of_time(encoded: EncodedTable, folds: int, test_fraction: float, horizon: int) -> Rows:
+    """The last `test_fraction` of the time range in `folds` blocks of equal length: int64 (folds + 1, S).
 
-    Attributes
-    ----------
-    bounds : int64 (folds + 1, S), counted from the first row of each series
-    """
-
-    bounds: Rows
-
-    @property
-    def folds(self) -> int:
-        """Number of blocks."""
-        return len(self.bounds) - 1
-
-
-def blocks_of_time(encoded: EncodedTable, folds: int, test_fraction: float, horizon: int) -> Blocks:
-    """The last `test_fraction` of the time range in `folds` blocks of equal length.
+    Block f of series s holds its rows ``bounds[f, s] : bounds[f + 1, s]``, counted from its first row.
 
     With dates all series are cut on the same dates, so that no series tells a model what came after another's
     cut. Step numbers share no clock: there each series is cut at its own last `test_fraction` of rows.
@@ -42,20 +27,19 @@ def blocks_of_time(encoded: EncodedTable, folds: int, test_fraction: float, hori
     ------
     ValueError
         When a number is out of its range, or no block is as long as the horizon.
-
-    Example
-    -------
-    See `memorycell.evaluation.backtest.backtest`.
     """
     if not 0 < test_fraction < 1:
-        raise ValueError(f"expected test_fraction between 0 and 1, got {test_fraction!r}: 0.2 tests on the last fifth")
+        raise ValueError(
+            f"expected test_fraction between 0 and 1, got {test_fraction!r}: 0.2 tests on the last fifth"
+        )
     if folds < 1:
         raise ValueError(f"expected folds >= 1, got {folds!r}: the number of test blocks")
     share = 1 - test_fraction * (1 - np.arange(folds + 1) / folds)
     ends = encoded.observed_rows
     if np.issubdtype(encoded.dates.dtype, np.datetime64):
         parts = [
-            encoded.dates[start : start + count] for start, count in zip(encoded.offsets[:-1], ends, strict=True)
+            encoded.dates[start : start + count]
+            for start, count in zip(encoded.offsets[:-1], ends, strict=True)
         ]
         when = np.unique(np.concatenate(parts))
         cuts = when[np.round(share[:-1] * len(when)).astype(np.int64).clip(0, len(when) - 1)]
@@ -69,25 +53,37 @@ def blocks_of_time(encoded: EncodedTable, folds: int, test_fraction: float, hori
             f"expected test blocks of at least {horizon} rows (the horizon), got one of {longest}: "
             "use fewer folds, a larger test_fraction or a shorter horizon"
         )
-    return Blocks(bounds.astype(np.int64))
+    return bounds.astype(np.int64)
 
 
+def cut_table(table: Table, codec: TableCodec, encoded: EncodedTable, stop: Rows) -> Table:
+    """The rows of `table` that lie before row `stop[s]` of each series s, where `encoded` is its encoding by
+    `codec`.
 
-
-def cut_table(table: Table, layout: Layout, stop: Rows) -> Table:
-    """The rows of `table` that lie before row `stop[s]` of the grid of each series s."""
-    rows = np.arange(len(table)) if layout.rows is None else layout.rows
-    places = np.arange(len(rows)) if layout.places is None else layout.places
-    series = np.searchsorted(layout.offsets, places, side="right") - 1
-    return table.take(np.sort(rows[places - layout.offsets[series] < stop[series]]))
+    Parameters
+    ----------
+    stop : int64 (S,) rows counted from the first of each series; 0 leaves the series out.
+    """
+    stamps = stamps_of(table, codec.time_, codec.series_)
+    series = np.zeros(len(table), np.int64)
+    if codec.series_ is not None:
+        codes, names = series_codes(table, codec.series_)
+        where = {name: s for s, name in enumerate(encoded.ids)}
+        series = np.array([where.get(name, -1) for name in names], np.int64)[codes]
+    kept = (series >= 0) & ~(np.isnat(stamps) if stamps.dtype.kind == "M" else np.zeros(len(stamps), bool))
+    position, _ = codec.frequency_.index(stamps[kept], encoded.dates[encoded.offsets[:-1]][series[kept]])
+    kept[kept] = position < stop[series[kept]]
+    return table.take(kept)
 
 
 def block_origins(
     encoded: EncodedTable, start: Rows, stop: Rows, horizon: int, step: int, allowed: Rows
 ) -> Rows:
-    """Every `step`-th origin whose `horizon` target rows all lie in rows ``start[s] : stop[s]`` of their series s.
+    """Every `step`-th origin whose `horizon` target rows all lie in rows ``start[s] : stop[s]`` of their
+    series s.
 
-    The first is the last row before the block. Of these, those in `allowed` whose targets are not all missing.
+    The first is the last row before the block. Of these, those in `allowed` whose targets are not all
+    missing.
     """
     chosen = [
         np.arange(offset + low - 1, offset + high - horizon, step, dtype=np.int64)
@@ -101,11 +97,14 @@ def block_origins(
 
 
 def rows_seen(encoded: EncodedTable, end: Any) -> Rows:
-    """(S,) rows of each series up to `end`: a date or step number for all, or a mapping from the series' names."""
+    """(S,) rows of each series up to `end`: a date or step number for all, or a mapping from the series'
+    names."""
     counts = []
     for s, name in enumerate(encoded.ids):
         first = encoded.offsets[s]
         dates = encoded.dates[first : first + encoded.observed_rows[s]]
         last = end.get(name) if isinstance(end, dict) else end
-        counts.append(0 if last is None else int(np.searchsorted(dates, np.asarray(last, dates.dtype), side="right")))
+        counts.append(
+            0 if last is None else int(np.searchsorted(dates, np.asarray(last, dates.dtype), side="right"))
+        )
     return np.array(counts, np.int64)

@@ -270,9 +270,7 @@ def run(
             records[t] = gates
         if ended is not None and t >= shortest:
             hidden = hidden.masked_fill(ended[t], 0.0)
-            new = tuple(
-                torch.where(ended[t], before, after) for before, after in zip(state, new, strict=True)
-            )
+            new = tuple(torch.where(ended[t], a, b) for a, b in zip(state, new, strict=True))
             if trace:
                 records[t] = {name: value.masked_fill(ended[t], 0.0) for name, value in gates.items()}
         state = new

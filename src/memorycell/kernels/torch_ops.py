@@ -9,7 +9,7 @@ import torch
 from torch import _VF, Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
-from memorycell.kernels.reference import Cell, State
+from memorycell.kernels.reference import State
 
 # Operators over whole sequences and over one step, by mode. Torch ships no types for them.
 SEQUENCE: dict[str, Callable[..., Any]] = {
@@ -24,25 +24,6 @@ STEP: dict[str, Callable[..., Any]] = {
     "RNN_TANH": _VF.rnn_tanh_cell,
     "RNN_RELU": _VF.rnn_relu_cell,
 }
-
-
-def why_not(cell: Cell, *, peephole: bool = False, layer_norm: bool = False) -> str | None:
-    """Why torch has no operator for a cell, or None if it has one.
-
-    Example
-    -------
-    >>> why_not(Cell("LSTM", coupled=True))
-    "torch's operators have no coupled gates (coupled=True)"
-    """
-    for wanted, what in (
-        (peephole, "peepholes (peephole=True)"),
-        (layer_norm, "layer normalisation (layer_norm=True)"),
-        (cell.coupled, "coupled gates (coupled=True)"),
-        (not cell.reset_after, "reset before the product (reset_after=False)"),
-    ):
-        if wanted:
-            return f"torch's operators have no {what}"
-    return None
 
 
 def run(
@@ -182,10 +163,7 @@ def run_ragged(
     if rows is None:
         return output, state
     output = output.new_zeros(steps, batch, output.shape[-1]).index_copy(1, rows, output)
-    return output, tuple(
-        before.to(after.dtype).index_copy(1, rows, after)
-        for before, after in zip(initial, state, strict=True)
-    )
+    return output, tuple(a.to(b.dtype).index_copy(1, rows, b) for a, b in zip(initial, state, strict=True))
 
 
 def lengths_of(packed: PackedSequence) -> Tensor:

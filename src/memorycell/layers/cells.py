@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from memorycell.kernels.random import bernoulli
 from memorycell.kernels.reference import Cell, Noise, State, Weights
 from memorycell.layers import parameters as rules
-from memorycell.layers.inputs import check_dtype, check_parts
+from memorycell.layers.inputs import check_dtype, check_parts, check_state_dtype
 from memorycell.layers.stepping import step_cell
 
 
@@ -37,19 +37,15 @@ class RecurrentCell(nn.Module):
         backend: str = "auto",
     ) -> None:
         super().__init__()
-        rules.check_size("input_size", input_size)
-        rules.check_size("hidden_size", hidden_size)
-        for name, flag in {"bias": bias, "peephole": peephole, "layer_norm": layer_norm}.items():
-            rules.check_flag(name, flag)
-        rules.check_forget_bias(forget_bias, bias)
-        rules.check_zoneout(zoneout)
-        lacks = rules.torch_lacks(cell, peephole=peephole, layer_norm=layer_norm, zoneout=zoneout)
-        rules.check_backend(backend, lacks)
-        self._cell = cell
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        self.peephole, self.layer_norm, self.forget_bias = peephole, layer_norm, forget_bias
-        self._zoneout, self.backend = zoneout, backend
-        self._fused = backend != "reference" and lacks is None
+        self.cell = cell
+        self.input_size = rules.size("input_size", input_size)
+        self.hidden_size = rules.size("hidden_size", hidden_size)
+        self.bias = rules.flag("bias", bias)
+        self.peephole = rules.flag("peephole", peephole)
+        self.layer_norm = rules.flag("layer_norm", layer_norm)
+        self.forget_bias = rules.optional_forget_bias(forget_bias, bias)
+        self.zone = rules.zone(zoneout)
+        self.backend = backend
         shapes = rules.parameter_shapes(
             cell, input_size, hidden_size, bias=bias, peephole=peephole, layer_norm=layer_norm
         )
@@ -61,10 +57,23 @@ class RecurrentCell(nn.Module):
             self.register_parameter("bias_hh", None)
         self.reset_parameters()
 
+    @property
+    def backend(self) -> str:
+        """What computes: "reference", "torch" (its operators), or "auto": torch's where they can."""
+        return self._backend
+
+    @backend.setter
+    def backend(self, backend: str) -> None:
+        lacks = rules.torch_lacks(
+            self.cell, peephole=self.peephole, layer_norm=self.layer_norm, zoneout=any(self.zone)
+        )
+        self._backend = rules.backend(backend, lacks)
+        self._fused = backend != "reference" and lacks is None
+
     def reset_parameters(self) -> None:
         """Draw all parameters anew from torch's default generator, as torch.nn does: U(-1/√H, 1/√H)."""
         group = {name: getattr(self, name) for name in self._names}
-        rules.initialise([group], self._cell, self.hidden_size, self.forget_bias)
+        rules.initialise([group], self.cell, self.hidden_size, self.forget_bias)
 
     def weights(self) -> Weights:
         """The kernels' view of the parameters."""
@@ -90,19 +99,19 @@ class RecurrentCell(nn.Module):
                 f"expected x of shape (batch, {self.input_size}), got {tuple(x.shape)}: "
                 f"this {name} was built with input_size={self.input_size}"
             )
-        check_dtype(x, getattr(self, "weight_ih"), name)
+        check_dtype(x, self.weight_ih, name)
         unbatched = x.ndim == 1
         before = self._read_state(state, x)
         if unbatched:
             x, before = x.unsqueeze(0), tuple(part.unsqueeze(0) for part in before)
-        after = step_cell(self._cell, x, before, self.weights(), self._draw(x), self._fused)
+        after = step_cell(self.cell, x, before, self.weights(), self._draw(x), self._fused)
         if unbatched:
             after = tuple(part.squeeze(0) for part in after)
         return after if len(after) == 2 else after[0]
 
     def _read_state(self, state: Any, x: Tensor) -> State:
         expected = (*x.shape[:-1], self.hidden_size)
-        names = ("h", "c") if self._cell.mode == "LSTM" else ("h",)
+        names = ("h", "c") if self.cell.mode == "LSTM" else ("h",)
         if state is None:
             return (x.new_zeros(expected),) * len(names)
         parts = check_parts(state, names, type(self).__name__)
@@ -112,10 +121,11 @@ class RecurrentCell(nn.Module):
                     f"expected state {name} of shape {expected}, got {tuple(part.shape)}: "
                     f"this {type(self).__name__} was built with hidden_size={self.hidden_size}"
                 )
+            check_state_dtype(name, part, x)
         return parts
 
     def _draw(self, x: Tensor) -> Noise:
-        zone_c, zone_h = self._zoneout
+        zone_c, zone_h = self.zone
         if not self.training:
             return Noise(None, zone_h or None, zone_c or None)
         drawn = [
@@ -126,19 +136,7 @@ class RecurrentCell(nn.Module):
 
     def extra_repr(self) -> str:
         """As torch.nn's, with what differs from its defaults."""
-        defaults = {
-            "bias": True,
-            "nonlinearity": "tanh",
-            "peephole": False,
-            "layer_norm": False,
-            "coupled": False,
-            "reset_after": True,
-            "forget_bias": None,
-            "backend": "auto",
-        }
-        tail = rules.changed(defaults, lambda name: getattr(self, name, defaults[name]))
-        tail += f", zoneout={getattr(self, 'zoneout', 0.0)}" if any(self._zoneout) else ""
-        return f"{self.input_size}, {self.hidden_size}{tail}"
+        return rules.described(self, any(self.zone))
 
 
 class RNNCell(RecurrentCell):
@@ -163,9 +161,8 @@ class RNNCell(RecurrentCell):
         zoneout: float = 0.0,
         backend: str = "auto",
     ) -> None:
-        rules.check_nonlinearity(nonlinearity)
-        rules.check_probability("zoneout", zoneout)
-        cell = Cell("RNN_TANH" if nonlinearity == "tanh" else "RNN_RELU")
+        zoneout = rules.probability("zoneout", zoneout)
+        cell = Cell(rules.activation(nonlinearity))
         kind: dict[str, Any] = {"layer_norm": layer_norm, "zoneout": (0.0, zoneout), "backend": backend}
         super().__init__(cell, input_size, hidden_size, bias, device, dtype, **kind)
         self.nonlinearity, self.zoneout = nonlinearity, zoneout
@@ -199,9 +196,8 @@ class LSTMCell(RecurrentCell):
         zoneout: tuple[float, float] = (0.0, 0.0),
         backend: str = "auto",
     ) -> None:
-        rules.check_flag("coupled", coupled)
         super().__init__(
-            Cell("LSTM", coupled=coupled),
+            Cell("LSTM", coupled=rules.flag("coupled", coupled)),
             input_size,
             hidden_size,
             bias,
@@ -213,7 +209,7 @@ class LSTMCell(RecurrentCell):
             zoneout=zoneout,
             backend=backend,
         )
-        self.coupled, self.zoneout = coupled, tuple(zoneout)
+        self.coupled, self.zoneout = coupled, self.zone
 
 
 class GRUCell(RecurrentCell):
@@ -238,9 +234,8 @@ class GRUCell(RecurrentCell):
         zoneout: float = 0.0,
         backend: str = "auto",
     ) -> None:
-        rules.check_flag("reset_after", reset_after)
-        rules.check_probability("zoneout", zoneout)
+        zoneout = rules.probability("zoneout", zoneout)
         kind: dict[str, Any] = {"layer_norm": layer_norm, "zoneout": (0.0, zoneout), "backend": backend}
-        cell = Cell("GRU", reset_after=reset_after)
+        cell = Cell("GRU", reset_after=rules.flag("reset_after", reset_after))
         super().__init__(cell, input_size, hidden_size, bias, device, dtype, **kind)
         self.reset_after, self.zoneout = reset_after, zoneout

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from memorycell.kernels.random import keep_mask
-from memorycell.layers.parameters import check_probability
+from memorycell.layers.parameters import probability
 
 
 class Dropout(nn.Module):
@@ -24,13 +24,12 @@ class Dropout(nn.Module):
     >>> import torch
     >>> _ = torch.manual_seed(0)
     >>> Dropout(0.5)(torch.ones(1, 8))
-    tensor([[0., 2., 0., 0., 2., 0., 0., 0.]])
+    tensor([[2., 2., 2., 0., 0., 0., 2., 2.]])
     """
 
     def __init__(self, p: float = 0.5) -> None:
         super().__init__()
-        check_probability("p", p)
-        self.p = float(p)
+        self.p = probability("p", p)
 
     def forward(self, x: Tensor) -> Tensor:
         """x of shape (B, ...) to the same shape."""
@@ -69,8 +68,8 @@ class VariationalDropout(Dropout):
     >>> import torch
     >>> _ = torch.manual_seed(0)
     >>> VariationalDropout(0.5)(torch.ones(1, 2, 8))
-    tensor([[[0., 2., 0., 0., 2., 0., 0., 0.],
-             [0., 2., 0., 0., 2., 0., 0., 0.]]])
+    tensor([[[2., 2., 2., 0., 0., 0., 2., 2.],
+             [2., 2., 2., 0., 0., 0., 2., 2.]]])
     """
 
     def __init__(self, p: float = 0.5, batch_first: bool = True) -> None:

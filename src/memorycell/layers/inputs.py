@@ -95,10 +95,10 @@ def _check_values(layer: Recurrent, x: Tensor, axes: tuple[str, ...]) -> None:
             f"expected x of shape ({', '.join(axes)}, {layer.input_size}), got {tuple(x.shape)}: "
             f"this {name} was built with input_size={layer.input_size}"
         )
-    check_dtype(x, layer.first_weight(), name)
+    check_dtype(x, layer.weight_ih_l0, name)
 
 
-def check_dtype(x: Tensor, weight: Tensor, name: str) -> None:
+def check_dtype(x: Tensor, weight: Any, name: str) -> None:
     """Raise unless x can meet the weights: same device, same dtype (or autocast)."""
     if x.device != weight.device:
         raise ValueError(
@@ -148,25 +148,25 @@ def _read_state(layer: Recurrent, state: Any, batch: int | None, x: Tensor) -> S
                 f"this {type(layer).__name__} has num_layers={layer.num_layers}, "
                 f"bidirectional={layer.bidirectional}"
             )
+        check_state_dtype(name, part, x)
     return tuple(part.unsqueeze(1) for part in parts) if batch is None else parts
+
+
+def check_state_dtype(name: str, part: Tensor, x: Tensor) -> None:
+    """Raise unless part `name` of the state has x's dtype (or autocast makes them the same)."""
+    if part.dtype is not x.dtype and not torch.is_autocast_enabled(x.device.type):
+        raise ValueError(f"expected state {name} of {x.dtype} like x, got {part.dtype}: convert one with .to()")
 
 
 def check_parts(state: Any, names: Sequence[str], layer: str) -> State:
     """The state as a tuple: (h, c) as it is, h alone as (h,)."""
     if len(names) == 1:
         if not isinstance(state, Tensor):
-            raise TypeError(
-                f"expected the state of this {layer} to be a Tensor h, got {type(state).__name__}"
-            )
+            raise TypeError(f"expected the state of this {layer} to be a Tensor h, got {_described(state)}")
         return (state,)
-    if (
-        not isinstance(state, (tuple, list))
-        or len(state) != 2
-        or not all(isinstance(s, Tensor) for s in state)
-    ):
-        raise TypeError(
-            f"expected the state of this {layer} to be two Tensors (h, c), got {_described(state)}"
-        )
+    pair = isinstance(state, (tuple, list)) and len(state) == 2
+    if not pair or not all(isinstance(part, Tensor) for part in state):
+        raise TypeError(f"expected the state of this {layer} to be Tensors (h, c), got {_described(state)}")
     return tuple(state)
 
 

@@ -1,16 +1,15 @@
-"""The parameters of one layer and direction: names, shapes, first values; checks of a constructor's arguments."""
+"""Names, shapes and first values of the parameters of one layer and direction; checks of arguments."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from memorycell.kernels import torch_ops
-from memorycell.kernels.reference import Cell, Norm, Weights
+from memorycell.kernels.reference import Cell, Mode, Norm, Weights
 
 TORCH_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
 BACKENDS = ("auto", "reference", "torch")
@@ -93,77 +92,100 @@ def initialise(
             group["bias_hh"][gate] = 0.0
 
 
-def check_size(name: str, value: Any, least: int = 1) -> None:
-    """Raise unless `value` is an integer of at least `least`."""
+def size(name: str, value: Any, least: int = 1) -> int:
+    """`value`, if it is an integer of at least `least`; else TypeError or ValueError."""
     if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError(f"expected {name} to be an int, got {value!r} ({type(value).__name__})")
     if value < least:
         raise ValueError(f"expected {name} of at least {least}, got {value}")
+    return value
 
 
-def check_flag(name: str, value: Any) -> None:
-    """Raise unless `value` is True or False."""
+def flag(name: str, value: Any) -> bool:
+    """`value`, if it is True or False; else TypeError."""
     if not isinstance(value, bool):
         raise TypeError(f"expected {name} to be True or False, got {value!r} ({type(value).__name__})")
+    return value
 
 
-def check_probability(name: str, value: Any) -> None:
-    """Raise unless `value` is a number from 0 to 1."""
+def probability(name: str, value: Any) -> float:
+    """`value` as a float, if it is a number from 0 to 1; else TypeError or ValueError."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"expected {name} to be a number from 0 to 1, got {value!r} ({type(value).__name__})")
     if not 0 <= value <= 1:
         raise ValueError(f"expected {name} from 0 to 1, got {value}")
+    return float(value)
 
 
-def check_zoneout(zoneout: Any) -> None:
-    """Raise unless `zoneout` is a pair of probabilities."""
+def zone(zoneout: Any) -> tuple[float, float]:
+    """(p_c, p_h), if `zoneout` is a pair of probabilities; else TypeError or ValueError."""
     if not isinstance(zoneout, (tuple, list)) or len(zoneout) != 2:
-        raise TypeError(
-            f"expected zoneout to be a pair (p_c, p_h) for cell and hidden state, got {zoneout!r}"
-        )
-    for part in zoneout:
-        check_probability("each part of zoneout", part)
+        raise TypeError(f"expected zoneout to be a pair (p_c, p_h), for c and for h, got {zoneout!r}")
+    return probability("zoneout's p_c", zoneout[0]), probability("zoneout's p_h", zoneout[1])
 
 
-def check_nonlinearity(nonlinearity: Any) -> None:
-    """Raise unless `nonlinearity` is "tanh" or "relu"."""
+def activation(nonlinearity: Any) -> Mode:
+    """The mode of an RNN, if `nonlinearity` is "tanh" or "relu"; else ValueError."""
     if nonlinearity not in ("tanh", "relu"):
         raise ValueError(f'expected nonlinearity "tanh" or "relu", got {nonlinearity!r}')
+    return "RNN_TANH" if nonlinearity == "tanh" else "RNN_RELU"
 
 
-def check_forget_bias(forget_bias: float | None, bias: bool) -> None:
-    """Raise if there is a forget bias but no bias to hold it."""
-    if forget_bias is not None and not bias:
-        raise ValueError(
-            f"expected bias=True with forget_bias={forget_bias}, got bias=False: no bias could hold it"
-        )
+def optional_forget_bias(forget_bias: Any, bias: bool) -> float | None:
+    """`forget_bias` as a float or None; ValueError if there is no bias to hold it."""
+    if forget_bias is None:
+        return None
+    if not bias:
+        raise ValueError(f"expected bias=True with forget_bias={forget_bias}, got bias=False")
+    return float(forget_bias)
 
 
-def check_backend(backend: Any, why_not: str | None) -> None:
-    """Raise unless `backend` is known and, if forced, can run; `why_not`: torch's reason against it."""
-    if backend not in BACKENDS:
-        raise ValueError(f"expected backend to be one of {', '.join(map(repr, BACKENDS))}, got {backend!r}")
-    if backend == "torch" and why_not:
-        raise ValueError(f"backend='torch' cannot run this layer: {why_not}; use backend='auto'")
+def backend(name: Any, lacks: str | None) -> str:
+    """`name`, if it is a backend that can run; `lacks`: what torch's operators lack for this layer."""
+    if name not in BACKENDS:
+        raise ValueError(f"expected backend to be one of {', '.join(map(repr, BACKENDS))}, got {name!r}")
+    if name == "torch" and lacks:
+        raise ValueError(f"backend='torch' cannot run this layer: {lacks}; use backend='auto'")
+    return name
 
 
-def torch_lacks(
-    cell: Cell,
-    *,
-    peephole: bool = False,
-    layer_norm: bool = False,
-    zoneout: tuple[float, float] = (0.0, 0.0),
-    recurrent_dropout: float = 0.0,
-) -> str | None:
-    """Why torch's operators cannot compute a layer, or None if they can."""
-    if any(zoneout):
-        return "torch's operators have no zoneout"
-    if recurrent_dropout:
-        return "torch's operators have no recurrent_dropout"
-    return torch_ops.why_not(cell, peephole=peephole, layer_norm=layer_norm)
+def torch_lacks(cell: Cell, *, peephole: bool, layer_norm: bool, zoneout: bool) -> str | None:
+    """What torch's operators lack for a cell, or None if they can compute it."""
+    for wanted, what in (
+        (peephole, "peepholes (peephole=True)"),
+        (layer_norm, "layer normalisation (layer_norm=True)"),
+        (cell.coupled, "coupled gates (coupled=True)"),
+        (not cell.reset_after, "reset before the product (reset_after=False)"),
+        (zoneout, "zoneout"),
+    ):
+        if wanted:
+            return f"torch's operators have no {what}"
+    return None
 
 
-def changed(defaults: dict[str, Any], get: Callable[[str], Any]) -> str:
-    """ ", name=value" for every attribute that differs from its default: the tail of a layer's repr."""
-    values = {name: get(name) for name in defaults}
-    return "".join(f", {name}={value}" for name, value in values.items() if value != defaults[name])
+_DEFAULTS: dict[str, Any] = {
+    "proj_size": 0,
+    "num_layers": 1,
+    "bias": True,
+    "batch_first": False,
+    "dropout": 0.0,
+    "bidirectional": False,
+    "nonlinearity": "tanh",
+    "peephole": False,
+    "layer_norm": False,
+    "coupled": False,
+    "reset_after": True,
+    "recurrent_dropout": 0.0,
+    "weight_dropout": 0.0,
+    "forget_bias": None,
+    "backend": "auto",
+}
+
+
+def described(layer: Any, zoned: bool) -> str:
+    """The layer's sizes, and whatever differs from its default, as in torch.nn's repr."""
+    values = {name: getattr(layer, name, default) for name, default in _DEFAULTS.items()}
+    parts = [f"{name}={value!r}" for name, value in values.items() if value != _DEFAULTS[name]]
+    if zoned:
+        parts.append(f"zoneout={layer.zoneout}")
+    return ", ".join([str(layer.input_size), str(layer.hidden_size), *parts])

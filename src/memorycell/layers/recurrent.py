@@ -49,10 +49,9 @@ class RNN(Recurrent):
         weight_dropout: float = 0.0,
         backend: str = "auto",
     ) -> None:
-        rules.check_nonlinearity(nonlinearity)
-        rules.check_probability("zoneout", zoneout)
+        zoneout = rules.probability("zoneout", zoneout)
         super().__init__(
-            Cell("RNN_TANH" if nonlinearity == "tanh" else "RNN_RELU"),
+            Cell(rules.activation(nonlinearity)),
             input_size,
             hidden_size,
             num_layers,
@@ -138,9 +137,8 @@ class LSTM(Recurrent):
         weight_dropout: float = 0.0,
         backend: str = "auto",
     ) -> None:
-        rules.check_flag("coupled", coupled)
         super().__init__(
-            Cell("LSTM", coupled=coupled),
+            Cell("LSTM", coupled=rules.flag("coupled", coupled)),
             input_size,
             hidden_size,
             num_layers,
@@ -159,7 +157,7 @@ class LSTM(Recurrent):
             weight_dropout=weight_dropout,
             backend=backend,
         )
-        self.coupled, self.zoneout = coupled, tuple(zoneout)
+        self.coupled, self.zoneout = coupled, self.zone
 
 
 class GRU(Recurrent):
@@ -208,10 +206,9 @@ class GRU(Recurrent):
         weight_dropout: float = 0.0,
         backend: str = "auto",
     ) -> None:
-        rules.check_flag("reset_after", reset_after)
-        rules.check_probability("zoneout", zoneout)
+        zoneout = rules.probability("zoneout", zoneout)
         super().__init__(
-            Cell("GRU", reset_after=reset_after),
+            Cell("GRU", reset_after=rules.flag("reset_after", reset_after)),
             input_size,
             hidden_size,
             num_layers,

@@ -27,9 +27,11 @@ def forecast_columns(forecasts: Forecasts, codec: TableCodec) -> dict[str, NDArr
     """Columns of n · H rows: series (where there are many), time, and each target with its quantiles."""
     horizon = forecasts.point.shape[1]
     columns: dict[str, NDArray] = {}
-    if codec.series is not None:
-        columns[codec.series] = np.repeat(np.array(forecasts.ids, dtype=object)[forecasts.series], horizon)
-    columns[codec.time or "step"] = forecasts.dates.reshape(-1)
+    if codec.series_ is not None:
+        columns[codec.series_] = np.repeat(np.array(forecasts.ids, dtype=object)[forecasts.series], horizon)
+    # A date that was composed of several columns has no name of its own; numbered rows have no dates.
+    time = codec.time_[0] if len(codec.time_) == 1 else "time" if codec.time_ else "step"
+    columns[time] = forecasts.dates.reshape(-1)
     for k, target in enumerate(forecasts.target_names):
         columns[target] = forecasts.point[:, :, k].reshape(-1)
         for j, level in enumerate(forecasts.levels):
@@ -37,9 +39,9 @@ def forecast_columns(forecasts: Forecasts, codec: TableCodec) -> dict[str, NDArr
     return columns
 
 
-def to_frame(columns: dict[str, NDArray], like: Any) -> Any:
-    """`columns` as a polars or pyarrow table where `like` is one, else as a pandas frame."""
-    library = type(like).__module__.partition(".")[0]
+def to_frame(columns: dict[str, NDArray], kind: type | None) -> Any:
+    """`columns` as a polars or pyarrow table where `kind` is such a type, else as a pandas frame."""
+    library = kind.__module__.partition(".")[0] if kind is not None else ""
     if library == "polars":
         import polars
 

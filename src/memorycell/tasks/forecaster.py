@@ -15,7 +15,8 @@ from memorycell.data.encoded import EncodedTable, Forecasts, eligible_origins, g
 from memorycell.data.steps import StepDataset
 from memorycell.data.streams import CarriedStream, SampleStream
 from memorycell.data.table_codec import TableCodec
-from memorycell.data.windows import WindowDataset, split_origins
+from memorycell.data.tables import read_table
+from memorycell.data.windows import WindowDataset, split_origins, training_rows
 from memorycell.evaluation.backtest import Evaluation, evaluate_fitted
 from memorycell.kernels.native import flush_subnormals
 from memorycell.layers import Trace
@@ -61,8 +62,8 @@ class Forecaster(Estimator):
     loss : "squared" or "absolute"
         Whether the point forecast is the mean or the median.
     quantiles : increasing floats in (0, 1)
-    time, series : str or None
-        Column of the dates and of the series' names; found by themselves where possible.
+    time, series : str (time: or several columns that make a date) or None
+        Columns of the dates and of the series' names; found by themselves where possible.
     known_future, static, categorical, exclude : sequences of str
         Columns known ahead of time; constant within a series; to be treated as categories; to be left out.
     calendar : bool, default True
@@ -125,7 +126,7 @@ class Forecaster(Estimator):
         state: str = "window",
         loss: str = "squared",
         quantiles: Sequence[float] = (0.05, 0.25, 0.5, 0.75, 0.95),
-        time: str | None = None,
+        time: str | Sequence[str] | None = None,
         series: str | None = None,
         known_future: Sequence[str] = (),
         static: Sequence[str] = (),
@@ -213,14 +214,18 @@ class Forecaster(Estimator):
             When `table` is a path to nothing.
         """
         self._check_parameters()
-        holdout = self.calibration_fraction + (self.validation_fraction if validation is None else 0.0)
-        codec = self._codec(target).fit(table, holdout=holdout)
+        kind, table = table, read_table(table)
+        shares = (self.validation_fraction if validation is None else 0.0, self.calibration_fraction)
+        # Whether a series is too short to hold anything out depends on the window, which "auto" does not know yet:
+        # statistics then come from the shorter part, never from rows that are held out.
+        shortest = 1 if self.window == "auto" else int(self.window)
+        codec = self._codec(target).fit(
+            table, holdout=lambda observed: training_rows(observed, shortest, self.horizon, *shares)
+        )
         encoded = codec.encode(table)
         choices = self._choose(encoded)
         window = choices["window"]
-        parts = split_origins(
-            encoded, window, self.horizon, self.validation_fraction if validation is None else 0.0, self.calibration_fraction
-        )
+        parts = split_origins(encoded, window, self.horizon, *shares)
         origins, held_out, recent = parts
         checked = encoded
         if validation is not None:
@@ -259,7 +264,7 @@ class Forecaster(Estimator):
             self.train_seconds_ += again.seconds
             self._note("refit", f"Trained once more on all rows for {max(1, result.best_epoch)} epochs, the number that was best on the validation block.")
         self.n_parameters_ = sum(p.numel() for p in self.network_.parameters())
-        self._last_table = table
+        self._last_table, self._last_kind = table, type(kind)
         return self
 
     def _check_parameters(self) -> None:
@@ -342,8 +347,9 @@ class Forecaster(Estimator):
             np.maximum.at(last, np.searchsorted(encoded.offsets, origins, side="right") - 1, origins + 1)
             spans = [(int(a), int(b)) for a, b in zip(encoded.offsets[:-1], last, strict=True) if b > a]
             return CarriedStream(
-                StepDataset(encoded, self.horizon, origins), spans, length=choices["window"], tracks=_TRACKS
-            )
+                StepDataset(encoded, self.horizon, origins), spans, _TRACKS, choices["window"],
+                cut=shuffle, shuffle=shuffle, seed=self.seed,
+            )  # fmt: skip
         dataset = WindowDataset(encoded, choices["window"], self.horizon, origins)
         size = choices["batch_size"] if shuffle else _INFERENCE_BATCH
         return SampleStream(dataset, size, shuffle=shuffle, seed=self.seed)
@@ -489,7 +495,8 @@ class Forecaster(Estimator):
             The series column (many series), the time column, and for each target ``temp``, ``temp_q05``, … ``temp_q95``.
         """
         forecasts = self.forecast_end(table, future)
-        return to_frame(forecast_columns(forecasts, self.codec_), getattr(self, "_last_table", None) if table is None else table)
+        kind = getattr(self, "_last_kind", None) if table is None else type(table)
+        return to_frame(forecast_columns(forecasts, self.codec_), kind)
 
     def score(self, table: Any, target: Any = None) -> float:
         """R² of the point forecasts over every origin of `table`, all steps and targets together; 1 is perfect."""

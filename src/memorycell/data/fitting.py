@@ -1,0 +1,125 @@
+"""How a TableCodec learns its columns: statistics and categories of training rows only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memorycell.data.columns import Coded, Number, Placed, read_values
+from memorycell.data.roles import Roles
+from memorycell.data.scaling import moments, moments_by_series, safe_scales, sample_median
+from memorycell.data.tables import note
+
+if TYPE_CHECKING:
+    from memorycell.data.table_codec import TableCodec
+
+
+def _fit_columns(
+    codec: TableCodec, placed: Placed, roles: Roles, training: NDArray[np.int64], notes: list[dict]
+) -> None:
+    layout = placed.layout
+    lengths = np.diff(layout.offsets)
+    series = np.repeat(np.arange(len(lengths)), lengths)
+    position = np.arange(len(layout)) - np.repeat(layout.offsets[:-1], lengths)
+    seen = slice(0, int(training[0])) if len(lengths) == 1 else position < training[series]
+    shown = slice(0, int(placed.observed[0])) if len(lengths) == 1 else position < placed.observed[series]
+    _fit_targets(codec, placed, series[seen], seen, shown)
+    codec.past_ = _fit_numbers(codec, placed, roles.past, seen, shown, notes)
+    codec.known_ = _fit_numbers(codec, placed, roles.known, seen, shown, notes)
+    codec.codes_: list[Coded] = []
+    order = layout.rows if layout.rows is not None else np.arange(len(placed.table))
+    places = layout.places if layout.places is not None else np.arange(len(order))
+    inside = np.zeros(len(layout), bool)
+    inside[seen] = True
+    rows = order[inside[places]]
+    for name, known in roles.codes.items():
+        categories = sorted(set(placed.table.texts(name).take(rows).drop_null().to_pylist()))
+        if len(categories) > 1:
+            codec.codes_.append(Coded(name, categories, known))
+        else:
+            notes.append(
+                note("dropped", f"Column {name!r} was left out: one category only in the training rows.")
+            )
+    _fit_static(codec, placed, roles)
+
+
+def _fit_targets(codec: TableCodec, placed: Placed, owner: NDArray, seen: Any, shown: Any) -> None:
+    n_series = len(placed.layout.ids)
+    centers, scales, codec.targets_, codec.pooled_ = [], [], [], []
+    for name in codec.target_names_:
+        grid = placed.grid(name, target=True)
+        values = grid[seen]
+        stats = moments(values)
+        if not stats.number:
+            raise ValueError(f"target {name!r} has no values in the training rows: all are missing")
+        if stats.low == stats.high:
+            raise ValueError(
+                f"target {name!r} is constant at {stats.low:g} over the {stats.number:,} training rows: "
+                "there is "
+                "nothing to learn; choose another target or more rows"
+            )
+        if n_series == 1:
+            center, scale = np.array([stats.mean]), np.array([max(stats.std, 1e-300)])
+            codec.pooled_.append((stats.mean, float(scale[0])))
+        else:
+            try:
+                center, scale, pooled = safe_scales(*moments_by_series(values, owner, n_series))
+            except ValueError:
+                center, scale, pooled = safe_scales(
+                    *moments_by_series(values, owner, n_series), pooled=(stats.mean, stats.std)
+                )
+            codec.pooled_.append(pooled)
+        centers.append(center)
+        scales.append(scale)
+        middle = sample_median((values - center[owner]) / scale[owner] if n_series > 1 else values)
+        if n_series == 1:
+            middle = (middle - center[0]) / scale[0]
+        codec.targets_.append(Number(name, 0.0, 1.0, middle, _any_missing(grid[shown])))
+    codec.center_, codec.scale_ = np.stack(centers, axis=1), np.stack(scales, axis=1)
+
+
+def _fit_numbers(
+    codec: TableCodec, placed: Placed, names: list[str], seen: Any, shown: Any, notes: list[dict]
+) -> list[Number]:
+    columns = []
+    for name in names:
+        grid = placed.grid(name, notes=notes)
+        stats = moments(grid[seen])
+        if not stats.number or stats.low == stats.high:
+            what = f"constant at {stats.low:g}" if stats.number else "empty"
+            notes.append(
+                note("dropped", f"Column {name!r} was left out: it is {what} over the training rows.")
+            )
+            continue
+        if name not in codec.known_future and _counts_rows(read_values(placed.table, name)):
+            notes.append(note("dropped", f"Column {name!r} was left out: it only counts the rows."))
+            continue
+        scale = max(stats.std, 1e-300)
+        middle = (sample_median(grid[seen]) - stats.mean) / scale
+        columns.append(Number(name, stats.mean, scale, middle, _any_missing(grid[shown])))
+    return columns
+
+
+def _fit_static(codec: TableCodec, placed: Placed, roles: Roles) -> None:
+    codec.static_ = []
+    for name in roles.static:
+        stats = moments(placed.per_series(name))
+        scale = stats.std if stats.number and stats.std > 0 else 1.0
+        codec.static_.append(Number(name, stats.mean if stats.number else 0.0, scale, 0.0, False))
+    codec.static_codes_ = []
+    for name in roles.static_codes:
+        texts = placed.per_series(name)
+        codec.static_codes_.append(Coded(name, sorted({str(t) for t in texts if t is not None}), True))
+
+
+def _any_missing(values: NDArray) -> bool:
+    return values.dtype.kind == "f" and bool(np.isnan(values).any())
+
+
+def _counts_rows(values: NDArray) -> bool:
+    """Row numbers: every value one more than the one before, over 10 rows at least."""
+    return len(values) >= 10 and bool(
+        (values[1:101] - values[:100] == 1).all() and (np.diff(values) == 1).all()
+    )

@@ -1,0 +1,148 @@
+"""Checkpoints: one file, replaced atomically, from which a training goes on with the same bits."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from memorycell.data.batch import BatchStream
+from memorycell.networks.base import State
+from memorycell.training.files import ModelFileError, read_tensors, remove_leftovers, write_tensors
+from memorycell.training.options import TrainingOptions
+
+_KEY = "memorycell_checkpoint"
+_VERSION = 1
+
+
+@dataclass
+class Position:
+    """Where a training stands: everything about it that is a number, the history included."""
+
+    epoch: int = 0  # epochs done
+    batch: int = 0  # batches done in this one
+    step: int = 0  # optimiser steps done in all
+    loss_sum: float = 0.0  # since the epoch began, as all down to train_seconds
+    count: float = 0.0
+    norm_sum: float = 0.0
+    norms: int = 0
+    examples: int = 0
+    seconds: float = 0.0
+    train_seconds: float = 0.0  # without validation
+    learning_rate: float = 0.0
+    best_epoch: int = 0
+    best_loss: float | None = None
+    lowest: float | None = None  # lowest loss judged by, and epochs since
+    epochs_since: int = 0
+    plateau: float = 1.0  # factor on the learning rate, and epochs since it could have changed
+    plateau_since: int = 0
+    n_threads: int = 1
+    stopped: str | None = None  # "finished" or "early"; None: to be continued
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+    def begin_epoch(self) -> None:
+        """Go on to the next epoch."""
+        self.epoch += 1
+        self.batch = self.norms = self.examples = 0
+        self.loss_sum = self.count = self.norm_sum = self.seconds = self.train_seconds = 0.0
+
+
+def describe(
+    network: nn.Module,
+    stream: BatchStream,
+    validation: BatchStream | None,
+    options: TrainingOptions,
+    extra: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """What makes a training the same training: its options, its data's sizes, its parameters, and what the caller adds."""
+    described: dict[str, Any] = {f"option {name}": value for name, value in asdict(options).items()}
+    del described["option checkpoint_seconds"]
+    described["batches an epoch"] = len(stream)
+    described["stream"] = type(stream).__name__
+    for name in ("batch_size", "seed", "length"):
+        value = getattr(stream, name, None)
+        if isinstance(value, int):
+            described[f"stream {name}"] = value
+    described["validation batches"] = None if validation is None else len(validation)
+    for name, parameter in network.named_parameters():
+        trained = "" if parameter.requires_grad else ", frozen"
+        described[f"parameter {name}"] = f"{tuple(parameter.shape)} {parameter.dtype}{trained}"
+    for name, value in (extra or {}).items():
+        described[name] = value
+    return json.loads(json.dumps(described))
+
+
+def save_checkpoint(
+    path: Path, position: Position, tensors: Mapping[str, Tensor], fingerprint: dict[str, Any], state: State
+) -> None:
+    """Write the checkpoint; `state` is the carried state of the batch stream.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the checkpoint that was there is then unchanged.
+    """
+    parts: list[Tensor] = []
+    shape = _take_apart(state, parts)
+    carried = {f"state.{number}": part for number, part in enumerate(parts)}
+    content = {"version": _VERSION, "position": asdict(position), "fingerprint": fingerprint, "state": shape}
+    write_tensors(path, {**tensors, **carried}, {_KEY: json.dumps(content)})
+
+
+def load_checkpoint(path: Path, fingerprint: dict[str, Any]) -> tuple[Position, dict[str, Tensor], State] | None:
+    """Read a checkpoint: position, tensors, carried state. None if there is none yet.
+
+    Raises
+    ------
+    ValueError
+        If the file belongs to another training, naming the field that differs, or (`ModelFileError`) is not a
+        checkpoint or damaged.
+    FileNotFoundError
+        If its folder does not exist.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"cannot write the checkpoint {path}: there is no folder {path.parent}")
+    remove_leftovers(path)
+    if not path.exists():
+        return None
+    header, tensors = read_tensors(path)
+    if _KEY not in header:
+        raise ModelFileError(f"{path} is not a checkpoint: name a file of its own for checkpoint=")
+    try:
+        content = json.loads(header[_KEY])
+        version, kept = content["version"], content["fingerprint"]
+        names = {entry.name for entry in fields(Position)}
+        known = version == _VERSION and isinstance(kept, dict) and content["position"].keys() == names
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        known = False
+    if not known:
+        raise ModelFileError(f"{path} is not a checkpoint that this release can read: remove it to start afresh")
+    for name in [*fingerprint, *kept]:
+        if fingerprint.get(name) != kept.get(name):
+            raise ValueError(
+                f"the checkpoint {path} belongs to another training: {name} was {kept.get(name)!r}, now it is "
+                f"{fingerprint.get(name)!r}; go on with the old configuration, or name another checkpoint"
+            )
+    return Position(**content["position"]), tensors, _put_together(content["state"], tensors)
+
+
+def _take_apart(state: State, parts: list[Tensor]) -> Any:
+    """A nested state as JSON of places in `parts`, which receives its tensors."""
+    if state is None:
+        return None
+    if isinstance(state, Tensor):
+        parts.append(state)
+        return len(parts) - 1
+    return [_take_apart(part, parts) for part in state]
+
+
+def _put_together(shape: Any, tensors: Mapping[str, Tensor]) -> State:
+    if shape is None:
+        return None
+    if isinstance(shape, int):
+        return tensors[f"state.{shape}"]
+    return tuple(_put_together(part, tensors) for part in shape)

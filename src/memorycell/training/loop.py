@@ -1,0 +1,136 @@
+"""The training loop of every task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from memorycell.data.batch import BatchStream
+from memorycell.kernels.native import flush_subnormals
+from memorycell.networks.base import Network
+from memorycell.training.checkpoint import describe, load_checkpoint
+from memorycell.training.evaluate import keep_modes
+from memorycell.training.options import TrainingOptions, TrainingResult
+from memorycell.training.progress import Callback
+from memorycell.training.run import Run
+from memorycell.training.signals import Interrupts
+from memorycell.training.threads import choose_threads, flops_per_step, using_threads
+
+
+def train(
+    network: Network,
+    stream: BatchStream,
+    options: TrainingOptions | None = None,
+    *,
+    validation: BatchStream | None = None,
+    checkpoint: str | Path | None = None,
+    callbacks: Sequence[Callback | Any] = (),
+    log: str | Path | None = None,
+    progress: bool | None = None,
+    fingerprint: Mapping[str, Any] | None = None,
+) -> TrainingResult:
+    """Train `network` in place on the batches of `stream`; it ends with its best weights.
+
+    The loss of a step is Σ sum / Σ count over its batches, so ragged batches and accumulation average exactly. A
+    stream that carries state is trained by truncated backpropagation through time: the final state of a batch, cut
+    from the graph, is the initial state of the next. Random masks are a function of (seed, step); the global
+    generators are left as they were. With the same seed, threads and versions a training repeats bit for bit.
+
+    Ctrl-C stops after the current step and keeps the best weights (without validation, the current ones); a second
+    one raises KeyboardInterrupt at once.
+
+    Parameters
+    ----------
+    network : Network
+        Its parameters with requires_grad are trained, and are the same Parameter objects afterwards.
+    stream : BatchStream
+        For example a `SampleStream`.
+    options : TrainingOptions, optional
+    validation : BatchStream, optional
+        Its loss, in evaluation mode, decides which weights are best and when to stop. Without it the last are kept.
+    checkpoint : str or Path, optional
+        A file to go on from if it exists, and to write to. However training was ended, the same call goes on
+        where the file was written, and ends with the same bits as if it had never been ended.
+    callbacks : functions or objects with `on_epoch_end`
+        Called with a dict after each epoch: the row of the history, ``"history"`` and ``"network"``. Answering
+        ``"stop"`` ends the training.
+    log : str or Path, optional
+        A file that gets the row of each epoch appended as a line of JSON.
+    progress : bool, optional
+        Show a progress bar on stderr. None: if that is a terminal.
+    fingerprint : mapping, optional
+        Plain JSON that must be the same when going on from a checkpoint, beside the options and the shapes.
+
+    Returns
+    -------
+    TrainingResult
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to train (no parameters, no batches, no weighted targets), or the checkpoint belongs to
+        another training.
+    DivergedError
+        If a loss or a gradient is NaN or infinite.
+    OSError
+        If the checkpoint or the log cannot be written. The network has its best weights so far then, too.
+
+    Example
+    -------
+    >>> from torch import nn
+    >>> from memorycell.data.batch import Batch
+    >>> from memorycell.data.streams import SampleStream
+    >>> from memorycell.networks.base import Loss
+    >>> class Line(Network):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.slope = nn.Parameter(torch.zeros(1))
+    ...     def loss(self, batch, state=None):
+    ...         error = self.slope * batch.inputs["x"] - batch.targets
+    ...         return Loss(error.square().sum(), error.numel())
+    >>> class Points:
+    ...     def __len__(self):
+    ...         return 64
+    ...     def gather(self, rows):
+    ...         x = rows / 64
+    ...         return Batch({"x": x}, targets=3 * x, rows=rows)
+    >>> line = Line()
+    >>> result = train(line, SampleStream(Points(), 8), TrainingOptions(epochs=30, learning_rate=0.1))
+    >>> result.stopped, round(line.slope.item(), 2)
+    ('finished', 3.0)
+    """
+    options = TrainingOptions() if options is None else options
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    if not trained:
+        raise ValueError("expected a network with parameters to train, got none with requires_grad")
+    if not len(stream):
+        raise ValueError("expected at least one batch to train on, got none: more rows or a smaller batch_size")
+    path = None if checkpoint is None else Path(checkpoint)
+    described = describe(network, stream, validation, options, fingerprint)
+    resumed = None if path is None else load_checkpoint(path, described)
+    if options.n_threads is not None:
+        n_threads = options.n_threads
+    elif resumed is not None:
+        n_threads = resumed[0].n_threads
+    else:
+        n_threads = choose_threads(flops_per_step(network, next(iter(stream.batches(0)))))
+    device = trained[0].device
+    with (
+        using_threads(n_threads),
+        flush_subnormals(),
+        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        keep_modes(network),
+        Interrupts() as interrupts,
+    ):
+        # For networks that draw from the global generators (torch's own dropout): those of the caller come back.
+        torch.default_generator.manual_seed(options.seed)
+        if device.type == "cuda":
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(options.seed)
+        run = Run(network, trained, stream, options, validation=validation, callbacks=callbacks, interrupts=interrupts)
+        run.position.n_threads = n_threads
+        run.path, run.fingerprint = path, described
+        return run.run(resumed, log, progress)

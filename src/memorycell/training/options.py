@@ -1,0 +1,169 @@
+"""What a training is told, what it tells, and how it fails."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "nadam", "radam", "adagrad")
+SCHEDULES = ("constant", "cosine", "one_cycle", "plateau")
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How to train. The defaults suit recurrent networks of every size.
+
+    Parameters
+    ----------
+    epochs : int
+        At most so many passes over the data.
+    optimizer : str
+        "adam", "adamw" (decoupled weight decay, Loshchilov & Hutter 2019), "sgd", "rmsprop", "nadam", "radam" or
+        "adagrad".
+    learning_rate : float
+        Its highest value.
+    weight_decay : float
+        Not applied to biases and norm gains (parameters of fewer than two dimensions).
+    momentum : float
+        For "sgd" and "rmsprop"; the others have their own.
+    schedule : str
+        "constant"; "cosine" down to zero over all epochs (Loshchilov & Hutter 2017, eq. 5); "one_cycle" up for 30 %
+        of the steps, then down (Smith & Topin 2019); "plateau", halved when the loss has not improved for a third of
+        `patience`.
+    warmup_steps : int
+        The rate rises linearly from zero over so many optimiser steps first.
+    clip_norm : float or None
+        Largest norm of the whole gradient (Pascanu et al. 2013, algorithm 1); None does not clip.
+    patience : int or None
+        Stop after so many epochs in which the validation loss has not improved; None never stops early.
+    min_delta : float
+        What counts as an improvement of the loss.
+    average : float
+        Decay of an exponential moving average of the weights, for example 0.999; validation and result then use the
+        average. 0 keeps none.
+    accumulate : int
+        Batches whose gradients make one step.
+    seed : int
+        Of every random mask.
+    n_threads : int or None
+        None: chosen from the shapes (see `choose_threads`).
+    checkpoint_seconds : float
+        Longest time between two checkpoints within an epoch.
+
+    Raises
+    ------
+    ValueError
+        For a value out of its range.
+
+    Example
+    -------
+    >>> TrainingOptions(epochs=5, optimizer="sgd", momentum=0.8).schedule
+    'cosine'
+    """
+
+    epochs: int = 100
+    optimizer: str = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    schedule: str = "cosine"
+    warmup_steps: int = 0
+    clip_norm: float | None = 1.0
+    patience: int | None = 10
+    min_delta: float = 0.0
+    average: float = 0.0
+    accumulate: int = 1
+    seed: int = 0
+    n_threads: int | None = None
+    checkpoint_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in choices:
+                raise ValueError(f"expected {name} to be one of {', '.join(choices)}, got {getattr(self, name)!r}")
+        for name in ("epochs", "accumulate", "n_threads", "patience"):
+            self._check(name, 1, integer=True, optional=name in ("n_threads", "patience"))
+        self._check("warmup_steps", 0, integer=True)
+        self._check("seed", -math.inf, integer=True)
+        for name in ("weight_decay", "min_delta", "checkpoint_seconds"):
+            self._check(name, 0)
+        for name in ("learning_rate", "clip_norm"):
+            self._check(name, 0, optional=name == "clip_norm", above=True)
+        for name in ("momentum", "average"):
+            self._check(name, 0)
+            if getattr(self, name) >= 1:
+                raise ValueError(f"expected {name} to be below 1, got {getattr(self, name)}")
+
+    def _check(self, name: str, least: float, *, integer: bool = False, optional: bool = False, above: bool = False) -> None:
+        value = getattr(self, name)
+        if optional and value is None:
+            return
+        kind = int if integer else (int, float)
+        fits = isinstance(value, kind) and not isinstance(value, bool)
+        if not fits or not (value > least if above else value >= least) or value == math.inf:
+            bound = "" if least == -math.inf else f" {'above' if above else 'of at least'} {least}"
+            what = "a whole number" if integer else "a number"
+            raise ValueError(f"expected {name} to be {what}{bound}{' or None' if optional else ''}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What `train` returns.
+
+    Attributes
+    ----------
+    history : list of dict
+        One an epoch: ``epoch`` (from 1), ``loss``, ``val_loss`` (None without validation), ``lr`` (last one),
+        ``grad_norm`` (mean, before clipping), ``seconds``, ``examples_per_second``.
+    best_epoch : int
+        The epoch whose weights the network has now; 0 if none was finished.
+    best_loss : float or None
+        Its validation loss, or its training loss without validation.
+    stopped : str
+        "finished" (all epochs), "early" (no improvement, or a callback asked) or "interrupted" (Ctrl-C).
+    n_threads : int
+        Threads that were used.
+    seconds : float
+        Training time, resumed parts included.
+    examples_per_second : float
+        Over all epochs, validation not counted.
+    """
+
+    history: list[dict[str, Any]]
+    best_epoch: int
+    best_loss: float | None
+    stopped: Literal["finished", "early", "interrupted"]
+    n_threads: int
+    seconds: float
+    examples_per_second: float
+
+
+class DivergedError(RuntimeError):
+    """The loss or the gradient became NaN or infinite; the network has its best weights so far again.
+
+    Attributes
+    ----------
+    which : "loss", "gradient" or "validation loss"
+    epoch : int, from 1
+    step : int
+        Optimiser steps taken before.
+    batch : int or None
+        Number of the batch in its epoch, from 0.
+    rows : list of int or None
+        Samples of that batch, as far as the data set names them.
+    """
+
+    def __init__(self, which: str, epoch: int, step: int, batch: int | None, rows: list[int] | None) -> None:
+        self.which, self.epoch, self.step, self.batch, self.rows = which, epoch, step, batch, rows
+        where = f"epoch {epoch}, step {step}" + ("" if batch is None else f", batch {batch}")
+        if rows:
+            shown = ", ".join(str(row) for row in rows[:8])
+            where += f" (rows {shown}{', …' if len(rows) > 8 else ''})"
+            look = "look for NaN, infinite or huge values in those rows, "
+        else:
+            look = "look for NaN, infinite or huge values in the data, "
+        super().__init__(
+            f"the {which} is not a finite number at {where}: {look}"
+            "lower learning_rate, or lower clip_norm. The best weights so far were restored."
+        )
