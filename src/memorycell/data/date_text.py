@@ -34,7 +34,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 def parse_text(
     name: str, column: pa.ChunkedArray, compact: bool = False
 ) -> tuple[NDArray, list[dict]] | None:
-    """Times (datetime64[ns], NaT where missing) and notes, if one way of writing fits the whole column; else None."""
+    """Times (datetime64[ns], NaT where missing) and notes, if one form fits the whole column."""
     head = [value for value in column.slice(0, 200).to_pylist() if value is not None]
     forms = {"yearmonth": r"(?P<y>\d{4})(?P<m>\d{2})"} if compact else FORMATS
     for form, pattern in forms.items():

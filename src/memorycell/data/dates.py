@@ -43,16 +43,16 @@ def find_time(
 ) -> Stamps | None:
     """The time column: the one named `time`, else the first that parses wholly, else None (rows are steps).
 
-        Looked for in this order, leaving out the columns in `taken`: columns of dates; columns named like a
-        time (date, time, ds, timestamp, month, ...); year and month (day, hour, ...) in columns of their own;
-        any text column of dates. A column of the time of day beside one of the date is joined with it.
+    Looked for in this order, leaving out the columns in `taken`: columns of dates; columns named like a
+    time (date, time, ds, timestamp, month, ...); year and month (day, hour, ...) in columns of their own;
+    any text column of dates. A column of the time of day beside one of the date is joined with it.
 
-        Example
-        -------
-        >>> from memorycell.data.date_text import CLOCK, FORMATS, Fields, days_of, parse_text
-    from memorycell.data.tables import read_table
-        >>> find_time(read_table({"when": ["1981-01", "1981-02"], "y": [1,
-        2]})).values.astype("datetime64[M]") array(['1981-01', '1981-02'], dtype='datetime64[M]')
+    Example
+    -------
+    >>> from memorycell.data.tables import read_table
+    >>> stamps = find_time(read_table({"when": ["1981-01", "1981-02"], "y": [1, 2]}))
+    >>> stamps.columns, stamps.values.astype("datetime64[M]")
+    (['when'], array(['1981-01', '1981-02'], dtype='datetime64[M]'))
     """
     if time is not None:
         return read_time(table, [time] if isinstance(time, str) else list(time))

@@ -42,7 +42,7 @@ def read_delimited(
             notes.append(note("read", f"{path.name} is separated by {_NAMES[delimiter]}s."))
     elif len(delimiter) != 1:
         raise ValueError(f"expected a delimiter of one character, got {delimiter!r}")
-    rows = list(csv.reader(lines[:200], delimiter=delimiter))
+    rows = _fields(lines[:200], delimiter)
     if decimal is None:
         decimal = _find_decimal(rows, delimiter)
         if decimal == ",":
@@ -125,11 +125,19 @@ def _wrong_encoding(path: Path, byte: int, line: int, encoding: str) -> ValueErr
     )
 
 
+def _fields(lines: list[str], delimiter: str) -> list[list[str]]:
+    """The fields of some lines; lines too long to be one field (the wrong delimiter) count as a single one."""
+    try:
+        return list(csv.reader(lines, delimiter=delimiter))
+    except csv.Error:
+        return [[line] for line in lines]
+
+
 def _find_delimiter(lines: list[str]) -> str:
     """The separator that cuts the first lines into the most columns, the same number in each."""
     best, most = "", 1
     for candidate in _NAMES:
-        widths = [len(row) for row in csv.reader(lines[:100], delimiter=candidate)]
+        widths = [len(row) for row in _fields(lines[:100], candidate)]
         if widths[0] > most and sum(w == widths[0] for w in widths) >= 0.9 * len(widths):
             best, most = candidate, widths[0]
     return best or max(_NAMES, key=lambda candidate: lines[0].count(candidate))

@@ -43,7 +43,7 @@ def encode_placed(codec: TableCodec, table: Table, horizon: int, future: Table |
     center, scale = _scales(codec, placed, notes)
     dates = layout.dates()
     target, past, past_names = _values(codec, placed, center, scale, ahead, notes)
-    known, known_names = _known(codec, placed, plan, ahead, dates, past, notes)
+    known, names_known = _known(codec, placed, plan, ahead, dates, past, notes)
     if ahead is not None:
         past[ahead] = 0
     static, static_codes = _static(codec, placed)
@@ -61,7 +61,7 @@ def encode_placed(codec: TableCodec, table: Table, horizon: int, future: Table |
         dates=dates,
         ids=layout.ids,
         past_names=past_names,
-        known_names=known_names,
+        known_names=names_known,
         code_names=[column.name for column in codec.codes_],
         code_sizes=[len(column.categories) + 1 for column in codec.codes_],
         code_known=[column.known for column in codec.codes_],

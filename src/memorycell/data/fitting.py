@@ -15,38 +15,46 @@ from memorycell.data.tables import note
 if TYPE_CHECKING:
     from memorycell.data.table_codec import TableCodec
 
+_LEAST = 1e-300  # so that no spread, however small, divides by zero
 
-def _fit_columns(
+
+def fit_columns(
     codec: TableCodec, placed: Placed, roles: Roles, training: NDArray[np.int64], notes: list[dict]
 ) -> None:
+    """All columns of a codec, from the first `training` grid rows of each series."""
     layout = placed.layout
-    lengths = np.diff(layout.offsets)
-    series = np.repeat(np.arange(len(lengths)), lengths)
-    position = np.arange(len(layout)) - np.repeat(layout.offsets[:-1], lengths)
-    seen = slice(0, int(training[0])) if len(lengths) == 1 else position < training[series]
-    shown = slice(0, int(placed.observed[0])) if len(lengths) == 1 else position < placed.observed[series]
-    _fit_targets(codec, placed, series[seen], seen, shown)
+    if len(training) == 1:  # slices, which copy nothing
+        owner = None
+        seen: Any = slice(0, int(training[0]))
+        shown: Any = slice(0, int(placed.observed[0]))
+    else:
+        lengths = np.diff(layout.offsets)
+        owner = np.repeat(np.arange(len(lengths)), lengths)
+        position = np.arange(len(layout)) - layout.offsets[owner]
+        seen, shown = position < training[owner], position < placed.observed[owner]
+    _fit_targets(codec, placed, None if owner is None else owner[seen], seen, shown)
     codec.past_ = _fit_numbers(codec, placed, roles.past, seen, shown, notes)
     codec.known_ = _fit_numbers(codec, placed, roles.known, seen, shown, notes)
-    codec.codes_: list[Coded] = []
-    order = layout.rows if layout.rows is not None else np.arange(len(placed.table))
-    places = layout.places if layout.places is not None else np.arange(len(order))
-    inside = np.zeros(len(layout), bool)
-    inside[seen] = True
-    rows = order[inside[places]]
-    for name, known in roles.codes.items():
-        categories = sorted(set(placed.table.texts(name).take(rows).drop_null().to_pylist()))
-        if len(categories) > 1:
-            codec.codes_.append(Coded(name, categories, known))
-        else:
-            notes.append(
-                note("dropped", f"Column {name!r} was left out: one category only in the training rows.")
-            )
+    codec.codes_ = _fit_codes(placed, roles.codes, seen, notes)
     _fit_static(codec, placed, roles)
 
 
-def _fit_targets(codec: TableCodec, placed: Placed, owner: NDArray, seen: Any, shown: Any) -> None:
-    n_series = len(placed.layout.ids)
+def _fit_codes(placed: Placed, codes: dict[str, bool], seen: Any, notes: list[dict]) -> list[Coded]:
+    columns = []
+    for name, known in codes.items():
+        texts = placed.table.texts(name).dictionary_encode().combine_chunks()
+        on_grid = placed.layout.place(texts.indices.fill_null(-1).to_numpy(), empty=-1)
+        used = np.unique(on_grid[seen])
+        categories = sorted(texts.dictionary[int(code)].as_py() for code in used if code >= 0)
+        if len(categories) > 1:
+            columns.append(Coded(name, categories, known))
+        else:
+            text = f"Column {name!r} was left out: one category only in the training rows."
+            notes.append(note("dropped", text))
+    return columns
+
+
+def _fit_targets(codec: TableCodec, placed: Placed, owner: NDArray | None, seen: Any, shown: Any) -> None:
     centers, scales, codec.targets_, codec.pooled_ = [], [], [], []
     for name in codec.target_names_:
         grid = placed.grid(name, target=True)
@@ -60,22 +68,17 @@ def _fit_targets(codec: TableCodec, placed: Placed, owner: NDArray, seen: Any, s
                 "there is "
                 "nothing to learn; choose another target or more rows"
             )
-        if n_series == 1:
-            center, scale = np.array([stats.mean]), np.array([max(stats.std, 1e-300)])
+        if owner is None:
+            center, scale = np.array([stats.mean]), np.array([max(stats.std, _LEAST)])
             codec.pooled_.append((stats.mean, float(scale[0])))
+            middle = (sample_median(values) - stats.mean) / float(scale[0])
         else:
-            try:
-                center, scale, pooled = safe_scales(*moments_by_series(values, owner, n_series))
-            except ValueError:
-                center, scale, pooled = safe_scales(
-                    *moments_by_series(values, owner, n_series), pooled=(stats.mean, stats.std)
-                )
+            by_series = moments_by_series(values, owner, len(placed.layout.ids))
+            center, scale, pooled = safe_scales(*by_series, overall=(stats.mean, stats.std))
             codec.pooled_.append(pooled)
+            middle = sample_median((values - center[owner]) / scale[owner])
         centers.append(center)
         scales.append(scale)
-        middle = sample_median((values - center[owner]) / scale[owner] if n_series > 1 else values)
-        if n_series == 1:
-            middle = (middle - center[0]) / scale[0]
         codec.targets_.append(Number(name, 0.0, 1.0, middle, _any_missing(grid[shown])))
     codec.center_, codec.scale_ = np.stack(centers, axis=1), np.stack(scales, axis=1)
 
@@ -96,7 +99,7 @@ def _fit_numbers(
         if name not in codec.known_future and _counts_rows(read_values(placed.table, name)):
             notes.append(note("dropped", f"Column {name!r} was left out: it only counts the rows."))
             continue
-        scale = max(stats.std, 1e-300)
+        scale = max(stats.std, _LEAST)
         middle = (sample_median(grid[seen]) - stats.mean) / scale
         columns.append(Number(name, stats.mean, scale, middle, _any_missing(grid[shown])))
     return columns

@@ -58,22 +58,24 @@ def moments_by_series(
 
 
 def safe_scales(
-    mean: NDArray, std: NDArray, count: NDArray, pooled: tuple[float, float] | None = None
+    mean: NDArray,
+    std: NDArray,
+    count: NDArray,
+    *,
+    pooled: tuple[float, float] | None = None,
+    overall: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], tuple[float, float]]:
-    """Center and scale of each series, never zero.
+    """Center and scale of each series, never zero; and the pooled level and spread.
 
-    A series with fewer than 3 values, or whose spread is below 1e-6 of its level, takes the median spread of
-    the other series; one with none takes their median level too. `pooled` (level, spread) replaces those
-    medians.
+    A series with fewer than 3 values, or whose spread is below 1e-6 of its level, takes the pooled spread;
+    one without values the pooled level too. `pooled` is by default the medians over the other series, or
+    `overall` where there are none.
     """
     with np.errstate(invalid="ignore"):
         sound = (count >= 3) & (std > 1e-6 * np.abs(mean)) & (std > 0)
     if pooled is None:
-        if not sound.any():
-            raise ValueError("no series has values that vary")
-        pooled = float(np.median(mean[sound])), float(np.median(std[sound]))
-    center = np.where(count > 0, mean, pooled[0])
-    return center, np.where(sound, std, pooled[1]), pooled
+        pooled = (float(np.median(mean[sound])), float(np.median(std[sound]))) if sound.any() else overall
+    return np.where(count > 0, mean, pooled[0]), np.where(sound, std, pooled[1]), pooled
 
 
 def sample_median(values: NDArray) -> float:

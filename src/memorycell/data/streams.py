@@ -12,7 +12,8 @@ from torch import Tensor
 
 from memorycell.data.batch import Batch, Dataset
 
-_POOL = 50  # batches that are sorted by length together: little padding, and batches still differ from epoch to epoch
+# Batches that are sorted by length together: little padding, and batches still differ from epoch to epoch.
+_POOL = 50
 
 
 def _generator(seed: int, epoch: int) -> np.random.Generator:
@@ -28,8 +29,9 @@ def _check_batch_size(batch_size: int) -> None:
 class SampleStream:
     """Independent samples in batches, in a new order each epoch.
 
-    The order is a pure function of (seed, epoch), so training can be resumed in the middle of an epoch without
-    gathering what came before. No worker processes: a data set gathers a batch with a few indexing operators.
+    The order is a pure function of (seed, epoch), so training can be resumed in the middle of an epoch
+    without gathering what came before. No worker processes: a data set gathers a batch with a few indexing
+    operators.
 
     Parameters
     ----------
@@ -81,7 +83,8 @@ class SampleStream:
         self.lengths = None if lengths is None else np.asarray(lengths)
         if self.lengths is not None and self.lengths.shape != (len(dataset),):
             raise ValueError(
-                f"expected a length for each of the {len(dataset)} samples, got lengths of shape {self.lengths.shape}"
+                f"expected a length for each of the {len(dataset)} samples, "
+                f"got lengths of shape {self.lengths.shape}"
             )
 
     def __len__(self) -> int:
@@ -116,10 +119,11 @@ class StepDataset(Protocol):
     """Steps of long sequences, in rows one after the other."""
 
     def gather_steps(self, rows: Tensor, lengths: Tensor) -> Batch:
-        """The steps `rows` (int64, (B, T)), of which row b counts the first `lengths[b]` (int64, (B,), may be 0).
+        """The steps `rows` (int64, (B, T)), of which row b counts the first `lengths[b]` (int64, (B,), may be
+        0).
 
-        Beyond its length a row repeats valid row numbers, so they can be gathered without care; the batch must
-        name the lengths and give those steps no weight.
+        Beyond its length a row repeats valid row numbers, so they can be gathered without care; the batch
+        must name the lengths and give those steps no weight.
         """
         ...
 
@@ -127,10 +131,10 @@ class StepDataset(Protocol):
 class CarriedStream:
     """Long sequences in B parallel tracks, cut into chunks of T steps that continue each other.
 
-    For truncated backpropagation through time (Williams & Peng 1990): row b of a batch goes on where row b of the
-    batch before ended, and `Batch.restart` marks the rows that begin another sequence. A chunk never reaches over the
-    end of a sequence: `lengths` then says how many of its steps count, and a track that has come to its end has
-    length 0. Each step of each range is seen exactly once an epoch.
+    For truncated backpropagation through time (Williams & Peng 1990): row b of a batch goes on where row b of
+    the batch before ended, and `Batch.restart` marks the rows that begin another sequence. A chunk never
+    reaches over the end of a sequence: `lengths` then says how many of its steps count, and a track that has
+    come to its end has length 0. Each step of each range is seen exactly once an epoch.
 
     Parameters
     ----------
@@ -142,8 +146,8 @@ class CarriedStream:
     length : int
         Steps T of a chunk: how far gradients travel back.
     cut : bool
-        Cut a sequence that is longer than a B-th part of all steps into pieces, each of which starts from a fresh
-        state; one long corpus then fills B tracks. False keeps every sequence whole.
+        Cut a sequence that is longer than a B-th part of all steps into pieces, each of which starts from a
+        fresh state; one long corpus then fills B tracks. False keeps every sequence whole.
     shuffle : bool
         Another order of the sequences within each track in each epoch.
     seed : int
@@ -160,7 +164,8 @@ class CarriedStream:
     ...         return Batch({"x": rows.float().unsqueeze(-1)}, lengths={"x": lengths})
     >>> stream = CarriedStream(Steps(), [(0, 10)], batch_size=2, length=3, shuffle=False)
     >>> for batch in stream.batches(epoch=0):
-    ...     print(batch.inputs["x"].squeeze(-1).int().tolist(), batch.lengths["x"].tolist(), batch.restart.tolist())
+    ...     x, lengths = batch.inputs["x"].squeeze(-1), batch.lengths["x"]
+    ...     print(x.int().tolist(), lengths.tolist(), batch.restart.tolist())
     [[0, 1, 2], [6, 7, 8]] [3, 3] [True, True]
     [[3, 4, 5], [9, 9, 9]] [3, 1] [False, False]
     """
@@ -230,7 +235,7 @@ def _chunks(piece: tuple[int, int], length: int) -> int:
 
 
 def _cut(ranges: Sequence[tuple[int, int]], n_tracks: int, length: int) -> list[tuple[int, int]]:
-    """Ranges of at most a track's fair share of all chunks, each a whole number of chunks but for its last."""
+    """Ranges of at most a track's fair share of all chunks, of whole chunks but for the last one."""
     share = -(-sum(_chunks(piece, length) for piece in ranges) // n_tracks) * length
     return [
         (first, min(first + share, stop)) for start, stop in ranges for first in range(start, stop, share)
@@ -238,13 +243,11 @@ def _cut(ranges: Sequence[tuple[int, int]], n_tracks: int, length: int) -> list[
 
 
 def _pack(pieces: Sequence[tuple[int, int]], n_tracks: int, length: int) -> list[list[tuple[int, int]]]:
-    """Pieces on tracks of about equal length: the longest piece first, always onto the shortest track (Graham 1969)."""
+    """Pieces on tracks of about equal length: the longest first, onto the shortest track (Graham 1969)."""
     tracks: list[list[tuple[int, int]]] = [[] for _ in range(min(n_tracks, len(pieces)))]
     filled = np.zeros(len(tracks), np.int64)
     for piece in sorted(pieces, key=lambda piece: (-_chunks(piece, length), piece)):
-        track = int(filled.argmin())
-        tracks[track].append(piece)
-        filled[track] += _chunks(piece, length)
-    for track in tracks:
-        track.sort()
-    return tracks
+        shortest = int(filled.argmin())
+        tracks[shortest].append(piece)
+        filled[shortest] += _chunks(piece, length)
+    return [sorted(track) for track in tracks]

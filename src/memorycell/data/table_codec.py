@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from memorycell.data.calendar import calendar_names
 from memorycell.data.codec import Json, register_codec
-from memorycell.data.columns import Placed, place, stamps_of
+from memorycell.data.columns import Coded, Number, Placed, place, stamps_of
 from memorycell.data.dates import Stamps, find_time
 from memorycell.data.encoded import EncodedTable
 from memorycell.data.encoding import encode_placed
@@ -58,9 +58,27 @@ class TableCodec:
     Example
     -------
     >>> codec = TableCodec("y").fit({"y": [1.0, 2.0, 3.0, 4.0, 5.0]}, holdout=0.4)
-    >>> codec.center_, codec.encode({"y": [2.0, 4.0]}).target_in_units().ravel()
+    >>> codec.center_, codec.encode({"y": [2.0, 4.0]}).target_in_units().ravel().round(3)
     (array([[2.]]), array([2., 4.]))
     """
+
+    target_names_: list[str]
+    ids_: list[str]
+    series_: str | None
+    time_: list[str]
+    dated_: bool
+    frequency_: Frequency
+    calendar_: list[str]
+    center_: NDArray[np.float64]
+    scale_: NDArray[np.float64]
+    pooled_: list[tuple[float, float]]
+    targets_: list[Number]
+    past_: list[Number]
+    known_: list[Number]
+    static_: list[Number]
+    codes_: list[Coded]
+    static_codes_: list[Coded]
+    notes_: list[dict]
 
     def __init__(
         self,
@@ -117,7 +135,6 @@ class TableCodec:
         stamps = find_time(table, self.time, taken - {None})  # type: ignore[arg-type]
         notes = _time_notes(table, stamps, self.time is not None)
         self.time_ = stamps.columns if stamps else []
-        # Seconds lost in a series of dates are an error, so the kind of time is part of what was learned.
         self.dated_ = bool(stamps and stamps.values.dtype.kind == "M")
         roles = decide_roles(
             table, self.target, time=self.time_, series=self.series_, known_future=self.known_future,

@@ -186,7 +186,7 @@ def compare(
     if not chosen or not cells:
         raise ValueError(f"expected at least one cell and one seed, got cells={cells!r}, seeds={seeds!r}")
     table = read_table(table)
-    results, evaluation = [], None
+    results, evaluations = [], []
     for cell in cells:
         errors, seconds, parameters = [], 0.0, None
         for seed in chosen:
@@ -202,11 +202,11 @@ def compare(
                 baselines=(),
                 jobs=jobs,
             )
+            evaluations.append(evaluation)
             model = evaluation.models[0]
             errors.append(model.fold_errors)
             seconds += model.seconds / folds / len(chosen)
             parameters = model.parameters
         results.append(CellResult(cell, np.array(errors), seconds, parameters))
-    if evaluation is None:
-        raise ValueError("expected at least one cell and one seed")
-    return Comparison(results, evaluation.measure, evaluation.unit, chosen, len(evaluation.fold))
+    last = evaluations[-1]
+    return Comparison(results, last.measure, last.unit, chosen, len(last.fold))

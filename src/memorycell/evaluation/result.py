@@ -106,10 +106,8 @@ class Evaluation:
             verdict = next(verdict for verdict in self.verdicts if verdict.baseline == best.name)
             sure = {"worse": "", "too few": ", though these origins are too few to tell"}
             hedge = sure.get(verdict.outcome, ", though not by more than chance explains")
-            return (
-                f"A baseline wins: {best.name} has the least error, "
-                f"{self.measure} {format_number(best.error)} against {format_number(ours.error)} of {ours.name}{hedge}."
-            )
+            numbers = f"{format_number(best.error)} against {format_number(ours.error)} of {ours.name}"
+            return f"A baseline wins: {best.name} has the least error, {self.measure} {numbers}{hedge}."
         beaten = [verdict.baseline for verdict in self.verdicts if verdict.outcome == "better"]
         rest = [verdict.baseline for verdict in self.verdicts if verdict.outcome != "better"]
         if not rest:

@@ -112,8 +112,9 @@ def end_labels(
     ends = [end for end in ends if np.isfinite(end[0])]
     if not ends:
         return
-    low, high = ax.get_ylim()
-    wanted = np.array([(y - low) / (high - low) * height for y, _, _ in ends])
+    scale = np.log10 if ax.get_yscale() == "log" else np.asarray
+    low, high = scale(ax.get_ylim())
+    wanted = np.array([(scale(y) - low) / (high - low) * height for y, _, _ in ends])
     order, gap = np.argsort(wanted, kind="stable"), FONT * 1.25
     placed = wanted[order]
     for _ in range(60):

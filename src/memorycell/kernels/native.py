@@ -90,11 +90,11 @@ def why_missing() -> str | None:
 def flush_subnormals() -> Iterator[None]:
     """Within the block, subnormal numbers count as zero in every thread that torch computes with.
 
-    A gradient that has travelled back through a few hundred steps is made of subnormal numbers (below 1.2e-38 in
-    float32), and each costs an x86 core some hundred cycles; as zeros they cost nothing. With the native library
-    the whole OpenMP pool of the calling thread is switched, else the calling thread alone (the pool's threads that
-    start within the block inherit the mode). Afterwards every thread has the mode that it had, also after an
-    exception. Where the processor cannot flush, nothing happens.
+    A gradient that has travelled back through a few hundred steps is made of subnormal numbers (below 1.2e-38
+    in float32), and each costs an x86 core some hundred cycles; as zeros they cost nothing. With the native
+    library the whole OpenMP pool of the calling thread is switched, else the calling thread alone (the pool's
+    threads that start within the block inherit the mode). Afterwards every thread has the mode that it had,
+    also after an exception. Where the processor cannot flush, nothing happens.
 
     Example
     -------

@@ -56,7 +56,8 @@ def load(cls: type[Model], path: str | os.PathLike[str]) -> Model:
         raise ModelFileError(f"{os.fspath(path)} is damaged or was tampered with: its configuration cannot be used ({error})") from error
     weights = {f"network.{name}": value for name, value in network.state_dict().items()}
     levels = (forecaster.horizon, len(forecaster.target_names_), len(forecaster.quantiles))
-    check_tensors(path, file.tensors, {**weights, "conformal": torch.zeros(levels, dtype=torch.float64)})
+    shifts = torch.zeros(levels, dtype=torch.float64)
+    check_tensors(file.tensors, {**weights, "conformal": shifts}, os.fspath(path))
     network.load_state_dict({name: file.tensors[f"network.{name}"] for name in network.state_dict()})
     forecaster.network_ = network.to(forecaster._device())
     forecaster.conformal_ = file.tensors["conformal"].numpy()

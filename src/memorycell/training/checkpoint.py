@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from memorycell.data.batch import BatchStream
 from memorycell.networks.base import State
 from memorycell.training.files import ModelFileError, read_tensors, remove_leftovers, write_tensors
-from memorycell.training.options import TrainingOptions
+from memorycell.training.options import TrainingOptions, TrainingResult
 
 _KEY = "memorycell_checkpoint"
 _VERSION = 1
@@ -41,8 +41,35 @@ class Position:
     plateau: float = 1.0  # factor on the learning rate, and epochs since it could have changed
     plateau_since: int = 0
     n_threads: int = 1
+    total_examples: int = 0  # of the epochs done
+    total_train_seconds: float = 0.0
     stopped: str | None = None  # "finished" or "early"; None: to be continued
     history: list[dict[str, Any]] = field(default_factory=list)
+
+    def row(self, validation_loss: float | None) -> dict[str, Any]:
+        """The history's row of the epoch that has just been trained."""
+        return {
+            "epoch": self.epoch + 1,
+            "loss": self.loss_sum / self.count,
+            "val_loss": validation_loss,
+            "lr": self.learning_rate,
+            "grad_norm": self.norm_sum / max(1, self.norms),
+            "seconds": self.seconds,
+            "examples_per_second": self.examples / max(self.train_seconds, 1e-9),
+        }
+
+    def result(self, stopped: Any) -> TrainingResult:
+        """What `train` returns when it ends here."""
+        return TrainingResult(
+            history=self.history,
+            best_epoch=self.best_epoch,
+            best_loss=self.best_loss,
+            stopped=stopped,
+            n_threads=self.n_threads,
+            seconds=sum(row["seconds"] for row in self.history) + self.seconds,
+            examples_per_second=(self.total_examples + self.examples)
+            / max(self.total_train_seconds + self.train_seconds, 1e-9),
+        )
 
     def begin_epoch(self) -> None:
         """Go on to the next epoch."""
@@ -58,7 +85,7 @@ def describe(
     options: TrainingOptions,
     extra: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """What makes a training the same training: its options, its data's sizes, its parameters, and what the caller adds."""
+    """What makes a training the same one: options, sizes of the data, parameters, what the caller adds."""
     described: dict[str, Any] = {f"option {name}": value for name, value in asdict(options).items()}
     del described["option checkpoint_seconds"]
     described["batches an epoch"] = len(stream)
@@ -93,7 +120,9 @@ def save_checkpoint(
     write_tensors(path, {**tensors, **carried}, {_KEY: json.dumps(content)})
 
 
-def load_checkpoint(path: Path, fingerprint: dict[str, Any]) -> tuple[Position, dict[str, Tensor], State] | None:
+def load_checkpoint(
+    path: Path, fingerprint: dict[str, Any]
+) -> tuple[Position, dict[str, Tensor], State] | None:
     """Read a checkpoint: position, tensors, carried state. None if there is none yet.
 
     Raises
@@ -120,12 +149,14 @@ def load_checkpoint(path: Path, fingerprint: dict[str, Any]) -> tuple[Position, 
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         known = False
     if not known:
-        raise ModelFileError(f"{path} is not a checkpoint that this release can read: remove it to start afresh")
+        raise ModelFileError(
+            f"{path} is not a checkpoint that this release can read: remove it to start afresh"
+        )
     for name in [*fingerprint, *kept]:
         if fingerprint.get(name) != kept.get(name):
             raise ValueError(
-                f"the checkpoint {path} belongs to another training: {name} was {kept.get(name)!r}, now it is "
-                f"{fingerprint.get(name)!r}; go on with the old configuration, or name another checkpoint"
+                f"the checkpoint {path} belongs to another training: {name} was {kept.get(name)!r}, "
+                f"now it is {fingerprint.get(name)!r}: go on as it began, or name another file"
             )
     return Position(**content["position"]), tensors, _put_together(content["state"], tensors)
 

@@ -57,8 +57,8 @@ def save_model(
 ) -> None:
     """Write a model file: tensors as safetensors, and the configuration as JSON in its metadata.
 
-    The file appears whole or not at all: it is written under a temporary name in the same folder, synced to disk and
-    renamed. No pickle.
+    The file appears whole or not at all: it is written under a temporary name in the same folder, synced to
+    disk and renamed. No pickle.
 
     Parameters
     ----------
@@ -97,7 +97,9 @@ def save_model(
         raise FileExistsError(f"{path} exists already: choose another name or overwrite it with force=True")
     for name, tensor in tensors.items():
         if not _finite(tensor):
-            raise ValueError(f"tensor {name!r} holds NaN or infinite values: a model with them is of no use, train it again")
+            raise ValueError(
+                f"tensor {name!r} holds NaN or infinite values: such a model is of no use, train it again"
+            )
     try:
         text = json.dumps(
             {
@@ -109,7 +111,9 @@ def save_model(
             allow_nan=False,
         )
     except (TypeError, ValueError, RecursionError) as error:
-        raise type(error)(f"expected a configuration of plain JSON with finite numbers, got one where {error}") from None
+        raise type(error)(
+            f"expected a configuration of plain JSON with finite numbers, got one where {error}"
+        ) from None
     write_tensors(path, tensors, {_KEY: text})
 
 
@@ -124,7 +128,8 @@ def load_model(path: str | Path) -> ModelFile:
     FileNotFoundError
         If there is no such file.
     ModelFileError
-        If it is empty, truncated, not safetensors, not ours, of a newer format, or its metadata is broken or hostile.
+        If it is empty, truncated, not safetensors, not ours, of a newer format, or its metadata is broken or
+        hostile.
 
     Example
     -------
@@ -138,24 +143,34 @@ def load_model(path: str | Path) -> ModelFile:
         raise FileNotFoundError(f"{what} at {path}")
     header, tensors = read_tensors(path)
     if _KEY not in header:
-        raise ModelFileError(f"{path} is a safetensors file, but not one of memorycell's: it has no memorycell metadata")
+        raise ModelFileError(
+            f"{path} is a safetensors file, but not one of memorycell's: it has no memorycell metadata"
+        )
     try:
         content = json.loads(header[_KEY], parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise ModelFileError(f"{path} has broken metadata (not JSON): the file is damaged or was tampered with") from None
+        raise ModelFileError(
+            f"{path} has broken metadata (not JSON): the file is damaged or was tampered with"
+        ) from None
     fields = _checked_fields(path, content)
     for name, tensor in tensors.items():
         if not _finite(tensor):
-            raise ModelFileError(f"{path}: tensor {name!r} holds NaN or infinite values, so the model is of no use")
+            raise ModelFileError(
+                f"{path}: tensor {name!r} holds NaN or infinite values, so the model is of no use"
+            )
     return ModelFile(tensors=tensors, **fields)
 
 
 def check_tensors(
-    tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor | Sequence[int]], source: str | Path = "model file"
+    tensors: Mapping[str, Tensor],
+    expected: Mapping[str, Tensor | Sequence[int]],
+    source: str | Path = "model file",
 ) -> None:
-    """Check that `tensors` are just those `expected`, each of its shape, and of its dtype where a tensor is given.
+    """Check that `tensors` are just those `expected`, each of its shape, and of its dtype where a tensor is
+    given.
 
-    Build the expectation without memory: ``with torch.device("meta"): expected = Net(**config).state_dict()``.
+    Build the expectation without memory: ``with torch.device("meta"): expected =
+    Net(**config).state_dict()``.
 
     Raises
     ------
@@ -173,7 +188,9 @@ def check_tensors(
             raise ModelFileError(f"{source}: tensor {name!r} is missing")
         shape, got = tuple(wanted.shape if isinstance(wanted, Tensor) else wanted), tensors[name]
         if tuple(got.shape) != shape:
-            raise ModelFileError(f"{source}: expected tensor {name!r} of shape {shape}, got {tuple(got.shape)}")
+            raise ModelFileError(
+                f"{source}: expected tensor {name!r} of shape {shape}, got {tuple(got.shape)}"
+            )
         if isinstance(wanted, Tensor) and got.dtype != wanted.dtype:
             raise ModelFileError(f"{source}: expected tensor {name!r} of {wanted.dtype}, got {got.dtype}")
     extra = next((name for name in tensors if name not in expected), None)
@@ -203,7 +220,7 @@ def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
         with safetensors.safe_open(path, "pt") as file:
             header = dict(file.metadata() or {})
             # Copied out of the mapped file, so that the file can be replaced or removed while they live.
-            return header, {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            return header, {name: file.get_tensor(name).clone() for name in file.keys()}
     except (safetensors.SafetensorError, ValueError, TypeError, RuntimeError, KeyError) as error:
         raise ModelFileError(f"{path} is damaged or truncated ({error})") from None
 
@@ -264,7 +281,9 @@ def _check_header(path: Path) -> None:
     if start[8:] != b"{" or not 2 <= length <= _MAX_HEADER:
         raise ModelFileError(f"{path} is not a model file (not in safetensors format)")
     if length + 8 > size:
-        raise ModelFileError(f"{path} is truncated: it has {size} bytes, its header alone claims {length + 8}")
+        raise ModelFileError(
+            f"{path} is truncated: it has {size} bytes, its header alone claims {length + 8}"
+        )
 
 
 def _checked_fields(path: Path, content: Any) -> dict[str, Any]:
@@ -272,18 +291,22 @@ def _checked_fields(path: Path, content: Any) -> dict[str, Any]:
     if type(version) is int and version > FORMAT_VERSION:
         raise ModelFileError(
             f"{path} has format version {version}, this release reads up to {FORMAT_VERSION}: "
-            f"upgrade memorycell (the file was written by {content.get('memorycell_version', 'a newer one')!s:.40})"
+            "upgrade memorycell"
         )
     types = {"format_version": int, "memorycell_version": str, "kind": str, "config": dict}
     for name, wanted in types.items():
         value = content.get(name) if isinstance(content, dict) else None
         if type(value) is not wanted:
             got = type(value).__name__
-            raise ModelFileError(f"{path} has broken metadata: expected {name!r} to be {wanted.__name__}, got {got}")
-    if version < 1:
-        raise ModelFileError(f"{path} has broken metadata: format version {version}")
+            raise ModelFileError(
+                f"{path} has broken metadata: expected {name!r} to be {wanted.__name__}, got {got}"
+            )
+    if content["format_version"] < 1:
+        raise ModelFileError(f"{path} has broken metadata: format version {content['format_version']}")
     if _deeper_than(_MAX_DEPTH, [content["config"]]):
-        raise ModelFileError(f"{path} has broken metadata: a configuration nested more than {_MAX_DEPTH} deep")
+        raise ModelFileError(
+            f"{path} has broken metadata: a configuration nested more than {_MAX_DEPTH} deep"
+        )
     return {name: content[name] for name in types}
 
 
@@ -293,7 +316,9 @@ def _deeper_than(limit: int, values: Iterable[Any]) -> bool:
         below = [value for value in values if isinstance(value, dict | list)]
         if not below:
             return False
-        values = [child for value in below for child in (value.values() if isinstance(value, dict) else value)]
+        values = [
+            child for value in below for child in (value.values() if isinstance(value, dict) else value)
+        ]
     return True
 
 
@@ -302,4 +327,6 @@ def _refuse_constant(name: str) -> Any:
 
 
 def _finite(tensor: Tensor) -> bool:
-    return not tensor.is_floating_point() or bool(torch.isfinite(tensor.to(torch.float32) if tensor.itemsize == 1 else tensor).all())
+    return not tensor.is_floating_point() or bool(
+        torch.isfinite(tensor.to(torch.float32) if tensor.itemsize == 1 else tensor).all()
+    )

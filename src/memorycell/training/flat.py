@@ -14,7 +14,7 @@ _ALIGNMENT = 16  # elements: 64 bytes of float32, a cache line, so that products
 
 @dataclass
 class Segment:
-    """Parameters of one device and dtype, one after the other; the first `decayed` elements take weight decay."""
+    """Parameters of one device and dtype in a row; the first `decayed` elements take weight decay."""
 
     parameters: list[nn.Parameter]
     values: Tensor
@@ -23,11 +23,12 @@ class Segment:
 
 
 class FlatParameters:
-    """Moves parameters into flat tensors, so that zeroing, clipping, stepping, averaging and copying are one operator each.
+    """Moves parameters into flat tensors, so that zeroing, clipping, stepping, averaging and copying are one
+    operator each.
 
-    The Parameter objects stay the same: only what they point to changes, so layers, hooks and ties go on working.
-    Gradients are views too, and autograd adds into them in place. `release` gives every parameter memory of its own.
-    The gaps that align the parameters hold zeros.
+    The Parameter objects stay the same: only what they point to changes, so layers, hooks and ties go on
+    working. Gradients are views too, and autograd adds into them in place. `release` gives every parameter
+    memory of its own. The gaps that align the parameters hold zeros.
 
     Parameters
     ----------

@@ -34,13 +34,14 @@ def train(
 ) -> TrainingResult:
     """Train `network` in place on the batches of `stream`; it ends with its best weights.
 
-    The loss of a step is Σ sum / Σ count over its batches, so ragged batches and accumulation average exactly. A
-    stream that carries state is trained by truncated backpropagation through time: the final state of a batch, cut
-    from the graph, is the initial state of the next. Random masks are a function of (seed, step); the global
-    generators are left as they were. With the same seed, threads and versions a training repeats bit for bit.
+    The loss of a step is Σ sum / Σ count over its batches, so ragged batches and accumulation average
+    exactly. A stream that carries state is trained by truncated backpropagation through time: the final state
+    of a batch, cut from the graph, is the initial state of the next. Random masks are a function of (seed,
+    step); the global generators are left as they were. With the same seed, threads and versions a training
+    repeats bit for bit.
 
-    Ctrl-C stops after the current step and keeps the best weights (without validation, the current ones); a second
-    one raises KeyboardInterrupt at once.
+    Ctrl-C stops after the current step and keeps the best weights (without validation, the current ones); a
+    second one raises KeyboardInterrupt at once.
 
     Parameters
     ----------
@@ -50,13 +51,14 @@ def train(
         For example a `SampleStream`.
     options : TrainingOptions, optional
     validation : BatchStream, optional
-        Its loss, in evaluation mode, decides which weights are best and when to stop. Without it the last are kept.
+        Its loss, in evaluation mode, decides which weights are best and when to stop. Without it the last are
+        kept.
     checkpoint : str or Path, optional
         A file to go on from if it exists, and to write to. However training was ended, the same call goes on
         where the file was written, and ends with the same bits as if it had never been ended.
     callbacks : functions or objects with `on_epoch_end`
-        Called with a dict after each epoch: the row of the history, ``"history"`` and ``"network"``. Answering
-        ``"stop"`` ends the training.
+        Called with a dict after each epoch: the row of the history, ``"history"`` and ``"network"``.
+        Answering ``"stop"`` ends the training.
     log : str or Path, optional
         A file that gets the row of each epoch appended as a line of JSON.
     progress : bool, optional
@@ -71,8 +73,8 @@ def train(
     Raises
     ------
     ValueError
-        If there is nothing to train (no parameters, no batches, no weighted targets), or the checkpoint belongs to
-        another training.
+        If there is nothing to train (no parameters, no batches, no weighted targets), or the checkpoint
+        belongs to another training.
     DivergedError
         If a loss or a gradient is NaN or infinite.
     OSError
@@ -107,7 +109,9 @@ def train(
     if not trained:
         raise ValueError("expected a network with parameters to train, got none with requires_grad")
     if not len(stream):
-        raise ValueError("expected at least one batch to train on, got none: more rows or a smaller batch_size")
+        raise ValueError(
+            "expected at least one batch to train on, got none: more rows or a smaller batch_size"
+        )
     path = None if checkpoint is None else Path(checkpoint)
     described = describe(network, stream, validation, options, fingerprint)
     resumed = None if path is None else load_checkpoint(path, described)
@@ -125,12 +129,21 @@ def train(
         keep_modes(network),
         Interrupts() as interrupts,
     ):
-        # For networks that draw from the global generators (torch's own dropout): those of the caller come back.
+        # For networks that draw from the global generators (torch's own dropout): those of the caller come
+        # back.
         torch.default_generator.manual_seed(options.seed)
         if device.type == "cuda":
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(options.seed)
-        run = Run(network, trained, stream, options, validation=validation, callbacks=callbacks, interrupts=interrupts)
+        run = Run(
+            network,
+            trained,
+            stream,
+            options,
+            validation=validation,
+            callbacks=callbacks,
+            interrupts=interrupts,
+        )
         run.position.n_threads = n_threads
         run.path, run.fingerprint = path, described
         return run.run(resumed, log, progress)

@@ -15,7 +15,7 @@ _EPS = 1e-8
 
 
 class Optimizer:
-    """Steps flat parameters along their gradients. `state` and `load_state` carry its moments through a checkpoint."""
+    """Steps flat parameters along their gradients; its moments travel by `state` and `load_state`."""
 
     def step(self, learning_rate: float) -> None:
         raise NotImplementedError
@@ -48,7 +48,8 @@ def _parts(flat: FlatParameters, weight_decay: float) -> list[tuple[Tensor, Tens
 class _FusedAdam(Optimizer):
     """Adam (Kingma & Ba 2015) and AdamW (Loshchilov & Hutter 2019) by torch's fused operator.
 
-    Called without torch.optim.Adam around it, whose step costs three times as much as the operator on a small model.
+    Called without torch.optim.Adam around it, whose step costs three times as much as the operator on a small
+    model.
     """
 
     def __init__(self, flat: FlatParameters, options: TrainingOptions) -> None:
@@ -69,7 +70,7 @@ class _FusedAdam(Optimizer):
             )  # fmt: skip
 
     def state(self) -> dict[str, Tensor]:
-        named = {}
+        named: dict[str, Tensor] = {}
         for number, (_, _, first, second, count, _) in enumerate(self._parts):
             named |= {f"{number}.exp_avg": first, f"{number}.exp_avg_sq": second, f"{number}.step": count}
         return named

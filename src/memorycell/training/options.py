@@ -19,7 +19,8 @@ class TrainingOptions:
     epochs : int
         At most so many passes over the data.
     optimizer : str
-        "adam", "adamw" (decoupled weight decay, Loshchilov & Hutter 2019), "sgd", "rmsprop", "nadam", "radam" or
+        "adam", "adamw" (decoupled weight decay, Loshchilov & Hutter 2019), "sgd", "rmsprop", "nadam", "radam"
+        or
         "adagrad".
     learning_rate : float
         Its highest value.
@@ -28,9 +29,9 @@ class TrainingOptions:
     momentum : float
         For "sgd" and "rmsprop"; the others have their own.
     schedule : str
-        "constant"; "cosine" down to zero over all epochs (Loshchilov & Hutter 2017, eq. 5); "one_cycle" up for 30 %
-        of the steps, then down (Smith & Topin 2019); "plateau", halved when the loss has not improved for a third of
-        `patience`.
+        "constant"; "cosine" down to zero over all epochs (Loshchilov & Hutter 2017, eq. 5); "one_cycle" up
+        for 30 % of the steps, then down (Smith & Topin 2019); "plateau", halved when the loss has not
+        improved for a third of `patience`.
     warmup_steps : int
         The rate rises linearly from zero over so many optimiser steps first.
     clip_norm : float or None
@@ -40,8 +41,8 @@ class TrainingOptions:
     min_delta : float
         What counts as an improvement of the loss.
     average : float
-        Decay of an exponential moving average of the weights, for example 0.999; validation and result then use the
-        average. 0 keeps none.
+        Decay of an exponential moving average of the weights, for example 0.999; validation and result then
+        use the average. 0 keeps none.
     accumulate : int
         Batches whose gradients make one step.
     seed : int
@@ -81,7 +82,9 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in choices:
-                raise ValueError(f"expected {name} to be one of {', '.join(choices)}, got {getattr(self, name)!r}")
+                raise ValueError(
+                    f"expected {name} to be one of {', '.join(choices)}, got {getattr(self, name)!r}"
+                )
         for name in ("epochs", "accumulate", "n_threads", "patience"):
             self._check(name, 1, integer=True, optional=name in ("n_threads", "patience"))
         self._check("warmup_steps", 0, integer=True)
@@ -95,7 +98,9 @@ class TrainingOptions:
             if getattr(self, name) >= 1:
                 raise ValueError(f"expected {name} to be below 1, got {getattr(self, name)}")
 
-    def _check(self, name: str, least: float, *, integer: bool = False, optional: bool = False, above: bool = False) -> None:
+    def _check(
+        self, name: str, least: float, *, integer: bool = False, optional: bool = False, above: bool = False
+    ) -> None:
         value = getattr(self, name)
         if optional and value is None:
             return
@@ -104,7 +109,9 @@ class TrainingOptions:
         if not fits or not (value > least if above else value >= least) or value == math.inf:
             bound = "" if least == -math.inf else f" {'above' if above else 'of at least'} {least}"
             what = "a whole number" if integer else "a number"
-            raise ValueError(f"expected {name} to be {what}{bound}{' or None' if optional else ''}, got {value!r}")
+            raise ValueError(
+                f"expected {name} to be {what}{bound}{' or None' if optional else ''}, got {value!r}"
+            )
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,9 @@ class ProgressBar:
     def __enter__(self) -> ProgressBar:
         if self.shown:
             self._bar = _build_bar()
-            self._task = self._bar.add_task("", total=self._epochs * self._batches, completed=self._done, **self._texts)
+            self._task = self._bar.add_task(
+                "", total=self._epochs * self._batches, completed=self._done, **self._texts
+            )
             self._bar.start()
         return self
 
@@ -85,8 +87,9 @@ class Log:
     """One line of JSON an epoch, appended to a file; None writes nothing.
 
     epochs_done : int
-        Epochs of this training that are done already. Lines beyond, left by a process that was killed before it
-        could note them in its checkpoint, are cut off the end: those epochs come again. 0 keeps all there is.
+        Epochs of this training that are done already. Lines beyond, left by a process that was killed before
+        it could note them in its checkpoint, are cut off the end: those epochs come again. 0 keeps all there
+        is.
     """
 
     def __init__(self, path: str | Path | None, epochs_done: int) -> None:
@@ -126,6 +129,6 @@ def _epoch_of(line: bytes) -> int:
 
 
 def call(callbacks: Sequence[Callback | Any], event: dict[str, Any]) -> bool:
-    """Hand `event` to each callback (a function, or an object with `on_epoch_end`); True if one answered "stop"."""
+    """Hand `event` to each callback, function or object; True if one answered "stop"."""
     answers = [getattr(callback, "on_epoch_end", callback)(event) for callback in callbacks]
     return any(isinstance(answer, str) and answer == "stop" for answer in answers)

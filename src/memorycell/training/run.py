@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from memorycell.data.batch import Batch, BatchStream
+from memorycell.data.batch import BatchStream
 from memorycell.kernels.random import mask_stream
-from memorycell.networks.base import Loss, Network, State, detach_state
+from memorycell.networks.base import Loss, Network, State, detach_state, map_state
 from memorycell.training.checkpoint import Position, save_checkpoint
 from memorycell.training.evaluate import entering_state, evaluate_loss, on_device
 from memorycell.training.flat import FlatParameters
@@ -32,7 +32,7 @@ class _Interrupted(Exception):
 
 
 class Run:
-    """The flat parameters, optimiser, averages, best weights and position of one training. Used once, by `train`."""
+    """Flat parameters, optimiser, averages, best weights and position of one training, for `train`."""
 
     def __init__(
         self,
@@ -48,7 +48,8 @@ class Run:
         self.network, self.stream, self.options = network, stream, options
         self.validation, self.callbacks, self.interrupts = validation, callbacks, interrupts
         self.device = trained[0].device
-        # Off the CPU a number is looked at long after it was ordered, so that the accelerator need not be waited for.
+        # Off the CPU a number is looked at long after it was ordered, so that the accelerator need not be
+        # waited for.
         self.deferred = self.device.type != "cpu"
         self.position = Position()
         self.state: State = None
@@ -60,9 +61,11 @@ class Run:
         self.optimizer = build_optimizer(self.flat, options)
         self.average = self.flat.snapshot() if options.average else None
         self.best, self.best_fixed = self.flat.snapshot(), self._copy_fixed()
-        self._window: list[tuple[int, Tensor | None, Loss]] = []  # since the last step: batch number, rows, loss
+        self._window: list[
+            tuple[int, Tensor | None, Loss]
+        ] = []  # since the last step: batch number, rows, loss
         self._window_rows = 0
-        self._unseen: list[tuple[int, list[tuple[int, Tensor | None, Loss]], Tensor]] = []
+        self._unseen: list[tuple[int, list[tuple[int, Tensor | None, Loss]], Tensor | float]] = []
         self._saved_at = self._ticked_at = time.perf_counter()
 
     def run(self, resumed: Any, log: str | Path | None, progress: bool | None) -> TrainingResult:
@@ -99,7 +102,9 @@ class Run:
     def _train(self, progress: bool | None) -> None:
         at = self.position
         self._save()  # that a place cannot be written to is better known now than after an epoch
-        with ProgressBar(progress, self.options.epochs, self.n_batches, at.epoch * self.n_batches + at.batch) as bar:
+        with ProgressBar(
+            progress, self.options.epochs, self.n_batches, at.epoch * self.n_batches + at.batch
+        ) as bar:
             self.bar = bar
             while at.stopped is None:
                 self._train_epoch()
@@ -121,12 +126,13 @@ class Run:
             # Batches of one step are one big batch: their masks go on with the rows.
             with mask_stream(self.options.seed, at.step, self._window_rows):
                 loss = network.loss(batch, state)
+            summed = loss.sum.detach()
             if not self.deferred:
-                self._check("loss", float(loss.sum), at.batch, batch.rows)
+                self._check("loss", float(summed), at.step, at.batch, batch.rows)
             loss.sum.backward()
             if carries:
                 self.state = detach_state(loss.state)
-            self._window.append((at.batch, batch.rows, Loss(loss.sum.detach(), loss.count)))
+            self._window.append((at.batch, batch.rows, Loss(summed, loss.count)))
             self._window_rows += len(batch)
             at.batch += 1
             if len(self._window) >= accumulate or at.batch == self.n_batches:
@@ -138,27 +144,188 @@ class Run:
     def _step(self) -> None:
         """One step of the optimiser with the gradients of the batches in the window."""
         at, clip = self.position, self.options.clip_norm
-        window, self._window = self._window, []
         at.examples += self._window_rows
-        self._window_rows = 0
         at.learning_rate = rate(self.options, at.step, self.total_steps, at.plateau)
+        window, self._window, self._window_rows = self._window, [], 0
+        counts = [loss.count for _, _, loss in window]
         norm = self.flat.grad_norm()
         if self.deferred:
-            count = sum(loss.count for _, _, loss in window)
-            count = torch.as_tensor(count, dtype=norm.dtype, device=norm.device).clamp(min=1e-30)
-            norm = norm / count
-            factor = 1.0 / count if clip is None else (clip / norm).clamp(max=1.0) / count
+            total = torch.as_tensor(sum(counts), dtype=norm.dtype, device=norm.device).clamp(min=1e-30)
+            norm = norm / total
+            self._update(1.0 / total if clip is None else (clip / norm).clamp(max=1.0) / total)
             self._unseen.append((at.step, window, norm))
-            self._update(factor)
             if len(self._unseen) >= _LOOK_EVERY:
                 self._look()
-            return
-        total = float(sum(float(loss.count) for _, _, loss in window))
-        if total > 0:  # else every target is missing: nothing to learn
-            mean_norm = float(norm) / total
-            self._check("gradient", mean_norm, window[-1][0], window[-1][1])
+        elif (count := math.fsum(map(float, counts))) > 0:  # else every target is missing: nothing to learn
+            mean_norm = float(norm) / count
+            self._check("gradient", mean_norm, at.step, window[-1][0], window[-1][1])
+            self._update(1.0 / count if clip is None or mean_norm <= clip else clip / (mean_norm * count))
             self._note(window, mean_norm)
-            self._update(1.0 / total if clip is None or mean_norm <= clip else clip / mean_norm / total)
         at.step += 1
-"""
-"""
+
+    def _update(self, factor: float | Tensor) -> None:
+        self.flat.scale_grads(factor)
+        self.optimizer.step(self.position.learning_rate)
+        self.flat.zero_grads()
+        if self.average is not None:
+            # A young average would remember the initial weights for 1 / (1 - decay) steps: it starts out
+            # shorter.
+            step = self.position.step
+            decay = min(self.options.average, (1 + step) / (10 + step))
+            for average, values in zip(self.average, self.flat.values(), strict=True):
+                average.lerp_(values, 1.0 - decay)
+
+    def _note(self, window: list[tuple[int, Tensor | None, Loss]], norm: float) -> None:
+        at = self.position
+        for _, _, loss in window:
+            at.loss_sum += float(loss.sum)
+            at.count += float(loss.count)
+        at.norm_sum += norm
+        at.norms += 1
+
+    def _look(self) -> None:
+        """Check and note the numbers of the steps that were not looked at yet."""
+        unseen, self._unseen = self._unseen, []
+        for step, window, norm in unseen:
+            for number, rows, loss in window:
+                self._check("loss", float(loss.sum), step, number, rows)
+            self._check("gradient", float(norm), step, window[-1][0], window[-1][1])
+            self._note(window, float(norm))
+
+    def _check(self, which: str, value: float, step: int, batch: int | None, rows: Tensor | None) -> None:
+        if not math.isfinite(value):
+            named = None if rows is None else rows.flatten().tolist()
+            raise DivergedError(which, self.position.epoch + 1, step, batch, named)
+
+    def _between_steps(self) -> None:
+        self._pause()
+        if self.path is not None and time.perf_counter() - self._saved_at >= self.options.checkpoint_seconds:
+            self._save()
+        if self.bar.due():
+            at = self.position
+            self._look()
+            self._tick()
+            self.bar.batch(
+                at.epoch, at.batch, at.loss_sum / max(at.count, 1e-30), at.examples / at.train_seconds
+            )
+
+    def _pause(self) -> None:
+        if self.interrupts.requested:
+            raise _Interrupted
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.position.train_seconds += now - self._ticked_at
+        self.position.seconds += now - self._ticked_at
+        self._ticked_at = now
+
+    # Epochs.
+
+    def _end_epoch(self) -> None:
+        """Validate, judge, and tell."""
+        at = self.position
+        if not at.count > 0:
+            raise ValueError("expected targets to train on, got none with weight: every one is missing")
+        validation_loss = None
+        if self.validation is not None:
+            with self.flat.holding(self.average):
+                validation_loss = evaluate_loss(self.network, self.validation, pause=self._pause)
+            self._check("validation loss", validation_loss, at.step, None, None)
+        at.seconds += time.perf_counter() - self._ticked_at
+        row = at.row(validation_loss)
+        at.history.append(row)
+        at.total_examples += at.examples
+        at.total_train_seconds += at.train_seconds
+        self._judge(row["loss"] if validation_loss is None else validation_loss)
+        at.begin_epoch()
+        self.state = None
+        self.log.epoch(row)
+        self.bar.epoch(row)
+        if call(self.callbacks, {**row, "history": at.history, "network": self.network}):
+            at.stopped = "early"
+        elif at.stopped is None and at.epoch == self.options.epochs:
+            at.stopped = "finished"
+
+    def _judge(self, loss: float) -> None:
+        """Keep the best weights; lower the rate or stop when the loss no longer improves."""
+        at, options = self.position, self.options
+        improved = at.lowest is None or loss < at.lowest - options.min_delta
+        if improved:
+            at.lowest = loss
+            at.epochs_since = at.plateau_since = 0
+        else:
+            at.epochs_since += 1
+            at.plateau_since += 1
+        if improved or self.validation is None:
+            at.best_epoch, at.best_loss = at.epoch + 1, loss
+            current = self.flat.values() if self.average is None else self.average
+            for kept, values in zip(self.best, current, strict=True):
+                kept.copy_(values)
+            self.best_fixed = self._copy_fixed()
+        if options.schedule == "plateau" and at.plateau_since >= plateau_patience(options):
+            at.plateau *= 0.5
+            at.plateau_since = 0
+        if (
+            self.validation is not None
+            and options.patience is not None
+            and at.epochs_since >= options.patience
+        ):
+            at.stopped = "early"
+
+    # Buffers, and the checkpoint.
+
+    def _copy_fixed(self) -> dict[str, Tensor]:
+        """Copies of the network's buffers: what is no parameter but changes, as running statistics do."""
+        return {name: buffer.detach().clone() for name, buffer in self.network.named_buffers()}
+
+    def _restore_fixed(self, fixed: dict[str, Tensor]) -> None:
+        for name, buffer in self.network.named_buffers():
+            if name in fixed:
+                buffer.copy_(fixed[name])
+
+    def _save(self) -> None:
+        if self.path is None:
+            return
+        self._look()
+        self._tick()
+        tensors: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
+        if self.device.type == "cuda":
+            tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        groups = {"weights": self.flat.values(), "best": self.best, "average": self.average or []}
+        for group, values in groups.items():
+            tensors |= {f"{group}.{number}": value for number, value in enumerate(values)}
+        tensors |= {f"optimizer.{name}": value for name, value in self.optimizer.state().items()}
+        tensors |= {f"buffer.{name}": value for name, value in self._copy_fixed().items()}
+        tensors |= {f"best_buffer.{name}": value for name, value in self.best_fixed.items()}
+        tensors |= {f"frozen.{name}": value for name, value in self._frozen().items()}
+        save_checkpoint(self.path, self.position, tensors, self.fingerprint, self.state)
+        self._saved_at = time.perf_counter()
+
+    def _resume(self, position: Position, tensors: dict[str, Tensor], state: State) -> None:
+        def group(name: str) -> dict[str, Tensor]:
+            return {
+                key[len(name) + 1 :]: value for key, value in tensors.items() if key.startswith(name + ".")
+            }
+
+        def flat(name: str) -> list[Tensor]:
+            found = group(name)
+            return [found[str(number)] for number in range(len(found))]
+
+        self.position = position
+        self.flat.restore(flat("weights"))
+        for kept, values in zip(self.best, flat("best"), strict=True):
+            kept.copy_(values)
+        for average, values in zip(self.average or [], flat("average"), strict=True):
+            average.copy_(values)
+        self.optimizer.load_state(group("optimizer"))
+        self._restore_fixed(group("buffer"))
+        self.best_fixed = {name: value.to(self.device) for name, value in group("best_buffer").items()}
+        for name, parameter in self._frozen().items():
+            parameter.data.copy_(tensors[f"frozen.{name}"])
+        torch.set_rng_state(tensors["random.cpu"])
+        if self.device.type == "cuda" and "random.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
+        self.state = map_state(lambda tensor: tensor.to(self.device), state)
+
+    def _frozen(self) -> dict[str, nn.Parameter]:
+        return {name: value for name, value in self.network.named_parameters() if not value.requires_grad}

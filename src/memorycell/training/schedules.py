@@ -6,7 +6,9 @@ import math
 
 from memorycell.training.options import TrainingOptions
 
-_ONE_CYCLE_RISE = 0.3  # part of the steps, and how far below its top the rate starts and ends (Smith & Topin 2019)
+_ONE_CYCLE_RISE = (
+    0.3  # part of the steps, and how far below its top the rate starts and ends (Smith & Topin 2019)
+)
 _ONE_CYCLE_START = 1 / 25
 _ONE_CYCLE_END = 1e-4
 
@@ -42,9 +44,14 @@ def _one_cycle(done: float) -> float:
     return low + (1.0 - low) * _cosine(part)
 
 
-_SHAPES = {"constant": lambda done: 1.0, "plateau": lambda done: 1.0, "cosine": _cosine, "one_cycle": _one_cycle}
+_SHAPES = {
+    "constant": lambda done: 1.0,
+    "plateau": lambda done: 1.0,
+    "cosine": _cosine,
+    "one_cycle": _one_cycle,
+}
 
 
 def plateau_patience(options: TrainingOptions) -> int:
-    """Epochs without improvement before the rate is halved: a third of `patience`, so it is tried before stopping."""
+    """Epochs without improvement before the rate is halved: a third of `patience`, tried before stopping."""
     return max(1, (10 if options.patience is None else options.patience) // 3)

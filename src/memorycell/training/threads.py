@@ -10,17 +10,19 @@ from torch import nn
 
 from memorycell.data.batch import Batch
 
-# A recurrent network is a chain of small products; at each a team of threads must meet. Meeting costs microseconds on
-# an idle machine but a whole time slice beside a busy neighbour. One core does about 2e7 floating-point operations in
-# 0.5 ms, so that much for each further thread leaves the meeting a small part even on a busy machine.
+# A recurrent network is a chain of small products; at each a team of threads must meet. Meeting costs
+# microseconds on an idle machine but a whole time slice beside a busy neighbour. One core does about 2e7
+# floating-point operations in 0.5 ms, so that much for each further thread leaves the meeting a small part
+# even on a busy machine.
 FLOPS_PER_THREAD = 2e7
 
 
 def choose_threads(flops_per_step: float, limit: int | None = None) -> int:
-    """Threads for a recurrent network that does `flops_per_step` floating-point operations forward in a time step.
+    """Threads for a recurrent network that does `flops_per_step` floating-point operations forward in a time
+    step.
 
-    A rule of the shapes, not a measurement: the same training takes the same number on the same machine, and with it
-    the same bits. One thread for each 2·10⁷ operations, at least one, at most `limit`.
+    A rule of the shapes, not a measurement: the same training takes the same number on the same machine, and
+    with it the same bits. One thread for each 2·10⁷ operations, at least one, at most `limit`.
 
     Parameters
     ----------
@@ -41,11 +43,13 @@ def choose_threads(flops_per_step: float, limit: int | None = None) -> int:
 def flops_per_step(network: nn.Module, batch: Batch) -> float:
     """Forward floating-point operations of `network` on `batch` in one time step.
 
-    A network may know better and offer ``flops(batch) -> float`` for the whole batch. Else each parameter counts for
-    one multiplication and one addition a row and time step, embeddings (which are looked up) for none.
+    A network may know better and offer ``flops(batch) -> float`` for the whole batch. Else each parameter
+    counts for one multiplication and one addition a row and time step, embeddings (which are looked up) for
+    none.
     """
-    if hasattr(network, "flops"):
-        return network.flops(batch) / max(1, _steps(batch))
+    flops = getattr(network, "flops", None)
+    if callable(flops):
+        return float(flops(batch)) / max(1, _steps(batch))
     looked_up = sum(module.weight.numel() for module in network.modules() if isinstance(module, nn.Embedding))
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return 2.0 * len(batch) * max(0, parameters - looked_up)

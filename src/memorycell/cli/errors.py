@@ -1,0 +1,87 @@
+"""Every error as one line on stderr and an exit code; a traceback only for who asks."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable
+
+import typer
+
+USER, BUG, INTERRUPTED, PIPE = 2, 1, 130, 141
+
+# typer has its own copy of click in new releases and depends on click in old ones: this is either's ClickException.
+_Usage: type[Exception] = typer.BadParameter.__mro__[2]
+# What the floors below raise for input that cannot be used, and for machines that cannot do what is asked.
+_EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError)
+
+
+def guarded(work: Callable[[], int], *, debug: bool = False) -> int:
+    """Run `work` and return its exit code, or that of its error after saying it in one line."""
+    try:
+        code = work()
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader, `head` for example, has what it wants
+        _point_stdout_nowhere()
+        return PIPE
+    except (KeyboardInterrupt, typer.Abort):
+        say("interrupted")
+        return INTERRUPTED
+    except Exception as error:
+        if debug and not isinstance(error, _Usage):
+            traceback.print_exc()
+        text, code = _explain(error)
+        say(text)
+        return code
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    with contextlib.suppress(OSError):
+        print(f"memorycell: {one_line(text)}", file=sys.stderr, flush=True)
+
+
+def one_line(text: object) -> str:
+    """Text without line breaks and without control characters, which a column's name could send to the terminal.
+
+    Example
+    -------
+    >>> one_line("no column\\n   'a\\x1b[31m'")
+    "no column 'a\\\\x1b[31m'"
+    """
+    joined = " ".join(str(text).split())
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in joined)
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    if isinstance(error, _Usage):
+        context = getattr(error, "ctx", None)
+        hint = f" (see '{context.command_path} --help')" if context is not None else ""
+        return error.format_message() + hint, USER  # type: ignore[attr-defined]
+    if isinstance(error, ModuleNotFoundError):
+        name = (error.name or "").partition(".")[0]
+        return f"{error}: install it with pip install {name}" if name else str(error), USER
+    if isinstance(error, MemoryError):
+        return "not enough memory: use fewer rows or columns, a shorter window or a smaller batch", USER
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        return f"{error.filename}: {error.strerror}", USER
+    if isinstance(error, OSError):
+        return error.strerror or str(error), USER
+    if isinstance(error, _EXPECTED) or _is_diverged(error):
+        return str(error) or type(error).__name__, USER
+    return f"{type(error).__name__}: {error} (--debug shows where; please report it)", BUG
+
+
+def _is_diverged(error: Exception) -> bool:
+    # Where it was raised its module is loaded; where it was not, loading it would load torch.
+    training = sys.modules.get("memorycell.training")
+    return training is not None and isinstance(error, getattr(training, "DivergedError", ()))
+
+
+def _point_stdout_nowhere() -> None:
+    # Python flushes stdout once more at exit, and would complain.
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
