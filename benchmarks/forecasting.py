@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from data import folder, m4_hourly
 
+from data import folder, m4_hourly
 from memorycell import Forecaster
 from memorycell.data.encoded import EncodedTable, Forecasts, eligible_origins
 from memorycell.data.tables import read_table
@@ -29,7 +29,7 @@ Row = dict[str, Any]
 
 
 def coverage(forecasts: Forecasts) -> str:
-    """Share inside the 90 % interval of all targets and its block-bootstrap band, for example ``0.897 [0.880, 0.914]``."""
+    """Share inside the 90 % interval of all targets and its block-bootstrap band, as in ``0.897 [0.880, 0.914]``."""
     said = []
     for scores in measure(forecasts):
         for each in scores.coverage:
@@ -43,7 +43,8 @@ def rmse(forecasts: Forecasts) -> float:
 
 
 def on_baselines(
-    encoded: EncodedTable, rows: int, window: int, horizon: int, origins: np.ndarray, error: Callable[[Forecasts], float],
+    encoded: EncodedTable, rows: int, window: int, horizon: int, origins: np.ndarray,
+    error: Callable[[Forecasts], float],
     kinds: tuple[type[Baseline], ...] = (LastValue, SeasonalNaive, ETS, Ridge),
 ) -> Iterator[Row]:  # fmt: skip
     for kind in kinds:
@@ -75,7 +76,7 @@ def melbourne(seeds: int) -> Iterator[Row]:
                 seconds.append(time.perf_counter() - begun)
                 encoded = model.codec_.encode(table)
                 origins = eligible_origins(encoded, 6, 1)
-                origins = origins[origins + 1 >= rows]
+                origins = origins[encoded.dates[origins + 1] > model.train_end_]
                 forecasts = model.forecast_at(encoded, origins)
                 runs.append(rmse(forecasts))
                 covers.append(coverage(forecasts))
@@ -84,7 +85,7 @@ def melbourne(seeds: int) -> Iterator[Row]:
                 "job": job, "model": "memorycell", "error": runs[middle], "range": [min(runs), max(runs)],
                 "seconds": float(np.median(seconds)), "coverage of 90 %": covers[middle],
             }  # fmt: skip
-            for row in on_baselines(encoded, rows, 6, 1, origins, rmse):
+            for row in on_baselines(encoded, int(origins[0]) + 1, 6, 1, origins, rmse):
                 yield {"job": job, **row}
 
 
@@ -159,13 +160,15 @@ def pm25(seeds: int) -> Iterator[Row]:
         seconds = time.perf_counter() - begun
         encoded = model.codec_.encode(table)
         origins = eligible_origins(encoded, model.window_, 1)
-        origins = origins[origins + 1 >= rows]
+        origins = origins[encoded.dates[origins + 1] > model.train_end_]
         forecasts = model.forecast_at(encoded, origins)
         yield {
             "job": "PM2.5, next hour", "model": "memorycell", "error": rmse(forecasts), "seconds": seconds,
             "coverage of 90 %": coverage(forecasts), "window": model.window_, "seed": seed,
         }  # fmt: skip
-    for row in on_baselines(encoded, rows, model.window_, 1, origins, rmse, (LastValue, SeasonalNaive, Ridge)):
+    for row in on_baselines(
+        encoded, int(origins[0]) + 1, model.window_, 1, origins, rmse, (LastValue, SeasonalNaive, Ridge)
+    ):
         yield {"job": "PM2.5, next hour", **row}
 
 
@@ -194,7 +197,10 @@ def main() -> None:
             error = "–" if row["error"] is None else f"{row['error']:.4g}"
             seconds = f"{row['seconds']:.1f}" if "seconds" in row else ""
             more = row.get("coverage of 90 %") or row.get("note", "")
-            print(f"{row['job'] if 'job' in row else name:34} {row['model']:20} {error:>9} {seconds:>8}  {more}", flush=True)
+            print(
+                f"{row['job'] if 'job' in row else name:34} {row['model']:20} {error:>9} {seconds:>8}  {more}",
+                flush=True,
+            )
             rows.append(row)
     if arguments.json:
         arguments.json.write_text(json.dumps(rows, indent=1), encoding="utf-8")

@@ -15,10 +15,9 @@ except PackageNotFoundError:  # run from a source tree that is not installed
     __version__ = "0+unknown"
 
 _HOME = {
-    "Backtest": "memorycell.evaluation.backtest",
     "Comparison": "memorycell.evaluation.compare",
     "DivergedError": "memorycell.training",
-    "Evaluation": "memorycell.evaluation.backtest",
+    "Evaluation": "memorycell.evaluation.result",
     "Forecaster": "memorycell.tasks.forecaster",
     "GRU": "memorycell.layers",
     "GRUCell": "memorycell.layers",

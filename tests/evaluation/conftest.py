@@ -12,7 +12,7 @@ from memorycell.evaluation.baselines import collect
 
 
 def encode_series(series, *, dates=None, calendar=None, train=None, extra=None, ids=None) -> EncodedTable:
-    """An EncodedTable of `series`, a list of (T, K) or (T,) arrays in units; scaled by the first `train` rows."""
+    """An EncodedTable of `series`, (T, K) or (T,) arrays; scaled by the first `train` rows of each."""
     series = [np.asarray(s, float).reshape(len(s), -1) for s in series]
     train = [len(s) for s in series] if train is None else train
     center = np.stack([np.nanmean(s[:n], 0) for s, n in zip(series, train, strict=True)])

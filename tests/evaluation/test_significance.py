@@ -61,7 +61,11 @@ def test_missing_pairs_are_left_out():
 
 @pytest.mark.parametrize(
     ("a", "b", "h", "said"),
-    [([1, 2], [1, 2, 3], 1, "one length"), ([1, 2, 3], [3, 2, 1], 3, "number of origins"), ([1], [2], 0, "h=0")],
+    [
+        ([1, 2], [1, 2, 3], 1, "one length"),
+        ([1, 2, 3], [3, 2, 1], 3, "number of origins"),
+        ([1], [2], 0, "h=0"),
+    ],
 )
 def test_refusals(a, b, h, said):
     with pytest.raises(ValueError, match=said):
@@ -134,7 +138,7 @@ def test_verdicts_say_which_way():
     assert verdicts["worse"].outcome == "better"
     assert verdicts["worse"].text.startswith("better than worse by ")
     assert verdicts["better"].outcome == "worse"
-    assert "better is better by 41" in verdicts["better"].text  # 1 - sqrt(2), of the root
+    assert "better is better by 29.3 %" in verdicts["better"].text  # 1 - sqrt(1/2): losses are squares
     assert verdicts["even"].outcome == "no difference"
     assert "100 origins" in verdicts["even"].text
     assert [step["step"] for step in verdicts["even"].steps] == [1, 2]

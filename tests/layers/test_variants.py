@@ -303,7 +303,11 @@ def test_peepholes_norms_and_reset_before_by_hand():
 
 
 CELLS = {
-    "LSTMCell": (LSTMCell, {"peephole": True, "layer_norm": True, "coupled": True, "zoneout": (0.3, 0.2)}, LSTM),
+    "LSTMCell": (
+        LSTMCell,
+        {"peephole": True, "layer_norm": True, "coupled": True, "zoneout": (0.3, 0.2)},
+        LSTM,
+    ),
     "GRUCell": (GRUCell, {"reset_after": False, "layer_norm": True, "zoneout": 0.3}, GRU),
 }
 
@@ -312,7 +316,10 @@ CELLS = {
 @pytest.mark.parametrize("training", [True, False])
 def test_the_cells_variants_are_the_layers(case, training):
     cell_type, variant, layer_type = CELLS[case]
-    cell, layer = excite(cell_type(3, 5, **variant)).train(training), layer_type(3, 5, **variant).train(training)
+    cell, layer = (
+        excite(cell_type(3, 5, **variant)).train(training),
+        layer_type(3, 5, **variant).train(training),
+    )
     layer.load_state_dict({f"{name}_l0": value for name, value in cell.state_dict().items()})
     x, state = torch.randn(2, 3), random_state(layer, 2)
     inner = tuple(part[0] for part in parts(state))

@@ -16,7 +16,9 @@ class Markov(Network):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("table", 2 * torch.randn(5, VOCABULARY, VOCABULARY, generator=torch.Generator().manual_seed(3)))
+        self.register_buffer(
+            "table", 2 * torch.randn(5, VOCABULARY, VOCABULARY, generator=torch.Generator().manual_seed(3))
+        )
 
     def step(self, x, state):
         before, row = state
@@ -25,7 +27,10 @@ class Markov(Network):
 
 
 def start(rows: int):
-    return torch.zeros(rows, dtype=torch.int64), (torch.zeros(rows, 1), torch.arange(rows).float().unsqueeze(-1))
+    return torch.zeros(rows, dtype=torch.int64), (
+        torch.zeros(rows, 1),
+        torch.arange(rows).float().unsqueeze(-1),
+    )
 
 
 def enumerate_all(network: Markov, row: int, steps: int) -> dict[tuple[int, ...], float]:
@@ -82,7 +87,8 @@ def test_samples_follow_the_distribution_and_the_generator():
     symbols, _ = start(rows)
     state = (torch.zeros(rows, 1), torch.zeros(rows, 1))
     draws = [
-        next(iter(sample(network, state, symbols, steps=1, generator=torch.Generator().manual_seed(7)))) for _ in range(2)
+        next(iter(sample(network, state, symbols, steps=1, generator=torch.Generator().manual_seed(7))))
+        for _ in range(2)
     ]
     assert (draws[0] == draws[1]).all()
     expected = network.table[0, 0].softmax(-1)

@@ -5,7 +5,13 @@ import torch
 
 from memorycell.data.batch import Batch
 from memorycell.networks.carried import CarriedForecaster
-from memorycell.networks.forecasting import NETWORKS, EncoderDecoder, SegmentForecaster, StackedForecaster, TableShape
+from memorycell.networks.forecasting import (
+    NETWORKS,
+    EncoderDecoder,
+    SegmentForecaster,
+    StackedForecaster,
+    TableShape,
+)
 
 SHAPES = {
     "plain": TableShape(targets=1, past=1),
@@ -147,7 +153,9 @@ def carried_batch(shape: TableShape, rows: int, steps: int, horizon: int) -> Bat
     batch = make_batch(shape, rows, steps, 0)
     batch.targets = torch.randn(rows, steps, horizon, shape.targets, generator=torch.Generator().manual_seed(6))
     if shape.known:
-        batch.inputs["ahead"] = torch.randn(rows, steps, horizon, shape.known, generator=torch.Generator().manual_seed(7))
+        batch.inputs["ahead"] = torch.randn(
+            rows, steps, horizon, shape.known, generator=torch.Generator().manual_seed(7)
+        )
     return batch
 
 

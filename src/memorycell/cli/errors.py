@@ -21,11 +21,11 @@ _EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError)
 def guarded(work: Callable[[], int], *, debug: bool = False) -> int:
     """Run `work` and return its exit code, or that of its error after saying it in one line."""
     try:
-        code = work()
-        sys.stdout.flush()
-        return code
+        try:
+            return work()
+        finally:
+            _flush_stdout()
     except BrokenPipeError:  # the reader, `head` for example, has what it wants
-        _point_stdout_nowhere()
         return PIPE
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted")
@@ -81,7 +81,11 @@ def _is_diverged(error: Exception) -> bool:
     return training is not None and isinstance(error, getattr(training, "DivergedError", ()))
 
 
-def _point_stdout_nowhere() -> None:
-    # Python flushes stdout once more at exit, and would complain.
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _flush_stdout() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Python tries once more when it exits, and would complain in its own way.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise

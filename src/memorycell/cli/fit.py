@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from memorycell.cli.settings import given, with_settings
 
 @with_settings()
 def fit_forecast(
+    context: typer.Context,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file with a row per time step.")],
     target: Annotated[
         list[str] | None,
@@ -58,7 +60,7 @@ def fit_forecast(
         check_output(report, PAGE, force=force, inputs=inputs)
     if log is not None:
         check_output(log, LOG, force=force or resume, inputs=inputs)
-    _check_checkpoint(checkpoint, resume=resume, force=force, inputs=inputs, quiet=quiet)
+    _check_checkpoint(checkpoint, resume=resume, inputs=inputs, quiet=quiet)
     check_distinct((output, report, log, checkpoint))
 
     from memorycell.cli.describe import facts, fit_summary
@@ -71,7 +73,7 @@ def fit_forecast(
     if report is not None:
         from memorycell.interfaces.report import write_report
 
-        write_report(report, forecaster, data, command=command_line(), force=force)
+        write_report(report, forecaster, data, command=command_line(context), force=force)
     if as_json:
         print_json({"model": str(output), **facts(forecaster), "history": forecaster.history_})
     else:
@@ -81,27 +83,21 @@ def fit_forecast(
         raise typer.Exit(INTERRUPTED)
 
 
-def command_line() -> str:
+def command_line(context: typer.Context) -> str:
     """The command as it was typed, for whoever wants to repeat it."""
-    import shlex
-    import sys
-
-    return shlex.join(["memorycell", *sys.argv[1:]])
+    return shlex.join(["memorycell", *(context.find_root().obj or [])])
 
 
-def _check_checkpoint(
-    path: Path | None, *, resume: bool, force: bool, inputs: tuple[Path | None, ...], quiet: bool
-) -> None:
+def _check_checkpoint(path: Path | None, *, resume: bool, inputs: tuple[Path | None, ...], quiet: bool) -> None:
+    """A checkpoint is another's work until --resume says that it is to be gone on with; --force is no reason."""
     if path is None:
         if resume:
             raise ValueError("--resume needs --checkpoint FILE, the file to go on from")
         return
-    if path.is_file() and not resume and not force:
-        raise FileExistsError(f"{path} exists already: add --resume to go on from it, or --force to begin afresh")
     check_output(path, (path.suffix.lower(),), force=True, inputs=inputs)
-    if resume:
-        if not path.is_file() and not quiet:
-            say(f"no checkpoint {path} yet: beginning afresh")
-        return
-    for stage in ("", ".refit"):  # the second one is of the training on all rows
-        path.with_name(path.name + stage).unlink(missing_ok=True)
+    stages = [path, path.with_name(path.name + ".refit")]  # the second is of the training on all rows
+    found = [stage for stage in stages if stage.exists()]
+    if found and not resume:
+        raise FileExistsError(f"{found[0]} exists already: add --resume to go on from it, or remove it to begin afresh")
+    if resume and not found and not quiet:
+        say(f"no checkpoint {path} yet: beginning afresh")

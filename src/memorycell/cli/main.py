@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from memorycell.cli.demo import demo
 from memorycell.cli.errors import guarded
@@ -17,6 +17,11 @@ from memorycell.cli.fit import fit_forecast
 from memorycell.cli.info import info
 from memorycell.cli.measure import compare, evaluate, report
 from memorycell.cli.predict import predict
+
+_COMMANDS = {
+    "demo": demo, "fit": None, "predict": predict, "evaluate": evaluate, "compare": compare, "report": report,
+    "info": info,
+}  # fmt: skip
 
 
 class _Grouped(TyperCommand):
@@ -32,6 +37,13 @@ class _Grouped(TyperCommand):
         for title, records in groups.items():
             with formatter.section(title):
                 formatter.write_dl(records)
+
+
+class _InOrder(TyperGroup):
+    """Commands in the order in which one needs them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(_COMMANDS)
 
 
 def _show_version(wanted: bool) -> None:
@@ -68,14 +80,16 @@ def _help_if_alone(ctx: typer.Context) -> None:
 
 
 def _build() -> typer.Typer:
-    app = typer.Typer(rich_markup_mode=None, add_completion=True, pretty_exceptions_enable=False)
+    options: dict[str, Any] = {"rich_markup_mode": None, "context_settings": {"max_content_width": 100}}
+    app = typer.Typer(cls=_InOrder, **options)
     app.callback(invoke_without_command=True)(_top)
-    fit = typer.Typer(rich_markup_mode=None)
+    fit = typer.Typer(**options)
     fit.callback(invoke_without_command=True)(_fit)
     fit.command("forecast", cls=_Grouped)(fit_forecast)
     app.add_typer(fit, name="fit")
-    for command in (predict, evaluate, compare, report, info, demo):
-        app.command(cls=_Grouped)(command)
+    for name, command in _COMMANDS.items():
+        if command is not None:
+            app.command(name, cls=_Grouped)(command)
     return app
 
 
@@ -97,7 +111,7 @@ def main(argv: Sequence[str]) -> int:
 
     def work() -> int:
         command = typer.main.get_command(_build())
-        code = command.main(arguments, prog_name="memorycell", standalone_mode=False)
+        code = command.main(arguments, prog_name="memorycell", standalone_mode=False, obj=arguments)
         return code if isinstance(code, int) else 0
 
     return guarded(work, debug=debug)

@@ -92,13 +92,26 @@ def write_forecast(path: Path, columns: dict[str, Any]) -> None:
     elif suffix == ".json":
         data = (json.dumps(as_records(columns), ensure_ascii=False, indent=1) + "\n").encode()
     else:
-        import pyarrow
-        from pyarrow import parquet
-
-        sink = pyarrow.BufferOutputStream()
-        parquet.write_table(pyarrow.table(columns), sink)
-        data = sink.getvalue().to_pybytes()
+        data = _as_parquet(columns)
     write_atomically(path, data)
+
+
+def _as_parquet(columns: dict[str, Any]) -> bytes:
+    # pyarrow's own conversion would import pandas, which takes longer than the forecast.
+    import pyarrow
+    from pyarrow import parquet
+
+    from memorycell.data.arrow import as_array, as_texts
+
+    arrays = {}
+    for name, values in columns.items():
+        if values.dtype.kind == "M":
+            arrays[name] = as_array(values.astype("datetime64[ns]").view("int64")).view(pyarrow.timestamp("ns"))
+        else:
+            arrays[name] = as_array(values) if values.dtype.kind in "fi" else as_texts([str(value) for value in values])
+    sink = pyarrow.BufferOutputStream()
+    parquet.write_table(pyarrow.table(arrays), sink)
+    return sink.getvalue().to_pybytes()
 
 
 def print_json(document: Any) -> None:

@@ -14,7 +14,9 @@ from memorycell.cli.output import FORECAST, check_output, print_json, print_note
 
 def predict(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit wrote.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file; the forecast follows its last row.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="CSV or Parquet file; the forecast follows its last row.")
+    ],
     future: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Known-future columns of the rows to come.")
     ] = None,
@@ -25,7 +27,7 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list with an object a row.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")] = False,
 ) -> None:
-    """Forecast what comes after the last row of a table, with intervals.
+    """Forecast what comes after the last row of a table.
 
     Without --output the forecast is printed: as a table on a terminal, as CSV into a pipe.
     """

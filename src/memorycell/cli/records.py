@@ -73,7 +73,7 @@ def as_table(columns: dict[str, NDArray]) -> str:
 
 
 def decimals(groups: list[NDArray]) -> int:
-    """Decimals that show three digits of the values' spread, two at least for values of everyday size."""
+    """Decimals that show three digits of the values' spread, and two where they do not spread."""
     values = np.concatenate(groups) if groups else np.empty(0)
     values = values[np.isfinite(values)]
     spread = float(np.ptp(values)) if len(values) > 1 else float(np.abs(values).max(initial=0.0))

@@ -33,9 +33,7 @@ def calendar_names(frequency: Frequency, span: float) -> list[str]:
     return names
 
 
-def calendar_features(
-    dates: NDArray, names: list[str], out: NDArray[np.float32] | None = None
-) -> NDArray[np.float32]:
+def calendar_features(dates: NDArray, names: list[str], out: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
     """float32 (N, len(names)): sin and cos of 2πk × (share of the cycle gone), k the harmonic named.
 
     Parameters
@@ -60,9 +58,7 @@ def calendar_features(
             cycle, wave, harmonic = split_name(name)
             if cycle not in phases:
                 phases[cycle] = 2 * np.pi * _share_gone(part, cycle)
-            features[first : first + _CHUNK, column] = (np.sin if wave == "sin" else np.cos)(
-                harmonic * phases[cycle]
-            )
+            features[first : first + _CHUNK, column] = (np.sin if wave == "sin" else np.cos)(harmonic * phases[cycle])
     return features
 
 

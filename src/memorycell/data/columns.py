@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.arrow import is_valid, to_numpy
 from memorycell.data.dates import Stamps, read_time
 from memorycell.data.frequency import Frequency
 from memorycell.data.grid import Layout, lay_out, say
@@ -59,10 +59,7 @@ class Placed:
                     "correct them or leave them empty"
                 )
             if notes is not None:
-                text = (
-                    f"Column {name!r}: {len(rows):,} infinite values (first in {where}) were treated as "
-                    "missing."
-                )
+                text = f"Column {name!r}: {len(rows):,} infinite values (first in {where}) were treated as missing."
                 notes.append(note("infinite", text))
             values = np.where(np.isinf(values), np.nan, values)
         return self.layout.place(values)
@@ -72,7 +69,7 @@ class Placed:
         text = not self.table.is_numeric(name)
         values = self.table.texts(name) if text else self.table.numbers(name).astype(np.float64)
         codes: Any = pc.dictionary_encode(values).combine_chunks() if text else None
-        keys = pc.fill_null(codes.indices, -1).to_numpy() if text else values
+        keys = to_numpy(codes.indices, missing=-1) if text else values
         placed = self.layout.place(keys.astype(np.float64) if text else keys)
         if text:
             placed = np.where(placed < 0, np.nan, placed)
@@ -95,9 +92,7 @@ def read_values(table: Table, name: str) -> NDArray:
     """A numeric column; an error when this table holds something else under that name."""
     if not table.is_numeric(name):
         kind = table.data.schema.field(name).type
-        raise ValueError(
-            f"column {name!r} of {table.source} holds {kind}, but was numeric when the model was fitted"
-        )
+        raise ValueError(f"column {name!r} of {table.source} holds {kind}, but was numeric when the model was fitted")
     return table.numbers(name)
 
 
@@ -119,16 +114,12 @@ def series_codes(table: Table, series: str) -> tuple[NDArray[np.int64], list[str
     """Which series each row belongs to, and the series' names in the order they come."""
     encoded = pc.dictionary_encode(table.texts(series)).combine_chunks()
     if encoded.null_count:
-        row = int(np.argmax(encoded.is_null().to_numpy(zero_copy_only=False)))
-        raise ValueError(
-            f"column {series!r} of {table.source} does not say which series {table.where(row)} belongs to"
-        )
-    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_pylist()
+        row = int(np.argmax(~is_valid(encoded)))
+        raise ValueError(f"column {series!r} of {table.source} does not say which series {table.where(row)} belongs to")
+    return to_numpy(encoded.indices).astype(np.int64), encoded.dictionary.to_pylist()
 
 
-def place(
-    table: Table, stamps: Stamps | None, series: str | None, frequency: Frequency | None, roles: Roles
-) -> Placed:
+def place(table: Table, stamps: Stamps | None, series: str | None, frequency: Frequency | None, roles: Roles) -> Placed:
     """Put the rows of a table on its grid and find how far each series was observed."""
     notes: list[dict] = []
     values = stamps.values if stamps is not None else None
@@ -148,9 +139,7 @@ def _without_undated(table: Table, stamps: NDArray, notes: list[dict]) -> tuple[
     count = int(undated.sum())
     where = table.where(int(np.argmax(undated)))
     if count > max(3, 0.01 * len(table)):
-        raise ValueError(
-            f"{table.source}: {count:,} of {len(table):,} rows have no date (first {where}): fill them in"
-        )
+        raise ValueError(f"{table.source}: {count:,} of {len(table):,} rows have no date (first {where}): fill them in")
     notes.append(note("undated", f"{count:,} rows without a date were left out (first {where})."))
     return table.take(~undated), stamps[~undated]
 
@@ -164,8 +153,8 @@ def _same(table: Table, names: list[str], first: NDArray, second: NDArray) -> ND
             a, b = values[first], values[second]
             equal &= (a == b) | ((a != a) & (b != b))
         else:
-            texts = pc.fill_null(table.texts(name), "")
-            equal &= pc.equal(texts.take(pa.array(first)), texts.take(pa.array(second))).to_numpy()
+            codes = to_numpy(table.texts(name).dictionary_encode().combine_chunks().indices, missing=-1)
+            equal &= codes[first] == codes[second]
     return equal
 
 
@@ -181,7 +170,7 @@ def _observed(table: Table, layout: Layout, roles: Roles) -> NDArray[np.int64]:
         if filled[ends].all():
             return lengths
     for name in [name for name, known in roles.codes.items() if not known]:
-        filled |= layout.place(table.texts(name).is_valid().to_numpy(), empty=False)
+        filled |= layout.place(is_valid(table.texts(name)), empty=False)
     position = np.arange(1, len(layout) + 1) - np.repeat(layout.offsets[:-1], lengths)
     observed = np.zeros(len(lengths), np.int64)
     np.maximum.at(observed, np.repeat(np.arange(len(lengths)), lengths), np.where(filled, position, 0))
@@ -194,8 +183,5 @@ def _future_note(layout: Layout, observed: NDArray[np.int64]) -> list[dict]:
         return []
     series = int(np.argmax(rest > 0))
     first = layout.frequency.grid(layout.starts[series], int(observed[series]) + 1)[-1]
-    text = (
-        f"{int(rest.sum()):,} rows at the end (from {say(first)}) have no target: they are read as the "
-        "future."
-    )
+    text = f"{int(rest.sum()):,} rows at the end (from {say(first)}) have no target: they are read as the future."
     return [note("future", text)]

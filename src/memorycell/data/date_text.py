@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.arrow import as_texts, is_valid, text, to_numpy
 from memorycell.data.tables import note
 
 CLOCK = (
@@ -29,11 +30,10 @@ FORMATS = {
     "year": r"(?P<y>\d{4})",
 }
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_EMPTY = text("")
 
 
-def parse_text(
-    name: str, column: pa.ChunkedArray, compact: bool = False
-) -> tuple[NDArray, list[dict]] | None:
+def parse_text(name: str, column: pa.ChunkedArray, compact: bool = False) -> tuple[NDArray, list[dict]] | None:
     """Times (datetime64[ns], NaT where missing) and notes, if one form fits the whole column."""
     head = [value for value in column.slice(0, 200).to_pylist() if value is not None]
     forms = {"yearmonth": r"(?P<y>\d{4})(?P<m>\d{2})"} if compact else FORMATS
@@ -42,7 +42,7 @@ def parse_text(
         if not head or not all(re.fullmatch(pattern, value) for value in head):
             continue
         fields = pc.extract_regex(column.combine_chunks(), f"^{pattern}$")
-        present = column.is_valid().to_numpy()
+        present = is_valid(column)
         if pc.sum(fields.is_valid()).as_py() != present.sum():
             continue
         dates = Fields(fields, present)
@@ -64,9 +64,9 @@ class Fields:
     def number(self, key: str, default: int) -> NDArray[np.int64]:
         if key not in self.texts:
             return np.full(self.size, default)
-        text = self.texts[key]
-        text = pc.if_else(pc.equal(pc.fill_null(text, ""), ""), str(default), text)
-        return text.cast(pa.int64()).to_numpy(zero_copy_only=False)
+        part = self.texts[key]
+        part = pc.if_else(pc.equal(pc.fill_null(part, _EMPTY), _EMPTY), text(str(default)), part)
+        return to_numpy(part.cast(pa.int64()))
 
     def compose(self, name: str, form: str, notes: list[dict]) -> NDArray | None:
         year = self.number("y", 1970)
@@ -77,7 +77,7 @@ class Fields:
             month = 3 * self.number("q", 1) - 2
         if "n" in self.texts:
             short = pc.utf8_lower(pc.utf8_slice_codeunits(self.texts["n"], 0, 3))
-            month = pc.fill_null(pc.index_in(short, pa.array(_MONTHS)), -1).to_numpy(zero_copy_only=False) + 1
+            month = to_numpy(pc.index_in(short, as_texts(_MONTHS)), missing=-1).astype(np.int64) + 1
             month = np.where(self.present, month, 1)
         if form == "numbers":
             chosen = self._day_or_month_first(name, year, notes)
@@ -91,9 +91,7 @@ class Fields:
         values[~self.present] = np.datetime64("NaT")
         return values
 
-    def _day_or_month_first(
-        self, name: str, year: NDArray, notes: list[dict]
-    ) -> tuple[NDArray, NDArray] | None:
+    def _day_or_month_first(self, name: str, year: NDArray, notes: list[dict]) -> tuple[NDArray, NDArray] | None:
         first, second = self.number("a", 1), self.number("b", 1)
         top_first, top_second = int(first.max(initial=1)), int(second.max(initial=1))
         if top_first > 12 and top_second > 12:
@@ -107,34 +105,32 @@ class Fields:
             days = days_of(year, month, day)
             steps = np.diff(days[self.present]) if days is not None else np.zeros(0, "timedelta64[ns]")
             irregular.append(
-                len(np.unique(steps[steps >= np.timedelta64(0)]))
-                + 10 * int((steps < np.timedelta64(0)).sum())
+                len(np.unique(steps[steps >= np.timedelta64(0)])) + 10 * int((steps < np.timedelta64(0)).sum())
             )
         dotted = self.size > 0 and self.texts["s"][int(np.argmax(self.present))].as_py() == "."
         day_first = dotted or irregular[0] < irregular[1]
         words = "day, month, year" if day_first else "month, day, year"
-        text = (
-            f"Dates in {name!r} could be read in two ways; they were read as {words}. Write year-month-day "
-            "to be sure."
+        said = (
+            f"Dates in {name!r} could be read in two ways; they were read as {words}. Write year-month-day to be sure."
         )
-        notes.append(note("ambiguous dates", text))
+        notes.append(note("ambiguous dates", said))
         return (second, first) if day_first else (first, second)
 
     def _clock(self, name: str, notes: list[dict]) -> NDArray:
         hour = self.number("H", 0)
-        if pc.any(pc.not_equal(pc.fill_null(self.texts["p"], ""), "")).as_py():
-            letter = pc.utf8_lower(pc.fill_null(self.texts["p"], ""))
-            afternoon = pc.equal(letter, "p").to_numpy(zero_copy_only=False)
-            morning = pc.equal(letter, "a").to_numpy(zero_copy_only=False)
+        letter = pc.utf8_lower(pc.fill_null(self.texts["p"], _EMPTY))
+        afternoon, morning = to_numpy(pc.equal(letter, text("p"))), to_numpy(pc.equal(letter, text("a")))
+        if afternoon.any() or morning.any():
             hour = np.where(afternoon, hour % 12 + 12, np.where(morning, hour % 12, hour))
         seconds = hour * 3600 + self.number("M", 0) * 60 + self.number("S", 0)
-        fraction = pc.utf8_rpad(pc.fill_null(self.texts["f"], ""), 9, "0")
-        nanoseconds = seconds * 10**9 + fraction.cast(pa.int64()).to_numpy(zero_copy_only=False)
-        zone = pc.fill_null(self.texts["z"], "")
-        if pc.any(pc.not_equal(zone, "")).as_py():
+        fraction = pc.utf8_rpad(pc.fill_null(self.texts["f"], _EMPTY), 9, "0")
+        nanoseconds = seconds * 10**9 + to_numpy(fraction.cast(pa.int64()))
+        zone = pc.fill_null(self.texts["z"], _EMPTY)
+        if pc.any(pc.not_equal(zone, _EMPTY)).as_py():
             digits = pc.replace_substring(zone, ":", "")
-            offset = pc.if_else(pc.match_substring_regex(digits, r"^[+-]"), digits, "+0000").cast(pa.int64())
-            hundreds = offset.to_numpy(zero_copy_only=False)
+            offset = pc.if_else(pc.match_substring_regex(digits, r"^[+-]"), digits, text("+0000"))
+            sign = np.where(to_numpy(pc.starts_with(offset, "-")), -1, 1)
+            hundreds = sign * to_numpy(pc.utf8_slice_codeunits(offset, 1).cast(pa.int64()))
             minutes = np.sign(hundreds) * (np.abs(hundreds) // 100 * 60 + np.abs(hundreds) % 100)
             nanoseconds = nanoseconds - minutes * 60 * 10**9
             words = ": converted to UTC" if minutes.any() else " of UTC"

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.arrow import as_array, to_numpy
 from memorycell.data.date_text import CLOCK, FORMATS, Fields, days_of, parse_text
 from memorycell.data.tables import Table, listing, note
 
@@ -21,6 +22,7 @@ _PARTS = {
     "hour": "hour", "hr": "hour", "minute": "minute", "min": "minute", "second": "second", "sec": "second",
 }  # fmt: skip
 _NANOSECONDS = {"hour": 3_600_000_000_000, "minute": 60_000_000_000, "second": 1_000_000_000}
+_NOT_A_TIME = -(2**63)
 _EPOCHS = (
     (10**8, 5 * 10**9, 10**9),
     (10**11, 5 * 10**12, 10**6),
@@ -38,9 +40,7 @@ class Stamps:
     notes: list[dict]
 
 
-def find_time(
-    table: Table, time: str | list[str] | None = None, taken: Collection[str] = ()
-) -> Stamps | None:
+def find_time(table: Table, time: str | list[str] | None = None, taken: Collection[str] = ()) -> Stamps | None:
     """The time column: the one named `time`, else the first that parses wholly, else None (rows are steps).
 
     Looked for in this order, leaving out the columns in `taken`: columns of dates; columns named like a
@@ -60,9 +60,7 @@ def find_time(
     named = [name for name in free if _HINT.search(name.lower())]
     dated = [name for name in free if pa.types.is_timestamp(table.data.schema.field(name).type)]
     parts = _date_parts(table, free)
-    for name in dict.fromkeys(
-        [n for n in dated if n in named] + dated + [n for n in named if n not in parts]
-    ):
+    for name in dict.fromkeys([n for n in dated if n in named] + dated + [n for n in named if n not in parts]):
         stamps = _parse(table, name)
         if stamps is not None:
             clock = _clock_column(table, [n for n in free if n != name], stamps)
@@ -83,9 +81,7 @@ def read_time(table: Table, columns: list[str]) -> Stamps:
     """
     missing = [name for name in columns if name not in table.columns]
     if missing:
-        raise ValueError(
-            f"{table.source} has no time column {listing(missing)}: it has {listing(table.columns)}"
-        )
+        raise ValueError(f"{table.source} has no time column {listing(missing)}: it has {listing(table.columns)}")
     if len(columns) > 1 and all(name.lower() in _PARTS for name in columns):
         return _compose(table, columns)
     stamps = _parse(table, columns[0], sure=True)
@@ -94,9 +90,7 @@ def read_time(table: Table, columns: list[str]) -> Stamps:
     if len(columns) == 2:
         clock = _time_of_day(table, columns[1])
         if clock is None or stamps.values.dtype.kind != "M":
-            raise ValueError(
-                f"columns {listing(columns)} cannot be joined: expected a date and a time of day (12:30)"
-            )
+            raise ValueError(f"columns {listing(columns)} cannot be joined: expected a date and a time of day (12:30)")
         text = f"Times are put together from the columns {listing(columns)}."
         return Stamps(columns, stamps.values + clock, [*stamps.notes, note("time", text)])
     if len(columns) > 2:
@@ -141,9 +135,7 @@ def _parse(table: Table, name: str, sure: bool = False) -> Stamps | None:
         years = (numbers - 1970).astype("datetime64[Y]").astype("datetime64[ns]")
         return Stamps([name], years, [note("time", f"Column {name!r} holds years.")])
     if low > 167_800 and high < 22_620_000:
-        parsed = parse_text(
-            name, pa.chunked_array([pa.array(numbers).cast(pa.string())]), compact=high < 300_000
-        )
+        parsed = parse_text(name, pa.chunked_array([as_array(numbers).cast(pa.string())]), compact=high < 300_000)
         if parsed is not None:
             return Stamps([name], *parsed)
     for least, most, unit in _EPOCHS:
@@ -161,21 +153,15 @@ def _from_timestamps(name: str, column: pa.ChunkedArray) -> Stamps:
     elif zone is not None:
         notes.append(note("time zone", f"Times in {name!r} are in UTC."))
     try:
-        values = column.cast(pa.timestamp("ns", zone)).cast(pa.timestamp("ns")).to_numpy()
+        numbers = to_numpy(column.cast(pa.timestamp("ns", zone)), missing=_NOT_A_TIME)
     except pa.ArrowInvalid:
-        raise ValueError(
-            f"column {name!r} holds dates outside 1678 to 2261, which cannot be represented"
-        ) from None
-    return Stamps([name], values.astype("datetime64[ns]", copy=False), notes)
+        raise ValueError(f"column {name!r} holds dates outside 1678 to 2261, which cannot be represented") from None
+    return Stamps([name], numbers.view("datetime64[ns]"), notes)
 
 
 def _date_parts(table: Table, free: list[str]) -> list[str]:
     """Columns of year, month, ... down to the finest there is without a break; [] if not both."""
-    found = {
-        _PARTS[name.lower()]: name
-        for name in reversed(free)
-        if name.lower() in _PARTS and table.is_numeric(name)
-    }
+    found = {_PARTS[name.lower()]: name for name in reversed(free) if name.lower() in _PARTS and table.is_numeric(name)}
     parts: list[str] = []
     for part in ("year", "month", "day", "hour", "minute", "second"):
         if part not in found:
@@ -184,13 +170,7 @@ def _date_parts(table: Table, free: list[str]) -> list[str]:
     if len(parts) < 2:
         return []
     year, month = table.numbers(parts[0]), table.numbers(parts[1])
-    valid = (
-        len(year)
-        and (year >= 1678).all()
-        and (year <= 2261).all()
-        and (month >= 1).all()
-        and (month <= 12).all()
-    )
+    valid = len(year) and (year >= 1678).all() and (year <= 2261).all() and (month >= 1).all() and (month <= 12).all()
     return parts if valid else []
 
 
@@ -200,24 +180,18 @@ def _compose(table: Table, columns: list[str]) -> Stamps:
         bad = ~(np.isfinite(values) & (np.floor(values) == values))
         if bad.any():
             row = int(np.argmax(bad))
-            raise ValueError(
-                f"column {name!r}, {table.where(row)}: expected a whole number, got {values[row]}"
-            )
+            raise ValueError(f"column {name!r}, {table.where(row)}: expected a whole number, got {values[row]}")
     whole = {part: values.astype(np.int64) for part, values in parts.items()}
     ones = np.ones(len(table), np.int64)
     if "year" not in whole:
         raise ValueError(f"columns {listing(columns)} lack the year: a date needs at least year and month")
     days = days_of(whole["year"], whole.get("month", ones), whole.get("day", ones))
     if days is None:
-        raise ValueError(
-            f"columns {listing(columns)} do not make dates: expected months 1 to 12 and days that exist"
-        )
+        raise ValueError(f"columns {listing(columns)} do not make dates: expected months 1 to 12 and days that exist")
     for part, nanoseconds in _NANOSECONDS.items():
         if part in whole:
             days = days + (whole[part] * nanoseconds).astype("timedelta64[ns]")
-    return Stamps(
-        columns, days, [note("time", f"Times are put together from the columns {listing(columns)}.")]
-    )
+    return Stamps(columns, days, [note("time", f"Times are put together from the columns {listing(columns)}.")])
 
 
 def _clock_column(table: Table, others: list[str], stamps: Stamps) -> str | None:
@@ -235,12 +209,7 @@ def _time_of_day(table: Table, name: str) -> NDArray | None:
     """timedelta64[ns] since midnight from "18:30", "18.30.00" or whole hours; None if there are none."""
     if table.is_numeric(name):
         hours = table.numbers(name)
-        if (
-            np.isfinite(hours).all()
-            and (hours >= 0).all()
-            and (hours <= 24).all()
-            and (hours == np.floor(hours)).all()
-        ):
+        if np.isfinite(hours).all() and (hours >= 0).all() and (hours <= 24).all() and (hours == np.floor(hours)).all():
             return (hours.astype(np.int64) * _NANOSECONDS["hour"]).astype("timedelta64[ns]")
         return None
     if not table.is_text(name):

@@ -8,10 +8,12 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from memorycell.data.arrow import as_array, as_texts, to_numpy
 from memorycell.data.tables import NULLS, check_names, listing, note
 
 _HEAD = 1 << 18
@@ -90,17 +92,13 @@ def _refuse_other_kinds(path: Path, head: bytes, encoding: str) -> None:
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") and not encoding.lower().replace("-", "").startswith("utf16"):
         raise ValueError(f"{path.name} is UTF-16 text, expected UTF-8: read it with encoding='utf-16'")
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise ValueError(
-            f"{path.name} is a web page (HTML or XML), not a CSV: save the data itself; {remedy}"
-        )
+        raise ValueError(f"{path.name} is a web page (HTML or XML), not a CSV: save the data itself; {remedy}")
     if start.startswith((b"{", b"[")):
         raise ValueError(f"{path.name} looks like JSON, not CSV: convert it first; {remedy}")
     if start.startswith(b"pk\x03\x04"):
         raise ValueError(f"{path.name} is a spreadsheet or zip archive: save the sheet as CSV; {remedy}")
     if b"\x00" in head and "16" not in encoding and "32" not in encoding:
-        raise ValueError(
-            f"{path.name} is a binary file (a zero byte at {head.index(0):,}), not a CSV; {remedy}"
-        )
+        raise ValueError(f"{path.name} is a binary file (a zero byte at {head.index(0):,}), not a CSV; {remedy}")
 
 
 def _decode(path: Path, head: bytes, encoding: str) -> str:
@@ -126,7 +124,7 @@ def _wrong_encoding(path: Path, byte: int, line: int, encoding: str) -> ValueErr
 
 
 def _fields(lines: list[str], delimiter: str) -> list[list[str]]:
-    """The fields of some lines; lines too long to be one field (the wrong delimiter) count as a single one."""
+    """The fields of some lines; lines too long to be a field (the wrong delimiter) count as one."""
     try:
         return list(csv.reader(lines, delimiter=delimiter))
     except csv.Error:
@@ -174,37 +172,34 @@ def _series_in_rows(rows: list[list[str]]) -> bool:
 
 def _turn_round(data: pa.Table, source: str, notes: list[dict]) -> tuple[pa.Table, list[dict], int]:
     """One series a row made one reading a row (unique_id, ds, y), without the empty ends."""
-    steps = data.num_columns - 1
-    columns = [column.cast(pa.float64()) for column in data.columns[1:]]
-    ids: list[str] = []
-    numbers: list[int] = []
-    values: list[float | None] = []
-    for row, name in enumerate(data.column(0).to_pylist()):
-        series = [column[row].as_py() for column in columns]
-        length = max((i + 1 for i, value in enumerate(series) if value is not None), default=0)
-        ids += [name] * length
-        numbers += range(1, length + 1)
-        values += series[:length]
-    text = (
-        f"Each of the {data.num_rows:,} rows of {source} is a series of up to {steps:,} steps: turned into "
-        "long form "
-        "(unique_id, ds, y)."
+    readings = np.stack([to_numpy(column.cast(pa.float64())) for column in data.columns[1:]], axis=1)
+    longest = readings.shape[1]
+    names = data.column(0).cast(pa.string()).to_pylist()
+    lengths = (~np.isnan(readings) * np.arange(1, longest + 1)).max(axis=1)
+    ids = [name for name, length in zip(names, lengths, strict=True) for _ in range(length)]
+    steps = [np.arange(1, length + 1) for length in lengths]
+    values = [row[:length] for row, length in zip(readings, lengths, strict=True)]
+    said = (
+        f"Each of the {data.num_rows:,} rows of {source} is a series of up to {longest:,} steps: turned into "
+        "long form (unique_id, ds, y)."
     )
     long = pa.table(
-        {"unique_id": pa.array(ids, pa.string()), "ds": numbers, "y": pa.array(values, pa.float64())}
+        {
+            "unique_id": as_texts(ids),
+            "ds": as_array(np.concatenate(steps)),
+            "y": as_array(np.concatenate(values)),
+        }
     )
-    return long, [*notes, note("read", text)], 0
+    return long, [*notes, note("read", said)], 0
 
 
-def _read_columns(
-    path: Path, names: list[str], skip: int, delimiter: str, decimal: str, encoding: str
-) -> pa.Table:
+def _read_columns(path: Path, names: list[str], skip: int, delimiter: str, decimal: str, encoding: str) -> pa.Table:
     types: dict[str, pa.DataType] = {}
     quoted = b'"' in _read_head(path)
     while True:
         try:
             with _open(path) as stream:
-                return arrow_csv.read_csv(
+                data = arrow_csv.read_csv(
                     stream,
                     arrow_csv.ReadOptions(
                         column_names=names, skip_rows=skip, block_size=_BLOCK, encoding=encoding.lower()
@@ -219,22 +214,20 @@ def _read_columns(
                         column_types=types,
                     ),
                 )
+            # Arrow calls text that is not UTF-8 binary.
+            if any(pa.types.is_binary(kind) for kind in data.schema.types):
+                _refuse_encoding(path, encoding)
+            return data
         except pa.ArrowException as error:
             _retype_or_raise(path, str(error), names, types, delimiter, encoding)
         except OSError as error:
             raise ValueError(f"{path.name} cannot be read: it is damaged ({error})") from None
 
 
-def _retype_or_raise(
-    path: Path, message: str, names: list[str], types: dict, delimiter: str, encoding: str
-) -> None:
+def _retype_or_raise(path: Path, message: str, names: list[str], types: dict, delimiter: str, encoding: str) -> None:
     """Arrow guesses types from the first block; a later value that does not fit widens the column's type."""
     if "UTF8" in message or "UTF-8" in message:
-        for line, raw in enumerate(_raw_lines(path), 1):
-            try:
-                raw.decode()
-            except UnicodeDecodeError as error:
-                raise _wrong_encoding(path, raw[error.start], line, encoding) from None
+        _refuse_encoding(path, encoding)
     found = re.search(r"In CSV column #(\d+): CSV conversion error to (\w+)", message)
     if found:
         name = names[int(found[1])]
@@ -247,6 +240,15 @@ def _retype_or_raise(
     if "Empty CSV" in message:
         raise ValueError(f"{path.name} has a header but no rows: expected rows of values below it") from None
     raise ValueError(f"{path.name} cannot be read as CSV: {message}") from None
+
+
+def _refuse_encoding(path: Path, encoding: str) -> None:
+    """Raise an error that names the first byte that is not UTF-8, and its line."""
+    for line, raw in enumerate(_raw_lines(path), 1):
+        try:
+            raw.decode()
+        except UnicodeDecodeError as error:
+            raise _wrong_encoding(path, raw[error.start], line, encoding) from None
 
 
 def _raw_lines(path: Path) -> Iterator[bytes]:

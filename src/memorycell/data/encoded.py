@@ -15,7 +15,7 @@ class EncodedTable:
     """Series on a regular time grid, one after the other, N rows in all (S series, K targets).
 
     Row indices are global: series s owns rows ``offsets[s] : offsets[s + 1]``, of which the first
-    ``observed_rows[s]`` were observed and the rest lie in the future (only `known`, `codes` and `dates` are filled there).
+    ``observed_rows[s]`` were observed and the rest lie in the future (only `known`, `codes` and `dates` are filled).
 
     Attributes
     ----------

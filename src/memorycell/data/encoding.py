@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from memorycell.data.arrow import as_array
 from memorycell.data.calendar import calendar_features
 from memorycell.data.columns import Coded, Number, Placed, place, read_values
 from memorycell.data.dates import Stamps, read_time
@@ -33,11 +34,7 @@ def encode_placed(codec: TableCodec, table: Table, horizon: int, future: Table |
     notes += placed.notes
     placed.layout = layout = placed.layout.resized(placed.observed + horizon)
     ahead = _ahead(layout, placed.observed)
-    plan = (
-        FutureRows(codec, future, layout, placed.observed)
-        if future is not None and known_names(codec)
-        else None
-    )
+    plan = FutureRows(codec, future, layout, placed.observed) if future is not None and known_names(codec) else None
     if future is not None and plan is None:
         notes.append(note("future", "The future frame was not used: no column is declared as known ahead."))
     center, scale = _scales(codec, placed, notes)
@@ -100,9 +97,7 @@ def _ahead(layout: Layout, observed: NDArray[np.int64]) -> NDArray[np.int64] | N
     return np.concatenate([np.arange(a, a + n) for a, n in zip(firsts, counts, strict=True)])
 
 
-def _scales(
-    codec: TableCodec, placed: Placed, notes: list[dict]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _scales(codec: TableCodec, placed: Placed, notes: list[dict]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Center and scale of each series: the fitted ones, or for new series those of their own rows."""
     ids = placed.layout.ids
     if codec.series_ is None:
@@ -115,15 +110,10 @@ def _scales(
         owner = np.repeat(np.arange(len(ids)), np.diff(placed.layout.offsets))
         for k, name in enumerate(codec.target_names_):
             grid = placed.grid(name, target=True)
-            own_center, own_scale, _ = safe_scales(
-                *moments_by_series(grid, owner, len(ids)), pooled=codec.pooled_[k]
-            )
+            own_center, own_scale, _ = safe_scales(*moments_by_series(grid, owner, len(ids)), pooled=codec.pooled_[k])
             center[new, k], scale[new, k] = own_center[new], own_scale[new]
         names = [name for name, is_new in zip(ids, new, strict=True) if is_new]
-        text = (
-            f"{len(names):,} series were not in the training table ({listing(names)}): scaled by their own "
-            "rows."
-        )
+        text = f"{len(names):,} series were not in the training table ({listing(names)}): scaled by their own rows."
         notes.append(note("new series", text))
     return center, scale
 
@@ -246,8 +236,12 @@ def _codes(
 
 def _coded(table: Table, column: Coded, notes: list[dict]) -> NDArray[np.int64]:
     texts = table.texts(column.name)
-    codes = codes_of(texts, column.categories).to_numpy()
-    unknown = sorted(set(texts.filter(codes == 0).drop_null().to_pylist())) if (codes == 0).any() else []
+    codes = codes_of(texts, column.categories)
+    unknown = (
+        sorted(set(texts.take(as_array(np.flatnonzero(codes == 0))).drop_null().to_pylist()))
+        if (codes == 0).any()
+        else []
+    )
     if unknown:
         text = f"Column {column.name!r}: {listing(unknown)} did not occur in training: read as unknown."
         notes.append(note("new categories", text))

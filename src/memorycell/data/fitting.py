@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.arrow import to_numpy
 from memorycell.data.columns import Coded, Number, Placed, read_values
 from memorycell.data.roles import Roles
 from memorycell.data.scaling import moments, moments_by_series, safe_scales, sample_median
@@ -43,7 +44,7 @@ def _fit_codes(placed: Placed, codes: dict[str, bool], seen: Any, notes: list[di
     columns = []
     for name, known in codes.items():
         texts = placed.table.texts(name).dictionary_encode().combine_chunks()
-        on_grid = placed.layout.place(texts.indices.fill_null(-1).to_numpy(), empty=-1)
+        on_grid = placed.layout.place(to_numpy(texts.indices, missing=-1), empty=-1)
         used = np.unique(on_grid[seen])
         categories = sorted(texts.dictionary[int(code)].as_py() for code in used if code >= 0)
         if len(categories) > 1:
@@ -59,7 +60,7 @@ def _fit_targets(codec: TableCodec, placed: Placed, owner: NDArray | None, seen:
     for name in codec.target_names_:
         grid = placed.grid(name, target=True)
         values = grid[seen]
-        stats = moments(values)
+        stats = moments(values, name)
         if not stats.number:
             raise ValueError(f"target {name!r} has no values in the training rows: all are missing")
         if stats.low == stats.high:
@@ -89,12 +90,10 @@ def _fit_numbers(
     columns = []
     for name in names:
         grid = placed.grid(name, notes=notes)
-        stats = moments(grid[seen])
+        stats = moments(grid[seen], name)
         if not stats.number or stats.low == stats.high:
             what = f"constant at {stats.low:g}" if stats.number else "empty"
-            notes.append(
-                note("dropped", f"Column {name!r} was left out: it is {what} over the training rows.")
-            )
+            notes.append(note("dropped", f"Column {name!r} was left out: it is {what} over the training rows."))
             continue
         if name not in codec.known_future and _counts_rows(read_values(placed.table, name)):
             notes.append(note("dropped", f"Column {name!r} was left out: it only counts the rows."))
@@ -108,7 +107,7 @@ def _fit_numbers(
 def _fit_static(codec: TableCodec, placed: Placed, roles: Roles) -> None:
     codec.static_ = []
     for name in roles.static:
-        stats = moments(placed.per_series(name))
+        stats = moments(placed.per_series(name), name)
         scale = stats.std if stats.number and stats.std > 0 else 1.0
         codec.static_.append(Number(name, stats.mean if stats.number else 0.0, scale, 0.0, False))
     codec.static_codes_ = []
@@ -123,6 +122,7 @@ def _any_missing(values: NDArray) -> bool:
 
 def _counts_rows(values: NDArray) -> bool:
     """Row numbers: every value one more than the one before, over 10 rows at least."""
-    return len(values) >= 10 and bool(
-        (values[1:101] - values[:100] == 1).all() and (np.diff(values) == 1).all()
-    )
+    if len(values) < 10 or not np.isfinite(values[:100]).all() or (np.diff(values[:100]) != 1).any():
+        return False
+    with np.errstate(invalid="ignore"):  # infinite values further down
+        return bool((np.diff(values) == 1).all())

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from memorycell.data.arrow import as_array
 from memorycell.data.tables import MOST_COLUMNS, Table, check_names, listing
 
 
@@ -63,10 +65,7 @@ def _from_pandas(frame: Any) -> Table:
         named = {}
         for level in index.columns:
             values = index[level]
-            dated = (
-                isinstance(values.dtype, pandas.PeriodDtype | pandas.DatetimeTZDtype)
-                or values.dtype.kind == "M"
-            )
+            dated = isinstance(values.dtype, pandas.PeriodDtype | pandas.DatetimeTZDtype) or values.dtype.kind == "M"
             unnamed = isinstance(level, int)
             # The plain numbers that filtering leaves behind say nothing; dates and named levels do.
             if dated or not unnamed:
@@ -84,18 +83,18 @@ def from_columns(columns: dict[Any, Any], source: str, kind: str) -> Table:
     arrays = {}
     for name, values in columns.items():
         try:
-            arrays[str(name)] = pa.array(values, from_pandas=True)
+            plain = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iuf"
+            if plain and values.dtype.isnative and values.dtype.itemsize >= 4:
+                arrays[str(name)] = as_array(values)
+            else:
+                arrays[str(name)] = pa.array(values, from_pandas=True)
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             try:  # mixed types: as text, of which the numbers are found again
                 texts = [None if v is None or v != v else str(v) for v in values]
             except (TypeError, ValueError):
-                raise TypeError(
-                    f"column {str(name)!r} is not a sequence of values: got {values!r:.60}"
-                ) from None
+                raise TypeError(f"column {str(name)!r} is not a sequence of values: got {values!r:.60}") from None
             arrays[str(name)] = pa.array(texts, pa.string())
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
-        raise ValueError(
-            f"the columns differ in length: {listing(f'{n}: {k:,}' for n, k in lengths.items())}"
-        )
+        raise ValueError(f"the columns differ in length: {listing(f'{n}: {k:,}' for n, k in lengths.items())}")
     return Table(pa.table(arrays), source, kind)

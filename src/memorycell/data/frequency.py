@@ -63,9 +63,7 @@ class Frequency:
         if self.kind == "business":
             return "B"
         if self.kind == "month":
-            months, letter = next(
-                (self.step // k, c) for k, c in ((12, "Y"), (3, "Q"), (1, "M")) if self.step % k == 0
-            )
+            months, letter = next((self.step // k, c) for k, c in ((12, "Y"), (3, "Q"), (1, "M")) if self.step % k == 0)
             where = {1: "S", 31: "E"}.get(self.day, f"-{self.day}")
             return f"{months if months > 1 else ''}{letter}{where}"
         unit, span = next((unit, span) for unit, span in _UNITS if self.step % span == 0)
@@ -131,9 +129,7 @@ class Frequency:
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> Frequency:
         """What `to_json` wrote; ValueError for anything else."""
-        kind = checked(
-            state, "kind", lambda k: k in ("step", "fixed", "business", "month"), "a kind of frequency"
-        )
+        kind = checked(state, "kind", lambda k: k in ("step", "fixed", "business", "month"), "a kind of frequency")
         step = checked(state, "step", lambda s: is_count(s, 2**62) and s > 0, "a number above 0")
         day = checked(state, "day", lambda d: is_count(d, 31) and d > 0, "1 to 31")
         if (kind == "month" and step > 12_000) or (kind == "business" and step != 1):
@@ -163,9 +159,7 @@ class Frequency:
                 return cls("step", count)
             if unit == "B" and count == 1:
                 return cls("business", 1)
-        raise ValueError(
-            f"expected freq such as 'h', '15min', 'D', 'B', 'W', 'MS', 'QS' or 'YS', got {name!r}"
-        )
+        raise ValueError(f"expected freq such as 'h', '15min', 'D', 'B', 'W', 'MS', 'QS' or 'YS', got {name!r}")
 
 
 def infer_frequency(stamps: NDArray, starts: NDArray | None = None) -> Frequency:
@@ -214,9 +208,16 @@ def infer_frequency(stamps: NDArray, starts: NDArray | None = None) -> Frequency
         and np.is_busday(sample.astype("datetime64[D]")).all()
     ):
         return Frequency("business", 1)
-    if share >= 0.5:
+    if share >= 0.9:
         return Frequency("fixed", mode)
-    return _nearest_round(steps, typical)
+    rounded = _nearest_round(steps, typical)
+    if rounded is None and share < 0.5:
+        shown = np.timedelta64(typical, "ns").astype("timedelta64[s]")
+        raise ValueError(
+            f"the dates follow no regular step (the middle difference is {shown}): aggregate the rows to "
+            "a regular grid, such as hourly means, or give freq="
+        )
+    return Frequency("fixed", mode if rounded is None else rounded)
 
 
 def _monthly(stamps: NDArray, steps: NDArray) -> Frequency:
@@ -228,24 +229,15 @@ def _monthly(stamps: NDArray, steps: NDArray) -> Frequency:
     day = (days - month.astype("datetime64[D]")).astype(np.int64) + 1
     last = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
     top = 31 if (day == last).all() else int(day.max())
-    return Frequency(
-        "month", int(values[np.argmax(counts)]), top if (day == np.minimum(top, last)).all() else 1
-    )
+    return Frequency("month", int(values[np.argmax(counts)]), top if (day == np.minimum(top, last)).all() else 1)
 
 
-def _nearest_round(steps: NDArray, typical: int) -> Frequency:
-    """For clocks that wobble: the round span (1, 2, 5, 10, ... of a unit) nearest to the median."""
+def _nearest_round(steps: NDArray, typical: int) -> int | None:
+    """For clocks that wobble: the round span (1, 2, 5, ... of a unit) nearest to the median, if it fits."""
     spans = [k * unit for _, unit in _UNITS[:6] for k in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30)]
     nearest = min(spans, key=lambda span: abs(span - typical))
     fits = np.abs(steps - np.round(steps / nearest) * nearest) <= 0.1 * nearest
-    if abs(nearest - typical) > 0.05 * typical or fits.mean() < 0.5:
-        shown = np.timedelta64(typical, "ns").astype("timedelta64[s]")
-        raise ValueError(
-            f"the dates follow no regular step (the middle difference is {shown}): aggregate the rows to a "
-            "regular "
-            "grid, such as hourly means, or give freq="
-        )
-    return Frequency("fixed", nearest)
+    return nearest if abs(nearest - typical) <= 0.05 * typical and fits.mean() >= 0.5 else None
 
 
 def _on_day(months: NDArray, day: int) -> NDArray:

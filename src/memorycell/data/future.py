@@ -34,9 +34,7 @@ class FutureRows:
             position[own], fits = layout.frequency.index(stamps[own], layout.starts[owner[own]])
             if not fits.all() and layout.frequency.kind != "month":
                 bad = say(stamps[own][np.argmin(fits)])
-                raise ValueError(
-                    f"{table.source}: {bad} does not lie on the regular step of one {layout.frequency}"
-                )
+                raise ValueError(f"{table.source}: {bad} does not lie on the regular step of one {layout.frequency}")
         else:
             position = stamps + observed[owner]
         lengths = np.diff(layout.offsets)

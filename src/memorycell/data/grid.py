@@ -160,8 +160,7 @@ def _settle_repeats(
     if not equal.all():
         clash = at[~equal]
         shown = listing(
-            (say(times[i]) if series is None else f"{say(times[i])} in series {ids[series[i]]!r}")
-            for i in clash
+            (say(times[i]) if series is None else f"{say(times[i])} in series {ids[series[i]]!r}") for i in clash
         )
         first = f"{table.where(int(order[clash[0]]))} and {table.where(int(order[clash[0] + 1]))}"
         raise ValueError(
@@ -185,10 +184,7 @@ def _clock_change(times: NDArray) -> str:
     sunday = (days.astype(np.int64) + 4) % 7 == 0
     month = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
     if (sunday & (hour <= 3) & np.isin(month, (3, 4, 9, 10, 11))).all():
-        return (
-            "; these are hours at the end of daylight saving time, when clocks go back: write the times in "
-            "UTC"
-        )
+        return "; these are hours at the end of daylight saving time, when clocks go back: write the times in UTC"
     return ""
 
 
@@ -224,8 +220,7 @@ def _positions(
         )
     if off:
         text = (
-            f"{off:,} times lie beside the regular step of one {frequency} (first "
-            f"{say(times[np.argmax(~on_grid)])}): "
+            f"{off:,} times lie beside the regular step of one {frequency} (first {say(times[np.argmax(~on_grid)])}): "
         )
         notes.append(note("off grid", f"{text}each was moved to the nearest step."))
     if frequency.kind == "month":
@@ -271,8 +266,7 @@ def _report_gaps(
     first = int(np.argmax(width > 0))
     gaps = int((width > 0).sum())
     text = (
-        f"{missing:,} times are missing in {gaps:,} gap{'s' if gaps > 1 else ''} (first after "
-        f"{say(times[first - 1])}"
+        f"{missing:,} times are missing in {gaps:,} gap{'s' if gaps > 1 else ''} (first after {say(times[first - 1])}"
     )
     text += f"; longest {steps:,} steps, from {before} to {after}): added as rows of missing values."
     notes.append(note("gaps", text))

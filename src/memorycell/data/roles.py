@@ -6,9 +6,12 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from memorycell.data.arrow import as_texts, to_numpy
 from memorycell.data.tables import Table, listing, note
 
 MOST_CATEGORIES = 100
@@ -36,9 +39,7 @@ def require(table: Table, names: Iterable[str], role: str) -> None:
         return
     near = difflib.get_close_matches(missing[0], table.columns, 3, 0.5)
     lower = [name for name in table.columns if name.lower() == missing[0].lower()]
-    hint = (
-        f"did you mean {listing(lower or near)}?" if lower or near else f"it has {listing(table.columns, 12)}"
-    )
+    hint = f"did you mean {listing(lower or near)}?" if lower or near else f"it has {listing(table.columns, 12)}"
     raise ValueError(f"{table.source} has no {role} column {listing(missing)}: {hint}")
 
 
@@ -155,9 +156,7 @@ def _refuse_two_roles(
                 raise ValueError(f"column {name!r} cannot be both {roles[name]} and {role}: give it one role")
     for name in categorical:
         if roles.get(name) in ("target", "time", "series", "exclude"):
-            raise ValueError(
-                f"column {name!r} cannot be both categorical and {roles[name]}: give it one role"
-            )
+            raise ValueError(f"column {name!r} cannot be both categorical and {roles[name]}: give it one role")
 
 
 def _worth_coding(table: Table, name: str, declared: bool, notes: list[dict]) -> bool:
@@ -174,16 +173,13 @@ def _worth_coding(table: Table, name: str, declared: bool, notes: list[dict]) ->
         notes.append(note("dropped", f"Column {name!r} was left out: it holds one text only."))
         return False
     if count > MOST_CATEGORIES or present < _SEEN * count:
-        text = (
-            f"Column {name!r} was left out: {count:,} different texts in {present:,} rows are too many to "
-            "learn from"
-        )
+        text = f"Column {name!r} was left out: {count:,} different texts in {present:,} rows are too many to learn from"
         notes.append(note("dropped", f"{text} (name it in categorical= to keep it)."))
         return False
     return True
 
 
-def codes_of(texts: pa.ChunkedArray, categories: list[str]) -> pa.Array:
+def codes_of(texts: pa.ChunkedArray, categories: list[str]) -> NDArray[np.int64]:
     """int64 codes of texts: 1 + their place in `categories`, 0 for missing or unknown ones."""
-    places = pc.index_in(texts, pa.array(categories, pa.string()), skip_nulls=True)
-    return pc.add(pc.fill_null(places, -1), 1).cast(pa.int64())
+    places = pc.index_in(texts, as_texts(categories), skip_nulls=True)
+    return to_numpy(places, missing=-1).astype(np.int64) + 1

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 _CHUNK = 1 << 20
 _SAMPLE = 100_000
+_LARGEST = 1e140  # whose square still is a number
 FILLS = ("auto", "forward", "median", "error")
 
 
@@ -22,7 +23,7 @@ class Moments(NamedTuple):
     high: float
 
 
-def moments(values: NDArray) -> Moments:
+def moments(values: NDArray, name: str = "") -> Moments:
     """Moments of a column, missing values (NaN) left out; two passes in float64.
 
     Example
@@ -35,12 +36,14 @@ def moments(values: NDArray) -> Moments:
     count = len(values)
     if not count:
         return Moments(np.nan, np.nan, 0, np.nan, np.nan)
+    low, high = float(values.min()), float(values.max())
+    if max(-low, high) > _LARGEST:
+        raise ValueError(f"column {name!r} holds values as large as {max(-low, high):.3g}: use a larger unit")
     mean = float(values.mean(dtype=np.float64))
     squares = sum(
-        float(np.square(values[i : i + _CHUNK] - mean, dtype=np.float64).sum())
-        for i in range(0, count, _CHUNK)
+        float(np.square(values[i : i + _CHUNK] - mean, dtype=np.float64).sum()) for i in range(0, count, _CHUNK)
     )
-    return Moments(mean, float(np.sqrt(squares / count)), count, float(values.min()), float(values.max()))
+    return Moments(mean, float(np.sqrt(squares / count)), count, low, high)
 
 
 def moments_by_series(
@@ -94,7 +97,8 @@ def write_scaled(
         block = slice(first, first + _CHUNK)
         own_center = center if series is None else np.asarray(center)[series[block]]
         own_scale = scale if series is None else np.asarray(scale)[series[block]]
-        out[block] = (values[block] - own_center) / own_scale
+        with np.errstate(over="ignore"):
+            out[block] = (values[block] - own_center) / own_scale
 
 
 def fill_missing(

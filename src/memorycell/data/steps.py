@@ -19,7 +19,7 @@ class StepDataset:
     encoded : EncodedTable
     horizon : int
     origins : int64 array
-        The rows whose forecasts count in the loss; all others get weight 0 (the state passes through them all the same).
+        The rows whose forecasts count in the loss; all others get weight 0, though the state passes through them.
     """
 
     def __init__(self, encoded: EncodedTable, horizon: int, origins: NDArray[np.int64]) -> None:

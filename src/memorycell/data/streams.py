@@ -83,8 +83,7 @@ class SampleStream:
         self.lengths = None if lengths is None else np.asarray(lengths)
         if self.lengths is not None and self.lengths.shape != (len(dataset),):
             raise ValueError(
-                f"expected a length for each of the {len(dataset)} samples, "
-                f"got lengths of shape {self.lengths.shape}"
+                f"expected a length for each of the {len(dataset)} samples, got lengths of shape {self.lengths.shape}"
             )
 
     def __len__(self) -> int:
@@ -237,9 +236,7 @@ def _chunks(piece: tuple[int, int], length: int) -> int:
 def _cut(ranges: Sequence[tuple[int, int]], n_tracks: int, length: int) -> list[tuple[int, int]]:
     """Ranges of at most a track's fair share of all chunks, of whole chunks but for the last one."""
     share = -(-sum(_chunks(piece, length) for piece in ranges) // n_tracks) * length
-    return [
-        (first, min(first + share, stop)) for start, stop in ranges for first in range(start, stop, share)
-    ]
+    return [(first, min(first + share, stop)) for start, stop in ranges for first in range(start, stop, share)]
 
 
 def _pack(pieces: Sequence[tuple[int, int]], n_tracks: int, length: int) -> list[list[tuple[int, int]]]:

@@ -239,7 +239,6 @@ def _training_rows(placed: Placed, holdout: Holdout) -> NDArray[np.int64]:
         raise ValueError(f"expected holdout of 0 or more and below 1, got {holdout}")
     if training.max(initial=0) < 2:
         raise ValueError(
-            f"{placed.table.source} has too few rows: expected at least 2 to train on, got "
-            f"{training.max(initial=0)}"
+            f"{placed.table.source} has too few rows: expected at least 2 to train on, got {training.max(initial=0)}"
         )
     return np.minimum(training, observed)

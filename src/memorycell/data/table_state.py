@@ -25,9 +25,7 @@ def codec_state(codec: TableCodec) -> Json:
     """See `TableCodec.to_json`."""
     if not hasattr(codec, "ids_"):
         raise ValueError("this TableCodec is not fitted yet: call fit first")
-    options = {
-        name: getattr(codec, name) for name in ("target", "time", "series", *_LISTS, "calendar", "fill")
-    }
+    options = {name: getattr(codec, name) for name in ("target", "time", "series", *_LISTS, "calendar", "fill")}
     options["freq"] = None if codec.freq is None else codec.freq.to_json()
     learned: Json = {
         "target_names": codec.target_names_,
@@ -79,9 +77,7 @@ def _options(state: Json) -> Json:
 def _learned(state: Json) -> Json:
     names = is_list(is_name, most=MOST_COLUMNS)
     targets = checked(state, "target_names", lambda v: names(v) and v, "a list of column names")
-    ids = checked(
-        state, "ids", lambda v: is_list(is_name, most=_MOST_SERIES)(v) and v, "a list of series names"
-    )
+    ids = checked(state, "ids", lambda v: is_list(is_name, most=_MOST_SERIES)(v) and v, "a list of series names")
     k, dated = len(targets), checked(state, "dated", lambda v: isinstance(v, bool), "true or false")
     rows = is_list(is_list(is_number, k), len(ids))
     positive = is_list(is_list(is_positive, k), len(ids))
@@ -91,16 +87,10 @@ def _learned(state: Json) -> Json:
         "time_": checked(state, "time", names, "a list of column names"),
         "dated_": dated,
         "series_": checked(state, "series", lambda v: v is None or is_name(v), "a column name"),
-        "frequency_": Frequency.from_json(
-            checked(state, "frequency", lambda v: isinstance(v, dict), "a frequency")
-        ),
+        "frequency_": Frequency.from_json(checked(state, "frequency", lambda v: isinstance(v, dict), "a frequency")),
         "center_": np.array(checked(state, "center", rows, f"{len(ids)} × {k} numbers"), np.float64),
-        "scale_": np.array(
-            checked(state, "scale", positive, f"{len(ids)} × {k} numbers above 0"), np.float64
-        ),
-        "calendar_": checked(
-            state, "calendar", lambda v: _is_calendar(v) and (dated or not v), "calendar features"
-        ),
+        "scale_": np.array(checked(state, "scale", positive, f"{len(ids)} × {k} numbers above 0"), np.float64),
+        "calendar_": checked(state, "calendar", lambda v: _is_calendar(v) and (dated or not v), "calendar features"),
         "notes_": checked(state, "notes", is_list(_is_note, most=10_000), "a list of notes"),
     }
     pooled = checked(state, "pooled", is_list(_is_pair, k), f"{k} pairs of level and spread")
@@ -108,14 +98,10 @@ def _learned(state: Json) -> Json:
     if (learned["frequency_"].kind == "step") == dated or len(set(ids)) < len(ids):
         raise ValueError("the stored codec is damaged: its frequency or series do not fit its times")
     for key in ("targets", "past", "known", "static"):
-        columns = checked(
-            state, key, is_list(_is_number_column, most=MOST_COLUMNS), "a list of fitted columns"
-        )
+        columns = checked(state, key, is_list(_is_number_column, most=MOST_COLUMNS), "a list of fitted columns")
         learned[f"{key}_"] = [Number(n, float(c), float(s), float(f), m) for n, c, s, f, m in columns]
     for key in ("codes", "static_codes"):
-        columns = checked(
-            state, key, is_list(_is_code_column, most=MOST_COLUMNS), "a list of category columns"
-        )
+        columns = checked(state, key, is_list(_is_code_column, most=MOST_COLUMNS), "a list of category columns")
         learned[f"{key}_"] = [Coded(*column) for column in columns]
     if [column.name for column in learned["targets_"]] != targets:
         raise ValueError("the stored codec is damaged: its fitted targets are not its target names")
@@ -143,13 +129,7 @@ def _is_number_column(value: Any) -> bool:
     if not isinstance(value, list) or len(value) != 5:
         return False
     name, center, scale, fill, masked = value
-    return (
-        is_name(name)
-        and is_number(center)
-        and is_positive(scale)
-        and is_number(fill)
-        and isinstance(masked, bool)
-    )
+    return is_name(name) and is_number(center) and is_positive(scale) and is_number(fill) and isinstance(masked, bool)
 
 
 def _is_code_column(value: Any) -> bool:
@@ -157,9 +137,4 @@ def _is_code_column(value: Any) -> bool:
         return False
     name, categories, known = value
     names = is_list(is_name, most=100_000)
-    return (
-        is_name(name)
-        and names(categories)
-        and len(set(categories)) == len(categories)
-        and isinstance(known, bool)
-    )
+    return is_name(name) and names(categories) and len(set(categories)) == len(categories) and isinstance(known, bool)

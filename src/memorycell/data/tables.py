@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.arrow import as_array, as_texts, nothing, to_numpy
+
 MOST_COLUMNS = 1000
 NULLS = ("", "NA", "N/A", "n/a", "#N/A", "na", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "Null", "None",
          "none", "NaT", "?", "-", ".", "--", "<NA>")  # fmt: skip
@@ -70,19 +72,13 @@ class Table:
     def numbers(self, name: str) -> NDArray:
         """A numeric column as an array, NaN where missing; no copy where the source allows it."""
         column = self.data.column(name)
-        if pa.types.is_boolean(column.type):
-            column = column.cast(pa.uint8())
-        if column.null_count and not pa.types.is_floating(column.type):
-            column = column.cast(pa.float64(), safe=False)
-        if column.num_chunks == 1:
-            return column.chunk(0).to_numpy(zero_copy_only=False)
-        return column.to_numpy()
+        return to_numpy(column.cast(pa.uint8()) if pa.types.is_boolean(column.type) else column)
 
     def texts(self, name: str) -> pa.ChunkedArray:
         """A column as text: 3.0 and 3 are both "3", null where missing."""
         column = self.data.column(name)
         if pa.types.is_floating(column.type):
-            column = pc.if_else(pc.is_nan(column), None, column)
+            column = pc.if_else(pc.is_nan(column), nothing(column.type), column)
             whole = pc.all(pc.equal(pc.floor(column), column)).as_py()
             if whole is not False:
                 column = column.cast(pa.int64())
@@ -91,7 +87,7 @@ class Table:
     def take(self, rows: NDArray) -> Table:
         """The same table with only `rows` (a boolean mask, or row numbers)."""
         rows = np.asarray(rows)
-        chosen = self.data.filter(pa.array(rows)) if rows.dtype == bool else self.data.take(pa.array(rows))
+        chosen = self.data.take(as_array(np.flatnonzero(rows) if rows.dtype == bool else rows))
         return Table(chosen, self.source, self.kind, list(self.notes))
 
 
@@ -177,9 +173,7 @@ def check_names(names: list[str], source: str) -> None:
     seen: set[str] = set()
     again = [name for name in names if name in seen or seen.add(name)]  # type: ignore[func-returns-value]
     if again:
-        raise ValueError(
-            f"{source} has more than one column named {listing(dict.fromkeys(again))}: rename them"
-        )
+        raise ValueError(f"{source} has more than one column named {listing(dict.fromkeys(again))}: rename them")
 
 
 def _read_path(path: Path, delimiter: str | None, decimal: str | None, encoding: str) -> Table:
@@ -247,7 +241,7 @@ def _settle_text(table: Table, name: str, column: pa.ChunkedArray) -> pa.Chunked
     least nine values in ten are numbers. Digits with leading zeros are labels and stay text.
     """
     trimmed = pc.utf8_trim_whitespace(column)
-    column = pc.if_else(pc.is_in(trimmed, pa.array(NULLS)), None, trimmed)
+    column = pc.if_else(pc.is_in(trimmed, as_texts(NULLS)), nothing(pa.string()), trimmed)
     head = column.slice(0, 1000).drop_null()
     if len(head) and pc.mean(pc.match_substring_regex(head, _NUMBER).cast(pa.float64())).as_py() < 0.5:
         return column
@@ -259,7 +253,7 @@ def _settle_text(table: Table, name: str, column: pa.ChunkedArray) -> pa.Chunked
     odd = total - count
     if not odd:
         return column.cast(pa.float64())
-    rows = np.flatnonzero(pc.fill_null(pc.invert(numeric), False).to_numpy())[:3]
+    rows = np.flatnonzero(to_numpy(pc.invert(numeric), missing=False))[:3]
     first = [(int(row), column[int(row)].as_py()) for row in rows]
     if odd > max(3, 0.01 * total) or count < 0.9 * total:
         if count >= 0.5 * total:
@@ -269,4 +263,4 @@ def _settle_text(table: Table, name: str, column: pa.ChunkedArray) -> pa.Chunked
     few = f"{odd:,} values of {total:,} are" if odd > 1 else f"1 value of {total:,} is"
     text = f"Column {name!r}: {few} not a number ({shown}{', …' if odd > 3 else ''}); treated as missing."
     table.notes.append(note("odd values", text))
-    return pc.if_else(numeric, column, None).cast(pa.float64())
+    return pc.if_else(numeric, column, nothing(pa.string())).cast(pa.float64())

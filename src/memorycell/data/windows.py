@@ -129,9 +129,7 @@ def split_origins(
             border = max(train, window)
             parts[1].append(np.arange(start + border - 1, start + rows - last - horizon))
             parts[2].append(np.arange(start + max(rows - last, window) - 1, start + rows - horizon))
-    train, validation, calibration = (
-        np.concatenate(part).astype(np.int64) if part else _none() for part in parts
-    )
+    train, validation, calibration = (np.concatenate(part).astype(np.int64) if part else _none() for part in parts)
     if not len(train):
         raise ValueError(_too_few(int(observed.max(initial=0)), len(observed), window, horizon))
     return (
@@ -212,6 +210,5 @@ def _check_origins(encoded: EncodedTable, window: int, horizon: int, origins: Ro
     if beyond.any():
         at = int(np.argmax(beyond))
         raise ValueError(
-            f"origin {origins[at]} has fewer than {horizon:,} rows after it: encode the table with "
-            f"horizon={horizon}"
+            f"origin {origins[at]} has fewer than {horizon:,} rows after it: encode the table with horizon={horizon}"
         )

@@ -79,32 +79,36 @@ def backtest(
     ------
     ValueError
         When blocks are shorter than the horizon, or a fold has too few rows to fit.
+
+    Example
+    -------
+    >>> from memorycell import Forecaster
+    >>> readings = np.sin(np.arange(120) / 2)
+    >>> forecaster = Forecaster(window=8, epochs=1, verbose=False)
+    >>> result = backtest(forecaster, readings, folds=2, baselines=("last value",))
+    >>> [model.name for model in result.models], [fold.origins for fold in result.folds]
+    (['LSTM', 'last value'], [12, 12])
     """
     from sklearn.base import clone
 
     _check(step, baselines)
     table = read_table(table)
-    codec = _codec(forecaster, target).fit(
-        table
-    )  # only to lay the rows on their grid: each fold fits its own
+    codec = _codec(forecaster, target).fit(table)  # only to lay the rows on their grid: each fold fits its own
     whole = codec.encode(table)
     blocks = blocks_of_time(whole, folds if refit else 1, test_fraction, forecaster.horizon)
 
     def run(number: int) -> _FoldRun:
-        start, stop = blocks[number], blocks[number + 1]
+        start = blocks[number]
+        stop = np.where(start > 0, blocks[number + 1], 0)  # a series without a past is not asked for
         if progress is not None:
             progress(f"fold {number + 1} of {len(blocks) - 1}: fitting {name_of(forecaster)}")
         fitted, begun = clone(forecaster), time.perf_counter()
         try:
             fitted.fit(cut_table(table, codec, whole, start), target)
         except ValueError as error:
-            raise ValueError(
-                f"fold {number + 1} of {len(blocks) - 1} could not be fitted: {error}"
-            ) from error
+            raise ValueError(f"fold {number + 1} of {len(blocks) - 1} could not be fitted: {error}") from error
         seconds = time.perf_counter() - begun
-        return _run_fold(
-            fitted, fitted.codec_.encode(table), start, stop, step, baselines, season, seconds, progress
-        )
+        return _run_fold(fitted, fitted.codec_.encode(table), start, stop, step, baselines, season, seconds, progress)
 
     numbers = range(len(blocks) - 1)
     if jobs == 1:
@@ -138,6 +142,14 @@ def evaluate_fitted(
     ------
     ValueError
         When no origin is left: the table ends before the horizon after the training data does.
+
+    Example
+    -------
+    >>> from memorycell import Forecaster
+    >>> readings = np.sin(np.arange(120) / 2)
+    >>> forecaster = Forecaster(window=8, epochs=1, verbose=False).fit(readings[:90])
+    >>> len(evaluate_fitted(forecaster, readings, baselines=()).fold)
+    30
     """
     _check(step, baselines)
     encoded = forecaster.codec_.encode(table)
@@ -162,9 +174,7 @@ def name_of(forecaster: Any) -> str:
 def _codec(forecaster: Any, target: str | Sequence[str] | None) -> TableCodec:
     """A codec with those of the forecaster's parameters that are a codec's too."""
     known = inspect.signature(TableCodec).parameters
-    return TableCodec(
-        target, **{name: value for name, value in forecaster.get_params().items() if name in known}
-    )
+    return TableCodec(target, **{name: value for name, value in forecaster.get_params().items() if name in known})
 
 
 def _check(step: int, baselines: Sequence[str]) -> None:
@@ -220,11 +230,11 @@ def _run_fold(
         baseline, begun = BASELINES[kind](forecasts.levels), time.perf_counter()
         try:
             baseline.fit(encoded, train_stop, int(getattr(fitted, "window_", 1)), horizon)
-            run.forecasts[kind] = baseline.forecast_at(encoded, origins)
         except NotApplicable as reason:
             run.missing[kind] = str(reason)
             continue
         run.seconds[kind] = time.perf_counter() - begun
+        run.forecasts[kind] = baseline.forecast_at(encoded, origins)
         run.notes[kind] = baseline.notes
     return run
 
@@ -235,9 +245,7 @@ def _gather(name: str, runs: list[_FoldRun], step: int) -> Evaluation:
     names = [kind for kind in runs[0].forecasts if kind not in missing]
     order = np.argsort(np.concatenate([run.forecasts[name].origins for run in runs]), kind="stable")
     fold = np.repeat(np.arange(len(runs)), [run.fold.origins for run in runs])[order]
-    naive, deviation = (
-        np.concatenate([getattr(run, part) for run in runs])[order] for part in ("naive", "deviation")
-    )
+    naive, deviation = (np.concatenate([getattr(run, part) for run in runs])[order] for part in ("naive", "deviation"))
     joined = {kind: join_forecasts([run.forecasts[kind] for run in runs]) for kind in names}
     ours = joined[name]
     what, unit = _common_measure(ours, naive)

@@ -91,9 +91,7 @@ class Baseline:
         """(S,) first row of each series that can be an origin."""
         return encoded.offsets[:-1]
 
-    def _residuals(
-        self, encoded: EncodedTable, train_stop: NDArray[np.int64]
-    ) -> tuple[Array, NDArray[np.int64]]:
+    def _residuals(self, encoded: EncodedTable, train_stop: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
         """Errors (m, H, K) in units from training origins, and their series (m,)."""
         limit = max(_PER_SERIES, _RESIDUAL_ORIGINS // len(encoded.ids))
         chosen = []
@@ -102,9 +100,7 @@ class Baseline:
         ):
             begin = max(first, (start + stop) // 2)
             if stop > begin:
-                chosen.append(
-                    np.unique(np.linspace(begin, stop - 1, min(limit, stop - begin)).astype(np.int64))
-                )
+                chosen.append(np.unique(np.linspace(begin, stop - 1, min(limit, stop - begin)).astype(np.int64)))
         origins = np.concatenate(chosen) if chosen else np.empty(0, np.int64)
         if not len(origins):
             return np.empty((0, self.horizon, len(encoded.target_names))), origins
@@ -190,7 +186,17 @@ def filled_targets(encoded: EncodedTable) -> Array:
 
 
 class LastValue(Baseline):
-    """Every step ahead is the last value seen."""
+    """Every step ahead is the last value seen.
+
+    Example
+    -------
+    >>> from memorycell.data.table_codec import TableCodec
+    >>> table = {"y": [3.0, 1.0, 4.0, 1.0, 5.0, 9.0]}
+    >>> encoded = TableCodec("y").fit(table).encode(table)
+    >>> baseline = LastValue().fit(encoded, np.array([4]), window=1, horizon=2)
+    >>> baseline.forecast_at(encoded, np.array([3])).point.ravel().round(4)
+    array([1., 1.])
+    """
 
     name = "last value"
 
@@ -207,6 +213,15 @@ class SeasonalNaive(Baseline):
 
     The lag is chosen for each series and target, by mean absolute error over the horizon in the training
     part, among the lags that the dates suggest (`season_lags`) and that fit twice into the training part.
+
+    Example
+    -------
+    >>> from memorycell.data.table_codec import TableCodec
+    >>> table = {"y": [1.0, 2.0, 3.0, 4.0] * 5}
+    >>> encoded = TableCodec("y").fit(table).encode(table)
+    >>> baseline = SeasonalNaive(lags=[4]).fit(encoded, np.array([16]), window=1, horizon=3)
+    >>> baseline.forecast_at(encoded, np.array([15])).point.ravel().round(4)
+    array([1., 2., 3.])
     """
 
     name = "seasonal naive"

@@ -77,19 +77,11 @@ class Comparison:
         for other, p in zip(others, adjusted, strict=True):
             gap = f"{other.error / best.error - 1:.1%}".replace("%", " %")
             if not p < ALPHA:
-                found.append(
-                    f"{other.cell} is {gap} above {best.cell}: within the spread over seeds (p = {p:.2f})"
-                )
+                found.append(f"{other.cell} is {gap} above {best.cell}: within the spread over seeds (p = {p:.2f})")
                 continue
             folds = int((other.errors.mean(0) > best.errors.mean(0)).sum())
-            where = (
-                f"in {folds} of {best.errors.shape[1]} folds"
-                if best.errors.shape[1] > 1
-                else "in the one fold"
-            )
-            found.append(
-                f"{other.cell} is {gap} above {best.cell}: more than the seeds explain (p = {p:.3f}), {where}"
-            )
+            where = f"in {folds} of {best.errors.shape[1]} folds" if best.errors.shape[1] > 1 else "in the one fold"
+            found.append(f"{other.cell} is {gap} above {best.cell}: more than the seeds explain (p = {p:.3f}), {where}")
         return found
 
     def table(self) -> list[dict[str, Any]]:
@@ -136,8 +128,7 @@ class Comparison:
                 "seeds": self.seeds,
                 "origins": self.origins,
                 "cells": [
-                    {**row, "errors": result.errors}
-                    for row, result in zip(self.table(), self.ranking, strict=True)
+                    {**row, "errors": result.errors} for row, result in zip(self.table(), self.ranking, strict=True)
                 ],
                 "verdicts": self.verdicts(),
             }
@@ -179,6 +170,14 @@ def compare(
     ------
     ValueError
         As `backtest` does; or without a cell or a seed.
+
+    Example
+    -------
+    >>> from memorycell import Forecaster
+    >>> forecaster = Forecaster(window=8, epochs=1, verbose=False)
+    >>> result = compare(forecaster, np.sin(np.arange(100) / 2), cells=("RNN", "GRU"), seeds=1, folds=1)
+    >>> [cell.cell for cell in result.cells]
+    ['RNN', 'GRU']
     """
     from sklearn.base import clone
 

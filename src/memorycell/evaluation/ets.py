@@ -4,6 +4,7 @@ rows."""
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.encoded import EncodedTable
-from memorycell.evaluation.baselines import Baseline, NotApplicable, choose_lags, series_of
+from memorycell.evaluation.baselines import LEVELS, Baseline, NotApplicable, choose_lags, series_of
 from memorycell.evaluation.metrics import Array
 from memorycell.evaluation.seasons import season_lags
 
@@ -44,14 +45,28 @@ class ETS(Baseline):
     the states are then rolled through the rows up to each origin. A missing value leaves the states as
     predicted. The season is the one the seasonal naive forecast does best with in training among those of at
     most 24 rows that fit twice; others are left out and noted.
+
+    Example
+    -------
+    >>> from memorycell.data.table_codec import TableCodec
+    >>> table = {"y": [10.0, 12.0, 9.0, 11.0] * 10 + [10.0, 12.0]}
+    >>> encoded = TableCodec("y").fit(table).encode(table)
+    >>> baseline = ETS(lags=[4]).fit(encoded, np.array([40]), window=1, horizon=2)
+    >>> baseline.forecast_at(encoded, np.array([39])).point.ravel().round(1)
+    array([10., 12.])
     """
 
     name = "ETS"
 
+    def __init__(self, levels: Sequence[float] = LEVELS, lags: Sequence[int] | None = None) -> None:
+        super().__init__(levels)
+        self.lags = lags
+
     def _learn(self, encoded: EncodedTable, train_stop: NDArray[np.int64]) -> None:
         targets = len(encoded.target_names)
-        lags = choose_lags(encoded, train_stop, self.horizon, longest=_LONGEST_SEASON)
-        left_out = [lag for lag in season_lags(encoded.dates[: encoded.offsets[1]]) if lag > _LONGEST_SEASON]
+        lags = choose_lags(encoded, train_stop, self.horizon, self.lags, longest=_LONGEST_SEASON)
+        offered = season_lags(encoded.dates[: encoded.offsets[1]]) if self.lags is None else self.lags
+        left_out = [lag for lag in offered if lag > _LONGEST_SEASON]
         if left_out and np.issubdtype(encoded.dates.dtype, np.datetime64):
             said = " and ".join(map(str, left_out))
             self.notes.append(f"season of {said} rows left out: more than {_LONGEST_SEASON}")
@@ -84,9 +99,7 @@ class ETS(Baseline):
         series = series_of(encoded, origins)
         time = origins - self._start[series]
         if (time < 0).any():
-            raise ValueError(
-                "expected origins among or after the rows ETS was estimated on: use later origins"
-            )
+            raise ValueError("expected origins among or after the rows ETS was estimated on: use later origins")
         if self._rolled is None or self._rolled[0] is not encoded:
             self._rolled = encoded, self._roll(encoded)
         level, trend, season = self._rolled[1]
@@ -170,7 +183,7 @@ def _estimate(values: Array, lag: int, refine: bool) -> _Smoother:
 
 
 def _fit(values: Array, form: dict[str, Any], initial: str) -> Any:
-    """A fitted statsmodels ETSModel, or None where its likelihood is not a number."""
+    """A fitted statsmodels ETSModel, or None where it came to nothing."""
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -179,4 +192,4 @@ def _fit(values: Array, form: dict[str, Any], initial: str) -> Any:
             fit = ETSModel(values, error="add", initialization_method=initial, **form).fit(disp=0)
         except (ValueError, np.linalg.LinAlgError):
             return None
-    return fit if np.isfinite(fit.aicc) and np.isfinite(fit.params).all() else None
+    return fit if fit.aicc < np.inf and np.isfinite(fit.params).all() else None  # -inf: it fits exactly

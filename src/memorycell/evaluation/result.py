@@ -169,9 +169,7 @@ class Evaluation:
         return "\n".join(lines)
 
     def _text_table(self, k: int) -> list[str]:
-        metrics = [
-            name for name in ("rmse", "mae", "smape", "mase", "crps") if name in self.best.scores[k].overall
-        ]
+        metrics = [name for name in ("rmse", "mae", "smape", "mase", "crps") if name in self.best.scores[k].overall]
         titles = [{"smape": "sMAPE"}.get(name, name.upper()) for name in metrics]
         intervals = [f"in {share.nominal:.0%}" for share in self.best.scores[k].coverage]
         rows = [["", *titles, *intervals, "fit s"]]
@@ -195,7 +193,7 @@ class Evaluation:
                 "origins": len(self.fold),
                 "folds": [
                     {
-                        "train_end": say_date(fold.train_end),
+                        "train_end": None if fold.train_end is None else say_date(fold.train_end),
                         "first": say_date(fold.first),
                         "last": say_date(fold.last),
                         "origins": fold.origins,

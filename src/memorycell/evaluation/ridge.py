@@ -36,9 +36,7 @@ class _Design:
     def text(self, targets: int) -> str:
         """The inputs in words."""
         own = "the target's own window" if targets == 1 else "each target's own window, weights shared"
-        return (own if self.shared else "the window of all columns") + (
-            ", last value taken off" if self.level else ""
-        )
+        return (own if self.shared else "the window of all columns") + (", last value taken off" if self.level else "")
 
 
 @dataclass
@@ -80,6 +78,16 @@ class Ridge(Baseline):
     whether the last value of each target is taken off its window and put back (the normalisation a network
     may use) are chosen on the latest fifth of the training windows, no target of which was trained on; then
     all training windows are used. Quantiles come from the errors on that fifth.
+
+    Example
+    -------
+    >>> from memorycell.data.table_codec import TableCodec
+    >>> table = {"y": np.sin(np.arange(60.0))}
+    >>> encoded = TableCodec("y").fit(table).encode(table)
+    >>> baseline = Ridge().fit(encoded, np.array([50]), window=4, horizon=2)
+    >>> forecasts = baseline.forecast_at(encoded, np.array([49, 50]))
+    >>> bool(np.abs(forecasts.point - forecasts.actual).max() < 0.01)
+    True
     """
 
     name = "ridge"
@@ -106,9 +114,7 @@ class Ridge(Baseline):
         sums = sums + self._accumulate(encoded, np.concatenate([between, late])[::every], self.design_)
         self.weights_, self.intercept_ = sums.solve(self.alpha_)
         inputs = self.design_.text(len(encoded.target_names))
-        self.notes.append(
-            f"inputs: {inputs} ({len(self.weights_)} numbers); penalty {self.alpha_:g} (relative)"
-        )
+        self.notes.append(f"inputs: {inputs} ({len(self.weights_)} numbers); penalty {self.alpha_:g} (relative)")
         if every > 1:
             self.notes.append(f"one training window in {every} used")
 
@@ -161,9 +167,7 @@ class Ridge(Baseline):
             parts += [np.eye(size)[codes[:, c]][:, 1:] for c, size in enumerate(encoded.code_sizes)]
         return np.concatenate(parts, 1)
 
-    def _inputs(
-        self, encoded: EncodedTable, origins: NDArray[np.int64], design: _Design
-    ) -> tuple[Array, Array]:
+    def _inputs(self, encoded: EncodedTable, origins: NDArray[np.int64], design: _Design) -> tuple[Array, Array]:
         """Inputs (n, inputs) and what is to be put back on the targets (n, K); shared: rows are (origin,
         target)."""
         targets = len(encoded.target_names)
@@ -179,17 +183,13 @@ class Ridge(Baseline):
             window[:, :-1, :targets] -= level[:, None]  # the last step keeps its level: it may be of use
         return np.concatenate([window.reshape(len(origins), -1), beside], 1), level
 
-    def _outputs(
-        self, encoded: EncodedTable, origins: NDArray[np.int64], level: Array, design: _Design
-    ) -> Array:
+    def _outputs(self, encoded: EncodedTable, origins: NDArray[np.int64], level: Array, design: _Design) -> Array:
         """Scaled targets (n, H·K), or (n·K, H) when shared; NaN where missing."""
         rows = torch.from_numpy(origins[:, None] + np.arange(1, self.horizon + 1))
         y = encoded.target[rows].double().numpy() - level[:, None]
         return np.moveaxis(y, 2, 1).reshape(-1, self.horizon) if design.shared else y.reshape(len(y), -1)
 
-    def _chunks(
-        self, encoded: EncodedTable, origins: NDArray[np.int64], design: _Design
-    ) -> Iterator[NDArray]:
+    def _chunks(self, encoded: EncodedTable, origins: NDArray[np.int64], design: _Design) -> Iterator[NDArray]:
         width = max(self._width(encoded, design), self.window * encoded.past.shape[1])
         rows = max(1, _CHUNK // (width * (len(encoded.target_names) if design.shared else 1)))
         for begin in range(0, len(origins), rows):
@@ -233,9 +233,7 @@ class Ridge(Baseline):
                 total[i] += np.square((y - (x @ weights + intercept))[known]).sum()
         return (total / count).tolist() if count else [np.inf] * len(fits)
 
-    def _predict(
-        self, encoded: EncodedTable, origins: NDArray[np.int64], weights: Array, intercept: Array
-    ) -> Array:
+    def _predict(self, encoded: EncodedTable, origins: NDArray[np.int64], weights: Array, intercept: Array) -> Array:
         """(n, H, K) in units."""
         targets = len(encoded.target_names)
         point = np.empty((len(origins), self.horizon, targets))
@@ -253,14 +251,10 @@ class Ridge(Baseline):
     def _point(self, encoded: EncodedTable, origins: NDArray[np.int64]) -> Array:
         first = encoded.offsets[:-1][series_of(encoded, origins)]
         if (origins - first < self.window - 1).any():
-            raise ValueError(
-                f"expected {self.window} rows up to each origin: ridge was fitted with that window"
-            )
+            raise ValueError(f"expected {self.window} rows up to each origin: ridge was fitted with that window")
         return self._predict(encoded, origins, self.weights_, self.intercept_)
 
-    def _residuals(
-        self, encoded: EncodedTable, train_stop: NDArray[np.int64]
-    ) -> tuple[Array, NDArray[np.int64]]:
+    def _residuals(self, encoded: EncodedTable, train_stop: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
         """Errors on the held-out part of the training windows, of the weights that had not seen it."""
         point = self._predict(encoded, self._held_out, *self._early_fit)
         errors = gather_actual(encoded, self._held_out, self.horizon) - point

@@ -102,9 +102,7 @@ def diebold_mariano(
     centred = d - mean
     covariance = np.array([centred[k:] @ centred[: n - k] / n for k in range(h)])
     if covariance[0] <= np.finfo(float).eps * max(mean * mean, np.finfo(float).tiny):
-        return Significance(
-            0.0 if mean == 0 else math.copysign(math.inf, mean), float(mean == 0), mean, n, "none"
-        )
+        return Significance(0.0 if mean == 0 else math.copysign(math.inf, mean), float(mean == 0), mean, n, "none")
     kernel, variance = "rectangular", covariance[0] + 2 * covariance[1:].sum()
     if variance <= 0:
         kernel = "bartlett"
@@ -170,18 +168,14 @@ def bootstrap_over_series(
     return Significance(float(statistic[0]), float(p[0]), float(d.mean()), len(d), "bootstrap")
 
 
-def _studentised(
-    d: NDArray[np.float64], resamples: int, seed: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _studentised(d: NDArray[np.float64], resamples: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """t statistic and symmetric bootstrap p-value of each column of d (S, H), all on the same draws of
     series."""
     n = len(d)
     mean, variance = d.mean(0), d.var(0)
     tiny = np.finfo(float).eps * np.maximum(mean**2, np.finfo(float).tiny)
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.where(
-            variance > tiny, mean / np.sqrt(variance / (n - 1)), np.where(mean == 0, 0.0, np.inf)
-        )
+        statistic = np.where(variance > tiny, mean / np.sqrt(variance / (n - 1)), np.where(mean == 0, 0.0, np.inf))
     generator = np.random.default_rng(seed)
     far = np.zeros(d.shape[1])
     chunk = max(1, 4_000_000 // n)
@@ -335,11 +329,11 @@ def _words(
     if p < ALPHA and test.mean_difference < 0:
         return "better", f"better than {name} by {size} in {measure} ({kind}, Holm-adjusted {said})"
     if p < ALPHA and test.mean_difference > 0:
-        return "worse", f"{name} is better by {size} in {measure} ({kind}, Holm-adjusted {said})"
+        lower = f"{1 - 1 / (1 - improvement):.1%}".replace("%", " %")  # of our error, not of theirs
+        return "worse", f"{name} is better by {lower} in {measure} ({kind}, Holm-adjusted {said})"
     what = "series" if many else "origins"
     way = "lower" if improvement > 0 else "higher"
     return (
         "no difference",
-        f"no difference from {name} that {test.n} {what} could show "
-        f"({measure} {size} {way}, Holm-adjusted {said})",
+        f"no difference from {name} that {test.n} {what} could show ({measure} {size} {way}, Holm-adjusted {said})",
     )

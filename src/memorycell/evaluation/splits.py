@@ -29,18 +29,13 @@ def blocks_of_time(encoded: EncodedTable, folds: int, test_fraction: float, hori
         When a number is out of its range, or no block is as long as the horizon.
     """
     if not 0 < test_fraction < 1:
-        raise ValueError(
-            f"expected test_fraction between 0 and 1, got {test_fraction!r}: 0.2 tests on the last fifth"
-        )
+        raise ValueError(f"expected test_fraction between 0 and 1, got {test_fraction!r}: 0.2 tests on the last fifth")
     if folds < 1:
         raise ValueError(f"expected folds >= 1, got {folds!r}: the number of test blocks")
     share = 1 - test_fraction * (1 - np.arange(folds + 1) / folds)
     ends = encoded.observed_rows
     if np.issubdtype(encoded.dates.dtype, np.datetime64):
-        parts = [
-            encoded.dates[start : start + count]
-            for start, count in zip(encoded.offsets[:-1], ends, strict=True)
-        ]
+        parts = [encoded.dates[start : start + count] for start, count in zip(encoded.offsets[:-1], ends, strict=True)]
         when = np.unique(np.concatenate(parts))
         cuts = when[np.round(share[:-1] * len(when)).astype(np.int64).clip(0, len(when) - 1)]
         inner = np.stack([np.searchsorted(part, cuts) for part in parts], 1)
@@ -76,19 +71,15 @@ def cut_table(table: Table, codec: TableCodec, encoded: EncodedTable, stop: Rows
     return table.take(kept)
 
 
-def block_origins(
-    encoded: EncodedTable, start: Rows, stop: Rows, horizon: int, step: int, allowed: Rows
-) -> Rows:
-    """Every `step`-th origin whose `horizon` target rows all lie in rows ``start[s] : stop[s]`` of their
-    series s.
+def block_origins(encoded: EncodedTable, start: Rows, stop: Rows, horizon: int, step: int, allowed: Rows) -> Rows:
+    """Every `step`-th origin whose `horizon` targets lie in rows ``start[s] : stop[s]`` of its series s.
 
-    The first is the last row before the block. Of these, those in `allowed` whose targets are not all
-    missing.
+    The first is the last row before the block, or the first row of a series that has none before. Of these,
+    those in `allowed` whose targets are not all missing.
     """
     chosen = [
-        np.arange(offset + low - 1, offset + high - horizon, step, dtype=np.int64)
+        np.arange(offset + max(0, low - 1), offset + high - horizon, step, dtype=np.int64)
         for offset, low, high in zip(encoded.offsets[:-1], start, stop, strict=True)
-        if low > 0
     ]
     origins = np.concatenate(chosen) if chosen else np.empty(0, np.int64)
     origins = origins[np.isin(origins, allowed)]
@@ -104,7 +95,5 @@ def rows_seen(encoded: EncodedTable, end: Any) -> Rows:
         first = encoded.offsets[s]
         dates = encoded.dates[first : first + encoded.observed_rows[s]]
         last = end.get(name) if isinstance(end, dict) else end
-        counts.append(
-            0 if last is None else int(np.searchsorted(dates, np.asarray(last, dates.dtype), side="right"))
-        )
+        counts.append(0 if last is None else int(np.searchsorted(dates, np.asarray(last, dates.dtype), side="right")))
     return np.array(counts, np.int64)

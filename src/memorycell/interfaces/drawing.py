@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -20,8 +21,8 @@ from numpy.typing import NDArray
 WIDE, NARROW = 720, 340  # pixels: a page, and a phone with its margins
 FONT = 12
 
-# The hues of Okabe & Ito (2008), which colour-blind readers tell apart, dark enough for text on white. A page replaces
-# each by the CSS variable of its name, so that a dark page can have lighter ones.
+# The hues of Okabe & Ito (2008), which colour-blind readers tell apart, dark enough for text on white. A page
+# replaces each by the CSS variable of its name, so that a dark page can have lighter ones.
 PALETTE = {
     "ink": "#1b2430",
     "muted": "#5b6672",
@@ -80,6 +81,11 @@ def heading(ax: Axes, text: str) -> None:
     ax.set_title(text, loc="left", fontsize=FONT, color=PALETTE["muted"], parse_math=False, pad=7)
 
 
+def far_left(figure: Figure, text: str) -> None:
+    """A heading at the left edge of the figure, for axes whose rows have names on their left."""
+    figure.suptitle(text, x=0.005, ha="left", fontsize=FONT, color=PALETTE["muted"], parse_math=False)
+
+
 def write(ax: Axes, x: Any, y: Any, text: str, colour: str = PALETTE["muted"], **options: Any) -> None:
     """Text at a place, without TeX (a name of the user's may hold a dollar) and never clipped."""
     options = {"fontsize": FONT - 1, "va": "center", "clip_on": False, **options}
@@ -102,9 +108,7 @@ def time_axis(ax: Axes, dates: NDArray, width: float) -> NDArray:
     return dates.astype("datetime64[us]")
 
 
-def end_labels(
-    ax: Axes, x: Any, ends: Sequence[tuple[float, str, str]], height: float, *, clear: float = 6
-) -> None:
+def end_labels(ax: Axes, x: Any, ends: Sequence[tuple[float, str, str]], height: float, *, clear: float = 6) -> None:
     """A label (y, text, colour) at the right end of each line, moved apart where they would overlap.
 
     `height` is about the height of the axes in pixels; limits must be final.
@@ -126,13 +130,20 @@ def end_labels(
     for place, i in zip(placed, order, strict=True):
         y, text, colour = ends[i]
         ax.annotate(
-            text, (x, y), xytext=(clear, place - wanted[i]), textcoords="offset points", va="center",
-            color=colour, fontsize=FONT - 1, parse_math=False, annotation_clip=False,
-        )  # fmt: skip
+            text,
+            (x, y),
+            xytext=(clear, place - wanted[i]),
+            textcoords="offset points",
+            va="center",
+            color=colour,
+            fontsize=FONT - 1,
+            parse_math=False,
+            annotation_clip=False,
+        )
 
 
 def thin(x: NDArray, y: NDArray[np.float64], most: int = 1600) -> tuple[NDArray, NDArray[np.float64]]:
-    """A long line as at most `most` points: the least and the greatest value of each stretch, in the order of time.
+    """A long line as at most `most` points: the least and the greatest value of each stretch, in order.
 
     Gaps (NaN) stay gaps where a whole stretch is missing.
     """
@@ -169,8 +180,8 @@ _VARIABLES = {colour: f"var(--{name})" for name, colour in PALETTE.items()}
 def inline_svg(figure: Figure, key: str, description: str) -> str:
     """A figure as an ``<svg>`` element for the body of an HTML page.
 
-    Text stays text in the page's own font, colours of `PALETTE` become CSS variables (``var(--ink)``), the background
-    is transparent, and ids start with `key`, so that many figures live in one page.
+    Text stays text in the page's own font, colours of `PALETTE` become CSS variables (``var(--ink)``), the
+    background is transparent, and ids start with `key`, so that many figures live in one page.
 
     Parameters
     ----------
@@ -188,7 +199,10 @@ def inline_svg(figure: Figure, key: str, description: str) -> str:
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": key}), warnings.catch_warnings():
         # The page's font has the letters that matplotlib's lacks.
         warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        # Straight to the canvas: savefig draws everything twice.
+        FigureCanvasSVG(figure).print_svg(
+            buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}
+        )
     # matplotlib wrote this a moment ago, with all text escaped: no foreign XML.
     drawn = ElementTree.fromstring(buffer.getvalue())  # noqa: S314
     root = ElementTree.Element(

@@ -1,6 +1,6 @@
 """plot: forecasts, errors and intervals as matplotlib figures, made without pyplot and its global state.
 
-Each function returns a `matplotlib.figure.Figure` as wide as `width` in pixels at 72 dots an inch; `inline_svg` of
+Each function returns a `matplotlib.figure.Figure`, `width` pixels wide at 72 dots an inch; `inline_svg` of
 `memorycell.interfaces.drawing` turns it into a part of a web page.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from memorycell.data.encoded import EncodedTable, Forecasts
@@ -26,6 +27,7 @@ from memorycell.interfaces.drawing import (
     WIDE,
     canvas,
     end_labels,
+    far_left,
     heading,
     label,
     thin,
@@ -44,6 +46,7 @@ def forecast_fan(
     encoded: EncodedTable | None = None,
     *,
     rows: Sequence[int] | None = None,
+    targets: Sequence[int] | None = None,
     history: int | None = None,
     unit: str | None = None,
     width: float = WIDE,
@@ -54,21 +57,21 @@ def forecast_fan(
     ----------
     forecasts : n origins, H steps, K targets; at most 6 panels of a series and a target are drawn
     encoded : the table forecast from; None draws no history
-    rows : which of the n origins; None takes the last of each series
+    rows, targets : which of the n origins and K targets; None: the last origin of each series, all targets
     history : steps before the origin; None is four times the horizon and at least 48
     unit : of the targets
 
     Example
     -------
-    >>> day, y = np.arange(3)[None], np.ones((1, 3, 1))
-    >>> ahead = Forecasts(y, y[..., None], (0.5,), y * np.nan, day[0, :1], day[0, :1], day, day[:, 0], ["y"], ["a"])
+    >>> day, y, zero = np.arange(3)[None], np.ones((1, 3, 1)), np.zeros(1, int)
+    >>> ahead = Forecasts(y, y[..., None], (0.5,), y * np.nan, zero, zero, day, day[:, 0], ["y"], ["a"])
     >>> len(forecast_fan(ahead).axes)
     1
     """
     if rows is None:
         found, last = np.unique(forecasts.series[::-1], return_index=True)
         rows = (len(forecasts.series) - 1 - last)[np.argsort(found)].tolist()
-    panels = [(row, k) for row in rows for k in range(len(forecasts.target_names))]
+    panels = [(row, k) for row in rows for k in targets or range(len(forecasts.target_names))]
     figure, axes = canvas(width, _panel_height(len(panels), 240), min(len(panels), MOST_PANELS))
     before = history or max(4 * forecasts.point.shape[1], 48)
     for ax, (row, k) in zip(axes, panels, strict=False):
@@ -118,9 +121,22 @@ def _draw_fan(
         else:
             band = with_start(lower), with_start(upper)
             ax.fill_between(np.concatenate([start, ahead]), *band, color=PALETTE["blue"], alpha=shade, linewidth=0)
-        ends.append((float(upper[-1]), f"{percent(share)} interval" if width > 500 else percent(share), PALETTE["muted"]))
+        ends.append(
+            (
+                float(upper[-1]),
+                f"{percent(share)} interval" if width > 500 else percent(share),
+                PALETTE["muted"],
+            )
+        )
     mark = "o" if len(ahead) == 1 else None
-    ax.plot(np.concatenate([start, ahead]), with_start(point), color=PALETTE["blue"], linewidth=1.8, marker=mark, markersize=6)
+    ax.plot(
+        np.concatenate([start, ahead]),
+        with_start(point),
+        color=PALETTE["blue"],
+        linewidth=1.8,
+        marker=mark,
+        markersize=6,
+    )
     if np.isfinite(actual).any():
         ax.plot(ahead, actual, color=PALETTE["ink"], linewidth=1.3, marker="o", markersize=3)
         ends.append((float(actual[np.isfinite(actual)][-1]), "what came", PALETTE["ink"]))
@@ -139,8 +155,7 @@ def overview(
 
     Parameters
     ----------
-    splits : first and last date (or step number) of "validation", "calibration" and "test", in any order; others are
-        left white
+    splits : first and last date (or step number) of "validation", "calibration" and "test"; others stay white
     """
     panels = [(s, k) for s in range(len(encoded.ids)) for k in range(len(encoded.target_names))]
     figure, axes = canvas(width, _panel_height(len(panels), 200), min(len(panels), MOST_PANELS))
@@ -157,9 +172,13 @@ def overview(
         if len(missing):
             shown = missing[:: -(-len(missing) // 400)]
             ax.plot(
-                x[shown], np.full(len(shown), 0.02), "|", color=PALETTE["vermilion"], markersize=7,
+                x[shown],
+                np.full(len(shown), 0.02),
+                "|",
+                color=PALETTE["vermilion"],
+                markersize=7,
                 transform=ax.get_xaxis_transform(),
-            )  # fmt: skip
+            )
         ax.margins(x=0.01)
         _shade_splits(ax, splits or {}, x, width, named=place == 0)
     _left_out(figure, len(panels), "series")
@@ -170,20 +189,30 @@ def _shade_splits(ax: Axes, splits: Mapping[str, Any], x: NDArray, width: float,
     known = [(name, _stamp(pair[0], x), _stamp(pair[1], x)) for name, pair in splits.items() if name in _SPLIT_COLOURS]
     if not known or not len(x):
         return
-    low, high = ax.get_ylim()
     if named:
+        low, high = ax.get_ylim()
         ax.set_ylim(low, high + 0.34 * (high - low))
     limits = ax.get_xlim()
-    level = 0
+    used, level = -math.inf, 0
     for name, start, stop in sorted(known, key=lambda part: part[1]):
         colour = PALETTE[_SPLIT_COLOURS[name]]
         ax.axvspan(start, stop, color=colour, alpha=0.13, linewidth=0)
+        middle = ax.convert_xunits(start + (stop - start) / 2)
+        place, half = (middle - limits[0]) / (limits[1] - limits[0]) * 0.92 * width, 3.6 * len(name)
+        place = min(place, 0.92 * width - half)
+        level = level + 1 if place - half < used else 0  # a name that would touch the one before goes below it
+        used = place + half
         if named:
             write(
-                ax, start + (stop - start) / 2, 0.97 - 0.11 * level, name, colour, va="top",
-                ha="right" if level else "center", transform=ax.get_xaxis_transform(),
-            )  # fmt: skip
-            level += width < 500
+                ax,
+                place / (0.92 * width),
+                0.97 - 0.12 * level,
+                name,
+                colour,
+                va="top",
+                ha="center",
+                transform=ax.transAxes,
+            )
     ax.set_xlim(limits)
 
 
@@ -193,14 +222,10 @@ def _stamp(value: Any, x: NDArray) -> Any:
 
 def model_colours(evaluation: Evaluation) -> dict[str, tuple[str, Any]]:
     """Colour and dashes of each model, the same in every figure; the forecaster is solid blue."""
-    return {
-        model.name: (SERIES[i % len(SERIES)], DASHES[i % len(DASHES)]) for i, model in enumerate(evaluation.models)
-    }
+    return {model.name: (SERIES[i % len(SERIES)], DASHES[i % len(DASHES)]) for i, model in enumerate(evaluation.models)}
 
 
-def errors_by_horizon(
-    evaluation: Evaluation, *, target: int = 0, metric: str = "rmse", width: float = WIDE
-) -> Figure:
+def errors_by_horizon(evaluation: Evaluation, *, target: int = 0, metric: str = "rmse", width: float = WIDE) -> Figure:
     """The error at each step ahead, of the model and of the baselines.
 
     Parameters
@@ -214,14 +239,21 @@ def errors_by_horizon(
     heading(ax, f"{metric.upper()} of {label(scores.target)}{_in_unit(unit)}")
     x_label(ax, "steps ahead")
     steps, ends = np.arange(1, evaluation.horizon + 1), []
-    for model, (colour, dashes) in reversed(list(zip(evaluation.models, model_colours(evaluation).values(), strict=True))):
+    for model, (colour, dashes) in reversed(
+        list(zip(evaluation.models, model_colours(evaluation).values(), strict=True))
+    ):
         ours = model is evaluation.models[0]
         errors = np.array(model.scores[target].per_step.get(metric, np.full(len(steps), np.nan)), float)
         mark = "o" if np.isfinite(errors).sum() <= 12 else None
         ax.plot(
-            steps, errors, color=colour, linestyle="-" if ours else dashes, linewidth=2 if ours else 1.3, marker=mark,
+            steps,
+            errors,
+            color=colour,
+            linestyle="-" if ours else dashes,
+            linewidth=2 if ours else 1.3,
+            marker=mark,
             markersize=4,
-        )  # fmt: skip
+        )
         known = errors[np.isfinite(errors)]
         ends.append((float(known[-1]) if len(known) else math.nan, label(model.name, 16), colour))
     ax.set_ylim(0, None)
@@ -231,7 +263,7 @@ def errors_by_horizon(
 
 
 def errors_through_time(evaluation: Evaluation, *, target: int = 0, width: float = WIDE) -> Figure:
-    """The mean absolute error over the horizon from each origin, in the order of time, smoothed where there are many."""
+    """The mean absolute error over the horizon from each origin in time, smoothed where there are many."""
     figure, (ax,) = canvas(width, 240)
     colours = model_colours(evaluation)
     first = evaluation.models[0]
@@ -258,7 +290,7 @@ def errors_through_time(evaluation: Evaluation, *, target: int = 0, width: float
 
 
 def _errors_by_date(forecasts: Forecasts, k: int, when: NDArray) -> NDArray[np.float64]:
-    """(len(when),) mean |error| of the origins of each date; a date without an outcome takes the one before."""
+    """(len(when),) mean |error| of the origins of each date; one without an outcome takes the one before."""
     error = np.abs(forecasts.actual[:, :, k] - forecasts.point[:, :, k])
     place = np.repeat(np.searchsorted(when, forecasts.origin_dates), error.shape[1])
     known = np.isfinite(error.ravel())
@@ -278,7 +310,10 @@ def forecasts_through_time(
     unit: str | None = None,
     width: float = WIDE,
 ) -> Figure:
-    """What was forecast `step` steps ahead, with the widest interval, and what came: the last `most` of one series."""
+    """What was forecast `step` steps ahead, with the widest interval, and what came, of one series.
+
+    At most the last `most` origins are drawn.
+    """
     figure, (ax,) = canvas(width, 240)
     rows = np.flatnonzero(forecasts.series == forecasts.series[0])[-most:]
     x = time_axis(ax, forecasts.dates[rows, step - 1], width)
@@ -306,23 +341,38 @@ def models_compared(evaluation: Evaluation, *, width: float = WIDE) -> Figure:
     ranking = evaluation.ranking
     figure, (ax,) = canvas(width, 62 + 30 * len(ranking))
     spread = max(len(model.fold_errors) for model in ranking) > 1
-    heading(ax, f"{evaluation.measure}{_in_unit(evaluation.unit)}{', line: range over the folds' if spread else ''}")
+    far_left(
+        figure,
+        f"{evaluation.measure}{_in_unit(evaluation.unit)}{', line: range over the folds' if spread else ''}",
+    )
     colours = model_colours(evaluation)
     ax.grid(visible=False, axis="y")
     ax.grid(visible=True, axis="x", color=PALETTE["grid"], linewidth=0.7)
-    ax.xaxis.get_major_locator().set_params(integer=False)  # type: ignore[attr-defined]
+    ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 120)), steps=[1, 2, 5, 10]))
     for place, model in enumerate(ranking):
         colour = colours[model.name][0]
         folds = [error for error in model.fold_errors if math.isfinite(error)]
         if len(folds) > 1:
-            ax.plot([min(folds), max(folds)], [place, place], color=colour, linewidth=4, alpha=0.3, solid_capstyle="butt")
+            ax.plot(
+                [min(folds), max(folds)],
+                [place, place],
+                color=colour,
+                linewidth=4,
+                alpha=0.3,
+                solid_capstyle="butt",
+            )
         if not math.isfinite(model.error):
             continue
         ax.plot(model.error, place, "o", color=colour, markersize=9)
         ax.annotate(
-            significant(model.error), (model.error, place), xytext=(0, 9), textcoords="offset points", ha="center",
-            color=colour, fontsize=FONT - 1,
-        )  # fmt: skip
+            significant(model.error),
+            (model.error, place),
+            xytext=(0, 9),
+            textcoords="offset points",
+            ha="center",
+            color=colour,
+            fontsize=FONT - 1,
+        )
     ax.set_yticks(range(len(ranking)), [label(model.name, 24 if width > 500 else 16) for model in ranking])
     for tick, model in zip(ax.get_yticklabels(), ranking, strict=True):
         tick.set(parse_math=False, color=colours[model.name][0], fontsize=FONT)
@@ -334,32 +384,41 @@ def models_compared(evaluation: Evaluation, *, width: float = WIDE) -> Figure:
 def calibration(evaluation: Evaluation, *, width: float = WIDE) -> Figure:
     """How often each interval of the forecaster held what came, beside how often it should have.
 
-    A tick stands where the share should be, a dot where it was, a bar for the block-bootstrap band around it. Without
-    central intervals: the share of outcomes below each quantile.
+    A tick stands where the share should be, a dot where it was, a bar for the block-bootstrap band around it.
+    Without central intervals: the share of outcomes below each quantile.
     """
     rows = _calibration_rows(evaluation)
     shown = rows[: 2 * MOST_PANELS]
     figure, (ax,) = canvas(width, 66 + 34 * len(shown))
-    heading(ax, "share of outcomes held; tick: as it should be")
+    far_left(figure, "share of outcomes held; tick: as it should be")
+    ax.set_xticks(range(0, 101, 25), [f"{share} %" for share in range(0, 101, 25)])
     ax.grid(visible=False, axis="y")
     for place, (_, share) in enumerate(shown):
         if share.agrees is not None:
             ax.plot(
-                [100 * share.low, 100 * share.high], [place, place], color=PALETTE["blue"], linewidth=8, alpha=0.22,
+                [100 * share.low, 100 * share.high],
+                [place, place],
+                color=PALETTE["blue"],
+                linewidth=8,
+                alpha=0.22,
                 solid_capstyle="butt",
-            )  # fmt: skip
+            )
         ax.plot(100 * share.nominal, place, "|", color=PALETTE["ink"], markersize=20, markeredgewidth=1.6)
         ax.plot(100 * share.observed, place, "o", color=PALETTE["blue"], markersize=8)
         ax.annotate(
-            percent(share.observed, 1), (100 * share.observed, place), xytext=(0, 12), textcoords="offset points",
-            ha="center", color=PALETTE["blue"], fontsize=FONT - 1,
-        )  # fmt: skip
+            percent(share.observed, 1),
+            (100 * share.observed, place),
+            xytext=(0, 12),
+            textcoords="offset points",
+            ha="center",
+            color=PALETTE["blue"],
+            fontsize=FONT - 1,
+        )
     ax.set_yticks(range(len(shown)), [name for name, _ in shown])
     for tick in ax.get_yticklabels():
         tick.set(parse_math=False, fontsize=FONT, color=PALETTE["ink"])
     ax.set_ylim(len(shown) - 0.5, -0.8)
     ax.set_xlim(-2, 102)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
     _left_out(figure, len(rows), "intervals", len(shown))
     return figure
 
@@ -392,5 +451,9 @@ def _panel_height(panels: int, alone: int) -> float:
 def _left_out(figure: Figure, count: int, what: str, shown: int = MOST_PANELS) -> None:
     if count > shown:
         figure.supxlabel(
-            f"{count - shown:,} more {what} are not drawn", fontsize=FONT - 1, color=PALETTE["muted"], x=0.02, ha="left"
+            f"{count - shown:,} more {what} are not drawn",
+            fontsize=FONT - 1,
+            color=PALETTE["muted"],
+            x=0.02,
+            ha="left",
         )

@@ -1,15 +1,15 @@
-"""plot_network: how a network learned, what its gates did, and what it can remember, as matplotlib figures."""
+"""plot_network: how a network learned, what its gates did and what it can remember, as figures."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from memorycell.evaluation.result import say_date
@@ -27,6 +27,9 @@ from memorycell.interfaces.drawing import (
 )
 from memorycell.interfaces.wording import significant
 
+if TYPE_CHECKING:
+    from memorycell.evaluation.adding_problem import AddingProblem
+
 CHANCE = 1 / 6  # MSE of always answering 1 in the adding problem: the variance of the sum of two uniform numbers
 
 _GATES = {
@@ -39,7 +42,9 @@ _GATES = {
 _STATES = {"cell": "cell: what is remembered", "hidden": "hidden state: what the layer says"}
 
 
-def learning_curve(history: Sequence[Mapping[str, Any]], best_epoch: int | None = None, *, width: float = WIDE) -> Figure:
+def learning_curve(
+    history: Sequence[Mapping[str, Any]], best_epoch: int | None = None, *, width: float = WIDE
+) -> Figure:
     """Training and validation loss by epoch, with the epoch whose weights were kept.
 
     Parameters
@@ -49,7 +54,7 @@ def learning_curve(history: Sequence[Mapping[str, Any]], best_epoch: int | None 
 
     Example
     -------
-    >>> figure = learning_curve([{"epoch": 1, "loss": 2.0, "val_loss": 2.5}, {"epoch": 2, "loss": 1.0, "val_loss": 2.0}], 2)
+    >>> figure = learning_curve([{"epoch": 1, "loss": 2.0, "val_loss": 2.5}], best_epoch=1)
     >>> figure.axes[0].get_title(loc="left")
     'loss'
     """
@@ -69,9 +74,15 @@ def learning_curve(history: Sequence[Mapping[str, Any]], best_epoch: int | None 
             best = float(values[epochs == best_epoch][0])
             ax.plot(best_epoch, best, "o", color=colour, markersize=8)
             ax.annotate(
-                f"kept: epoch {best_epoch}", (best_epoch, best), xytext=(0, -13), textcoords="offset points",
-                ha="right" if best_epoch > epochs.mean() else "left", va="top", color=colour, fontsize=11,
-            )  # fmt: skip
+                f"kept: epoch {best_epoch}",
+                (best_epoch, best),
+                xytext=(0, -13),
+                textcoords="offset points",
+                ha="right" if best_epoch > epochs.mean() else "left",
+                va="top",
+                color=colour,
+                fontsize=11,
+            )
     found = np.concatenate(everything)
     wide = len(found) > 0 and found.min() > 0 and found.max() / found.min() > 20
     if wide:
@@ -94,8 +105,9 @@ def gates(
 ) -> Figure:
     """What every unit of the last recurrent layer did at each step: one row a unit, one column a step.
 
-    Gates are between 0 (faint) and 1 (strong); states blue above and vermilion below zero. Rows are ordered by the mean
-    of the gate that keeps (forget, or update), the longest memory on top.
+    Gates run from their least value (faint) to their greatest (strong), both in the heading; states are blue
+    above and vermilion below zero. Rows are ordered by the mean of the gate that keeps (forget, or update),
+    the longest memory on top.
 
     Parameters
     ----------
@@ -119,11 +131,12 @@ def gates(
     shown = [key for key in wanted if key in arrays]
     steps = len(arrays["hidden"])
     heights = [0.75] * (values is not None) + [1.0] * len(shown)
-    figure, axes = canvas(width, 40 + 112 * sum(heights), len(heights), height_ratios=heights)
+    figure, axes = canvas(width, 40 + 120 * sum(heights), len(heights), height_ratios=heights)
     if values is not None:
         _draw_values(axes[0], values, steps, name)
     for ax, key in zip(axes[len(axes) - len(shown) :], shown, strict=True):
         _draw_units(ax, key, arrays[key][:, order], width)
+    figure.get_layout_engine().set(h_pad=6 / 72)  # type: ignore[union-attr, call-arg]
     for ax in axes:
         ax.set_xlim(-0.5, steps - 0.5)
         ax.set_xticks([])
@@ -140,15 +153,23 @@ def _last_layer(value: Any) -> NDArray[np.float64]:
 def _draw_values(ax: Axes, values: NDArray[np.float64], steps: int, name: str) -> None:
     heading(ax, f"{label(name)}, as it was" if name else "what the layer saw")
     inner = (np.arange(len(values)) + 0.5) * steps / len(values) - 0.5
-    ax.plot(inner, values, color=PALETTE["ink"], linewidth=1.3, marker="o" if len(values) <= 40 else None, markersize=3)
-    ax.yaxis.get_major_locator().set_params(nbins=3)  # type: ignore[attr-defined]
+    ax.plot(
+        inner,
+        values,
+        color=PALETTE["ink"],
+        linewidth=1.3,
+        marker="o" if len(values) <= 40 else None,
+        markersize=3,
+    )
+    ax.yaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
 
 
 def _draw_units(ax: Axes, key: str, array: NDArray[np.float64], width: float) -> None:
     if key in _GATES:
-        picture = tint(array.T, PALETTE["blue"])
-        title = _GATES[key]
-        title = title if width > 500 else title.split(":")[0]
+        low, high = float(array.min()), float(array.max())
+        picture = tint(array.T - low, PALETTE["blue"], high - low)
+        title = _GATES[key] if width > 500 else _GATES[key].split(":")[0]
+        title = f"{title}, from {low:.2f} to {high:.2f}"
     else:
         most = float(np.abs(array).max(initial=0))
         colour = (array.T < 0)[..., None]
@@ -173,34 +194,41 @@ def _step_ticks(ax: Axes, steps: int, dates: NDArray | None, width: float) -> No
     ax.set_xticks(places, names)
     ticks = ax.get_xticklabels()
     if len(ticks) > 1:
-        ticks[0].set_ha("left")
-        ticks[-1].set_ha("right")
+        ticks[0].set(ha="left")
+        ticks[-1].set(ha="right")
 
 
-def adding_problem(results: Any, *, width: float = WIDE) -> Figure:
-    """The adding problem (Hochreiter & Schmidhuber 1997, section 5.4): test error against training steps, a panel a lag.
+def adding_problem(problem: AddingProblem, *, width: float = WIDE) -> Figure:
+    """The adding problem (Hochreiter & Schmidhuber 1997, section 5.4): error by batches, a panel a lag.
 
     Parameters
     ----------
-    results : runs of `memorycell.adding_problem`, each with `cell`, `lag` and `curve`, (training step, MSE) pairs
+    problem : what `memorycell.adding_problem` returned
+
+    Example
+    -------
+    >>> from memorycell.evaluation.adding_problem import AddingProblem, AddingResult
+    >>> run = AddingResult("LSTM", 50, 0.004, 100, 1.0, 99, [(50, 0.2), (100, 0.004)])
+    >>> adding_problem(AddingProblem([run])).axes[0].get_title(loc="left")
+    'lag 50: mean squared error'
     """
-    runs = list(getattr(results, "runs", results))
-    lags = sorted({run.lag for run in runs})
-    cells = list(dict.fromkeys(run.cell for run in runs))
+    lags = sorted({run.lag for run in problem.results})
+    cells = list(dict.fromkeys(run.cell for run in problem.results))
     figure, axes = canvas(width, 30 + 165 * len(lags), len(lags))
     for ax, lag in zip(axes, lags, strict=True):
         heading(ax, f"lag {lag}: mean squared error")
         ax.set_yscale("log")
-        ends, last = [(CHANCE, "chance", PALETTE["muted"])], 1.0
-        ax.axhline(CHANCE, color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
-        for run in [run for run in runs if run.lag == lag]:
-            place = cells.index(run.cell)
-            steps, errors = np.array(run.curve, float).T
-            ax.plot(steps, errors, color=SERIES[place % len(SERIES)], linestyle=DASHES[place % len(DASHES)], linewidth=1.8)
-            ends.append((float(errors[-1]), run.cell, SERIES[place % len(SERIES)]))
-            last = max(last, float(steps[-1]))
-        ax.margins(x=0.01)
         ax.yaxis.set_minor_locator(NullLocator())
+        ax.axhline(problem.chance, color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
+        ends, last = [(problem.chance, "chance", PALETTE["muted"])], 1
+        for run in (run for run in problem.results if run.lag == lag and run.curve):
+            place = cells.index(run.cell)
+            colour = SERIES[place % len(SERIES)]
+            batches, errors = zip(*run.curve, strict=True)
+            ax.plot(batches, errors, color=colour, linestyle=DASHES[place % len(DASHES)], linewidth=1.8)
+            ends.append((errors[-1], run.cell, colour))
+            last = max(last, batches[-1])
+        ax.set_xlim(0, last)
         end_labels(ax, last, ends, 120)
-    x_label(axes[-1], "training steps")
+    x_label(axes[-1], "batches of training")
     return figure

@@ -217,26 +217,20 @@ def run(
 
     Parameters
     ----------
-    cell, w
-        Equations and weights.
-    x : Tensor
+    x
         (T, B, I). What stands beyond a row's length is never read.
-    state : tuple of Tensor
+    state
         Before the first step: h (B, P), of an LSTM also c (B, H).
     lengths : Tensor or None
         int64 (B,), 0 to T; None: every row has T steps. A row's output is zero from its length on, its final
         state that of its last step; length 0 leaves the initial state.
-    noise : Noise
-        Masks of recurrent dropout and zoneout.
     reverse : bool
         From each row's last step to its first; outputs stay where their inputs stand.
-    trace : bool
-        Return what happened at every step, too.
 
     Returns
     -------
-    outputs (T, B, P), final state, and, if asked for, gates by name with "hidden" (T, B, P) and of an LSTM
-    "cell" (T, B, H), all zero beyond a row's length; otherwise an empty dict.
+    outputs (T, B, P), final state, and with `trace` the gates by name, "hidden" and of an LSTM "cell", all
+    (T, B, ·) and zero beyond a row's length; else an empty dict.
 
     Example
     -------
@@ -245,42 +239,35 @@ def run(
     >>> run(Cell("RNN_RELU"), x, (torch.zeros(1, 1),), w)[0].flatten()  # sums so far
     tensor([1., 3., 6.])
     """
-    steps, batch = x.shape[:2]
-    ended: tuple[Tensor, ...] | None = None
-    shortest = steps
-    if lengths is not None:
-        shortest = int(lengths.min()) if batch else steps
+    steps, shortest = x.shape[0], x.shape[0]
+    if lengths is not None and lengths.numel():
+        shortest = int(lengths.min())
         beyond = (torch.arange(steps).unsqueeze(1) >= lengths.cpu()).unsqueeze(-1).to(x.device)
         # 0 · NaN is NaN in a backward pass: whatever pads the rows must not reach the products.
-        x = x.masked_fill(beyond, 0.0)
-        ended = beyond.unbind(0)
+        x, ended = x.masked_fill(beyond, 0.0), beyond.unbind(0)
     step = STEPS[cell.mode]
     # unbind, not gx[t]: its backward stacks T gradients once, where T slices would each add a whole tensor.
     gx = project(x, w, cell).unbind(0)
-    outputs: list[Tensor] = [state[0]] * steps
     records: list[Gates] = [{}] * steps
     varies = isinstance(noise.zone_h, Tensor) or isinstance(noise.zone_c, Tensor)
     for t in reversed(range(steps)) if reverse else range(steps):
         new, gates = step(gx[t], state, w, cell, at(noise, t) if varies else noise)
-        hidden = new[0]
+        record = {"hidden": new[0]}
         if trace:
-            gates["hidden"] = hidden
-            if cell.mode == "LSTM":
-                gates["cell"] = new[1]
-            records[t] = gates
-        if ended is not None and t >= shortest:
-            hidden = hidden.masked_fill(ended[t], 0.0)
+            record = gates | dict(zip(("hidden", "cell"), new, strict=False))
+        if t >= shortest:
+            record = {name: value.masked_fill(ended[t], 0.0) for name, value in record.items()}
             new = tuple(torch.where(ended[t], a, b) for a, b in zip(state, new, strict=True))
-            if trace:
-                records[t] = {name: value.masked_fill(ended[t], 0.0) for name, value in gates.items()}
-        state = new
-        outputs[t] = hidden
-    names = [*GATES[cell.mode], "hidden", *(["cell"] if cell.mode == "LSTM" else [])] if trace else []
-    if not steps:
-        empty = {name: x.new_zeros(0, batch, state[name == "cell"].shape[-1]) for name in names}
-        return x.new_zeros(0, batch, state[0].shape[-1]), state, empty
-    stacked = {name: torch.stack([record[name] for record in records]) for name in names}
-    return torch.stack(outputs), state, stacked
+        state, records[t] = new, record
+    records = records or [_nothing(cell, state)]
+    stacked = {name: torch.stack([record[name] for record in records])[:steps] for name in records[0]}
+    return stacked["hidden"], state, stacked if trace else {}
+
+
+def _nothing(cell: Cell, state: State) -> Gates:
+    """A record of a step that never was: it only has shapes."""
+    values = dict.fromkeys(GATES[cell.mode], state[-1]) | dict(zip(("hidden", "cell"), state, strict=False))
+    return {name: torch.zeros_like(value) for name, value in values.items()}
 
 
 def at(noise: Noise, t: int) -> Noise:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.backends.cudnn.rnn import get_cudnn_mode
 from torch.nn.utils.rnn import PackedSequence
 
 from memorycell.kernels import reference, torch_ops
@@ -63,9 +64,7 @@ class Recurrent(nn.Module):
         self.weight_dropout = rules.probability("weight_dropout", weight_dropout)
         self.zone = rules.zone(zoneout)
         if dropout and num_layers == 1:
-            warnings.warn(
-                f"dropout={dropout} acts between layers, and there is only one: num_layers=1", stacklevel=3
-            )
+            warnings.warn(f"dropout={dropout} acts between layers, and there is only one: num_layers=1", stacklevel=3)
         # Whether training draws masks that the plain path below does not know.
         self._draws = bool((dropout and num_layers > 1) or recurrent_dropout or weight_dropout)
         self.backend = backend
@@ -101,9 +100,7 @@ class Recurrent(nn.Module):
 
     @backend.setter
     def backend(self, backend: str) -> None:
-        lacks = rules.torch_lacks(
-            self.cell, peephole=self.peephole, layer_norm=self.layer_norm, zoneout=any(self.zone)
-        )
+        lacks = rules.torch_lacks(self.cell, peephole=self.peephole, layer_norm=self.layer_norm, zoneout=any(self.zone))
         always = lacks or ("torch's operators have no recurrent_dropout" if self.recurrent_dropout else None)
         self._backend = rules.backend(backend, always)
         self._fused = backend != "reference" and lacks is None
@@ -148,7 +145,7 @@ class Recurrent(nn.Module):
                     weights[block * per_block : (block + 1) * per_block],  # type: ignore[arg-type]
                     per_cell,
                     inner if block else self.input_size,
-                    torch.backends.cudnn.rnn.get_cudnn_mode(self.mode),
+                    get_cudnn_mode(self.mode),
                     self.hidden_size,
                     self.proj_size,
                     self.num_layers // blocks,
@@ -334,9 +331,7 @@ class Recurrent(nn.Module):
                 "whole sequence before its first step; call forward"
             )
 
-    def _run(
-        self, x: Any, state: Any, lengths: Any, trace: bool
-    ) -> tuple[Any, Any, list[list[Gates]], Given]:
+    def _run(self, x: Any, state: Any, lengths: Any, trace: bool) -> tuple[Any, Any, list[list[Gates]], Given]:
         given = read(self, x, state, lengths)
         draws = draw(self, given.steps, given.batch, given.x)
         weights = draws.masked(self.weights())

@@ -64,9 +64,7 @@ class RecurrentCell(nn.Module):
 
     @backend.setter
     def backend(self, backend: str) -> None:
-        lacks = rules.torch_lacks(
-            self.cell, peephole=self.peephole, layer_norm=self.layer_norm, zoneout=any(self.zone)
-        )
+        lacks = rules.torch_lacks(self.cell, peephole=self.peephole, layer_norm=self.layer_norm, zoneout=any(self.zone))
         self._backend = rules.backend(backend, lacks)
         self._fused = backend != "reference" and lacks is None
 

@@ -24,8 +24,7 @@ class Draws(NamedTuple):
     def masked(self, weights: list[Weights]) -> list[Weights]:
         """The weights, with DropConnect's mask on w_hh (Merity et al. 2017)."""
         return [
-            w if mask is None else w._replace(w_hh=w.w_hh * mask)
-            for w, mask in zip(weights, self.weight, strict=True)
+            w if mask is None else w._replace(w_hh=w.w_hh * mask) for w, mask in zip(weights, self.weight, strict=True)
         ]
 
 
@@ -60,6 +59,4 @@ def draw(layer: Recurrent, steps: int, batch: int, like: Tensor) -> Draws:
         p = layer.weight_dropout
         weight.append(keep_mask(rows, hidden, p, shared=True, **kind) if p else None)
     width = hidden * (2 if layer.bidirectional else 1)
-    return Draws(
-        noises, weight, [over_time(keep_mask, width, layer.dropout) for _ in range(layer.num_layers - 1)]
-    )
+    return Draws(noises, weight, [over_time(keep_mask, width, layer.dropout) for _ in range(layer.num_layers - 1)])

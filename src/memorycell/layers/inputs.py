@@ -101,9 +101,7 @@ def _check_values(layer: Recurrent, x: Tensor, axes: tuple[str, ...]) -> None:
 def check_dtype(x: Tensor, weight: Any, name: str) -> None:
     """Raise unless x can meet the weights: same device, same dtype (or autocast)."""
     if x.device != weight.device:
-        raise ValueError(
-            f"expected x on {weight.device} like the weights of this {name}, got {x.device}: move one"
-        )
+        raise ValueError(f"expected x on {weight.device} like the weights of this {name}, got {x.device}: move one")
     if x.dtype is not weight.dtype and not torch.is_autocast_enabled(x.device.type):
         raise ValueError(
             f"expected x of {weight.dtype} like the weights of this {name}, got {x.dtype}: "
@@ -119,15 +117,11 @@ def _read_lengths(lengths: Any, batch: int, steps: int) -> Tensor | None:
         raise TypeError(f"expected lengths to be integers, got {ends.dtype}")
     ends = ends.to(torch.int64)
     if ends.shape != (batch,):
-        raise ValueError(
-            f"expected lengths of shape ({batch},), one for each row of x, got {tuple(ends.shape)}"
-        )
+        raise ValueError(f"expected lengths of shape ({batch},), one for each row of x, got {tuple(ends.shape)}")
     wrong = ((ends < 0) | (ends > steps)).nonzero()
     if wrong.numel():
         row = int(wrong[0])
-        raise ValueError(
-            f"expected lengths from 0 to {steps}, the steps of x, got {int(ends[row])} in row {row}"
-        )
+        raise ValueError(f"expected lengths from 0 to {steps}, the steps of x, got {int(ends[row])} in row {row}")
     return None if steps and bool((ends == steps).all()) else ends
 
 
@@ -155,7 +149,7 @@ def _read_state(layer: Recurrent, state: Any, batch: int | None, x: Tensor) -> S
 def check_state_dtype(name: str, part: Tensor, x: Tensor) -> None:
     """Raise unless part `name` of the state has x's dtype (or autocast makes them the same)."""
     if part.dtype is not x.dtype and not torch.is_autocast_enabled(x.device.type):
-        raise ValueError(f"expected state {name} of {x.dtype} like x, got {part.dtype}: convert one with .to()")
+        raise ValueError(f"expected state {name} of {x.dtype} like x, got {part.dtype}: convert one")
 
 
 def check_parts(state: Any, names: Sequence[str], layer: str) -> State:

@@ -66,9 +66,7 @@ def as_weights(values: Mapping[str, Tensor]) -> Weights:
 
 
 @torch.no_grad()
-def initialise(
-    groups: list[dict[str, nn.Parameter]], cell: Cell, hidden_size: int, forget_bias: float | None
-) -> None:
+def initialise(groups: list[dict[str, nn.Parameter]], cell: Cell, hidden_size: int, forget_bias: float | None) -> None:
     """First values: torch's own from U(-1/√H, 1/√H) in torch's order, so that a seed gives torch's numbers.
 
     Then peepholes from the same distribution; normalisations start as the identity; `forget_bias` is the sum
@@ -185,7 +183,7 @@ _DEFAULTS: dict[str, Any] = {
 def described(layer: Any, zoned: bool) -> str:
     """The layer's sizes, and whatever differs from its default, as in torch.nn's repr."""
     values = {name: getattr(layer, name, default) for name, default in _DEFAULTS.items()}
-    parts = [f"{name}={value!r}" for name, value in values.items() if value != _DEFAULTS[name]]
+    parts = [f"{name}={value}" for name, value in values.items() if value != _DEFAULTS[name]]
     if zoned:
         parts.append(f"zoneout={layer.zoneout}")
     return ", ".join([str(layer.input_size), str(layer.hidden_size), *parts])

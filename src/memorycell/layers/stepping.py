@@ -106,9 +106,7 @@ class Stream:
     def reset(self) -> None:
         """Back to a state of zeros."""
         w = self._weights[0].w_ih
-        self._states = [
-            tuple(w.new_zeros(self.batch_size, width) for width in self._widths) for _ in self._weights
-        ]
+        self._states = [tuple(w.new_zeros(self.batch_size, width) for width in self._widths) for _ in self._weights]
 
     @property
     def state(self) -> Any:
@@ -123,8 +121,7 @@ class Stream:
             expected = (len(self._weights), self.batch_size, width)
             if part.shape != expected:
                 raise ValueError(
-                    f"expected state {name} of shape {expected} (layers, batch, units), "
-                    f"got {tuple(part.shape)}"
+                    f"expected state {name} of shape {expected} (layers, batch, units), got {tuple(part.shape)}"
                 )
         w = self._weights[0].w_ih
         copies = [part.detach().to(w, copy=True).unbind(0) for part in parts]

@@ -19,7 +19,7 @@ class Loss(NamedTuple):
     """
 
     sum: Tensor
-    count: Tensor | float
+    count: Tensor | float  # type: ignore[assignment]  # hides tuple.count, which nobody asks of a loss
     state: State = None
 
 

@@ -29,7 +29,9 @@ class CarriedForecaster(ForecastNetwork):
     def __init__(self, shape: TableShape, window: int, horizon: int, **options: Any) -> None:
         super().__init__(shape, window, horizon, **{**options, "skip": False})
         if self.normalize == "scale":
-            raise ValueError("expected normalize='none' or 'level' for a carried state: the scale of a window is not causal")
+            raise ValueError(
+                "expected normalize='none' or 'level' for a carried state: the scale of a window is not causal"
+            )
         self.rnn = self.recurrent(self.past_width)
         self.read = nn.Linear(self.hidden_size, self.hidden_size)
         self.ahead = nn.Linear(shape.known, self.hidden_size, bias=False) if shape.known else None

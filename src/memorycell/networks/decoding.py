@@ -124,7 +124,13 @@ def beam_search(
         candidates[:, :, end] = -torch.inf
         total, best = candidates.flatten(1).topk(min(beam, beam * size), dim=-1)
         parent, symbol = best // size, best % size
-        prefixes = torch.cat([prefixes.gather(1, parent.unsqueeze(-1).expand(-1, -1, prefixes.shape[2])), symbol.unsqueeze(-1)], -1)
+        prefixes = torch.cat(
+            [
+                prefixes.gather(1, parent.unsqueeze(-1).expand(-1, -1, prefixes.shape[2])),
+                symbol.unsqueeze(-1),
+            ],
+            -1,
+        )
         flat = (parent + beam * torch.arange(rows).unsqueeze(-1)).flatten()
         state, symbols = network.select_state(state, flat), symbol.flatten()
     for row in range(rows):

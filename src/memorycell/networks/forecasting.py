@@ -1,4 +1,4 @@
-"""Forecasting networks: a window of the past and what is known of the future → horizon × targets × (point, quantiles).
+"""Forecasting networks: from a window of the past, and what is known of the future, to points and quantiles.
 
 All of them share the normalisation of the window, the features, the head and a linear path beside the recurrent one.
 """
@@ -76,7 +76,7 @@ class ForecastNetwork(Network):
         What is taken out of each window and put back into its forecast: nothing; the last value of each target, so
         that a drifting level does no harm; the last value and the window's standard deviation.
     skip : bool
-        A linear path from each target's window to its horizon beside the recurrent one (Lai et al. 2018, LSTNet, eq. 6).
+        A linear path from each target's window to its horizon beside the recurrent one (LSTNet, Lai et al. 2018, eq. 6).
     """
 
     rnn: Any  # the recurrent layer over the past, which every subclass makes
@@ -243,7 +243,7 @@ class ForecastNetwork(Network):
 
 
 class StackedForecaster(ForecastNetwork):
-    """Recurrent layers over the window; each step ahead is read from their last state and what is known of that step."""
+    """Recurrent layers over the window; each step ahead is read from their last state and what is known of it."""
 
     def __init__(self, shape: TableShape, window: int, horizon: int, **options: Any) -> None:
         super().__init__(shape, window, horizon, **options)

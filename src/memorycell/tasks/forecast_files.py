@@ -1,4 +1,4 @@
-"""What a Forecaster's model file holds: configuration and learned facts as JSON, weights and shifts as tensors."""
+"""A Forecaster's model file: configuration and learned facts as JSON, weights and calibration scores as tensors."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from memorycell.data.table_codec import TableCodec
 from memorycell.networks.carried import CarriedForecaster
 from memorycell.networks.forecasting import NETWORKS, ForecastNetwork, TableShape
+from memorycell.tasks.conformal import Calibration
 from memorycell.training.files import ModelFileError, check_tensors, load_model, save_model
 
 KIND = "forecaster"
@@ -31,14 +32,15 @@ def save(forecaster: Any, path: str | os.PathLike[str], *, force: bool) -> None:
         "network": {"network": forecaster.plan_["network"], **_plain(forecaster.network_.config())},
         "learned": {name: _plain(getattr(forecaster, name)) for name in _LEARNED},
         "train_end": str(forecaster.train_end_),
+        "calibration_stride": forecaster.calibration_.stride,
     }
     tensors = {f"network.{name}": value for name, value in forecaster.network_.state_dict().items()}
-    tensors["conformal"] = torch.from_numpy(forecaster.conformal_)
-    save_model(path, KIND, config, tensors, force=force)
+    tensors["calibration"] = torch.from_numpy(forecaster.calibration_.scores)
+    save_model(os.fspath(path), KIND, config, tensors, force=force)
 
 
 def load(cls: type[Model], path: str | os.PathLike[str]) -> Model:
-    file = load_model(path)
+    file = load_model(os.fspath(path))
     if file.kind != KIND:
         raise ModelFileError(f"{os.fspath(path)} holds a {file.kind}, expected a {KIND}")
     try:
@@ -53,14 +55,17 @@ def load(cls: type[Model], path: str | os.PathLike[str]) -> Model:
     except ModelFileError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise ModelFileError(f"{os.fspath(path)} is damaged or was tampered with: its configuration cannot be used ({error})") from error
+        raise ModelFileError(
+            f"{os.fspath(path)} is damaged or was tampered with: its configuration cannot be used ({error})"
+        ) from error
     weights = {f"network.{name}": value for name, value in network.state_dict().items()}
-    levels = (forecaster.horizon, len(forecaster.target_names_), len(forecaster.quantiles))
-    shifts = torch.zeros(levels, dtype=torch.float64)
-    check_tensors(file.tensors, {**weights, "conformal": shifts}, os.fspath(path))
+    scores = file.tensors.get("calibration", torch.empty(0))
+    expected = (len(scores), forecaster.horizon, len(forecaster.target_names_), len(forecaster.quantiles))
+    check_tensors(file.tensors, {**weights, "calibration": torch.empty(expected)}, os.fspath(path))
     network.load_state_dict({name: file.tensors[f"network.{name}"] for name in network.state_dict()})
     forecaster.network_ = network.to(forecaster._device())
-    forecaster.conformal_ = file.tensors["conformal"].numpy()
+    stride = max(1, int(file.config.get("calibration_stride", 1)))
+    forecaster.calibration_ = Calibration(scores.numpy(), tuple(forecaster.quantiles), stride)
     return forecaster
 
 

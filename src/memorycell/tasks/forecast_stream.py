@@ -10,6 +10,7 @@ import torch
 from memorycell.data.encoded import EncodedTable, Forecasts
 from memorycell.data.steps import StepDataset
 from memorycell.networks.base import State
+from memorycell.networks.carried import CarriedForecaster
 
 if TYPE_CHECKING:
     from memorycell.tasks.forecaster import Forecaster
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 class ForecastStream:
     """The state of a carried forecaster, moved on by each new row; the numbers are those of `Forecaster.predict`.
 
-    Rows come as an encoded table that continues the one before (`Forecaster.encode`): a stream is fed what a sensor
+    Each update is given the series so far; only its new rows are run: a stream is fed what a sensor
     delivers, in the time it takes to run one step.
 
     Raises
@@ -30,13 +31,19 @@ class ForecastStream:
     def __init__(self, forecaster: Forecaster, table: Any, future: Any = None) -> None:
         if forecaster.state != "carried":
             raise ValueError('a stream needs a carried state: fit with Forecaster(state="carried")')
+        if not isinstance(forecaster.network_, CarriedForecaster):
+            raise TypeError(f"expected a network that carries its state, got {type(forecaster.network_).__name__}")
         self._forecaster = forecaster
+        self._network = forecaster.network_.eval()
         self._state: State = None
-        self._encoded = forecaster.encode(table, future)
-        if len(self._encoded.ids) != 1:
-            raise ValueError(f"expected one series to stream, got {len(self._encoded.ids)}: open a stream for each")
+        encoded = forecaster.encode(table, future)
+        if len(encoded.ids) != 1:
+            raise ValueError(f"expected one series to stream, got {len(encoded.ids)}: open a stream for each")
         self._seen = 0
-        self.forecasts = self._advance(self._encoded)
+        # Raw quantiles of every row taken: once their outcomes are known they keep the intervals calibrated.
+        shape = (forecaster.horizon, len(encoded.target_names), len(forecaster.quantiles))
+        self._quantiles = np.empty((0, *shape))
+        self.forecasts = self._advance(encoded)
 
     def update(self, table: Any, future: Any = None) -> Forecasts:
         """Take the rows of `table` that are new, and forecast from the last of them.
@@ -47,17 +54,23 @@ class ForecastStream:
         """
         encoded = self._forecaster.encode(table, future)
         if encoded.observed_rows[0] <= self._seen:
-            raise ValueError(f"expected rows after the {self._seen} already taken, got {int(encoded.observed_rows[0])} in all")
+            raise ValueError(
+                f"expected rows after the {self._seen} already taken, got {int(encoded.observed_rows[0])} in all"
+            )
         self.forecasts = self._advance(encoded)
         return self.forecasts
 
     @torch.inference_mode()
     def _advance(self, encoded: EncodedTable) -> Forecasts:
         forecaster, stop = self._forecaster, int(encoded.observed_rows[0])
-        origin = np.array([stop - 1])
         rows = torch.arange(self._seen, stop)
-        batch = StepDataset(encoded, forecaster.horizon, origin).gather_steps(rows[None])
-        network = forecaster.network_.eval()
-        point, quantiles, self._state = network.forecast(batch, self._state)
+        batch = StepDataset(encoded, forecaster.horizon, rows.numpy()).gather_steps(rows[None])
+        point, spread, self._state = self._network.forecast(batch, self._state)
+        self._quantiles = np.concatenate([self._quantiles, spread[0].double().numpy()])
         self._seen = stop
-        return forecaster.in_units(encoded, origin, point[:, -1], quantiles[:, -1])
+        origin = np.array([stop - 1])
+        later = forecaster.later_origins(encoded, origin)
+        quantiles = self._quantiles
+        return forecaster.calibrated(
+            encoded, origin, point[:, -1].double().numpy(), quantiles[origin], later, quantiles[later]
+        )

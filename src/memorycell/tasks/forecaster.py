@@ -9,28 +9,22 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from memorycell.data.encoded import EncodedTable, Forecasts, eligible_origins, gather_actual
 from memorycell.data.steps import StepDataset
-from memorycell.data.streams import CarriedStream, SampleStream
 from memorycell.data.table_codec import TableCodec
 from memorycell.data.tables import read_table
 from memorycell.data.windows import WindowDataset, split_origins, training_rows
 from memorycell.evaluation.backtest import Evaluation, evaluate_fitted
-from memorycell.kernels.native import flush_subnormals
 from memorycell.layers import Trace
-from memorycell.networks.carried import CarriedForecaster
 from memorycell.networks.forecasting import NETWORKS, ForecastNetwork, TableShape
-from memorycell.tasks import forecast_files, plan
+from memorycell.tasks import forecast_files, forecast_training
 from memorycell.tasks.base import Estimator
-from memorycell.tasks.conformal import apply_shifts, conformal_shifts
+from memorycell.tasks.conformal import Calibration
 from memorycell.tasks.forecast_frames import forecast_columns, to_frame
+from memorycell.tasks.forecast_run import run_network
 from memorycell.tasks.forecast_stream import ForecastStream
-from memorycell.training import TrainingOptions, TrainingResult, train, using_threads
-
-_INFERENCE_BATCH = 512
-_TRACKS = 16  # series, or stretches of one, that a carried state is trained on side by side
+from memorycell.training import TrainingResult, train
 
 
 class Forecaster(Estimator):
@@ -96,7 +90,7 @@ class Forecaster(Estimator):
     history_ : list of dict, one an epoch; `best_epoch_`, `train_seconds_`, `n_parameters_`, `n_threads_`
     splits_ : dict of (first, last) target dates of "train", "validation" and "calibration"
     notes_ : list of dict: what was done to the data and why, in sentences
-    conformal_ : (H, K, Q) shifts of the quantiles in interval widths
+    calibration_ : scores of the calibration block, which adjust the quantiles
 
     Examples
     --------
@@ -223,7 +217,7 @@ class Forecaster(Estimator):
             table, holdout=lambda observed: training_rows(observed, shortest, self.horizon, *shares)
         )
         encoded = codec.encode(table)
-        choices = self._choose(encoded)
+        choices = forecast_training.choose(self, encoded)
         window = choices["window"]
         parts = split_origins(encoded, window, self.horizon, *shares)
         origins, held_out, recent = parts
@@ -231,38 +225,52 @@ class Forecaster(Estimator):
         if validation is not None:
             checked = codec.encode(validation)
             held_out = eligible_origins(checked, window, self.horizon)
-        self.notes_ = [*encoded.notes]
-        self._choose_for_training(choices, encoded, origins, held_out if validation is None else recent)
+        self.notes_ = [*codec.notes_, *(n for n in encoded.notes if n not in codec.notes_)]
+        reason = forecast_training.choose_for_training(
+            self, choices, encoded, origins, held_out if validation is None else recent
+        )
+        if reason is not None:
+            self._note("normalize", reason)
         self.window_, self.plan_ = window, choices
         self.target_names_ = list(encoded.target_names)
 
         def run(data: EncodedTable, rows: NDArray[np.int64], watched: Any, epochs: int, suffix: str) -> TrainingResult:
             path = None if checkpoint is None else os.fspath(checkpoint) + suffix
-            options = self._options(choices, epochs, None if watched is None else self.patience)
+            options = forecast_training.options(self, choices, epochs, None if watched is None else self.patience)
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(self.seed)
-                self.network_ = self._build(TableShape.of(data), choices).to(self._device())
+                self.network_ = forecast_training.build(self, TableShape.of(data), choices).to(self._device())
             return train(
-                self.network_, self._stream(data, rows, choices), options, validation=watched,
-                checkpoint=path, callbacks=callbacks, log=log, progress=self.verbose,
+                self.network_, forecast_training.stream(self, data, rows, choices), options,
+                validation=watched,
+                checkpoint=path, callbacks=callbacks, log=None if log is None else os.fspath(log), progress=self.verbose,
                 fingerprint={"task": "forecaster", "network": self.network_.config(), "rows": len(rows)},
             )  # fmt: skip
 
-        watched = self._stream(checked, held_out, choices, shuffle=False) if len(held_out) else None
+        watched = forecast_training.stream(self, checked, held_out, choices, shuffle=False) if len(held_out) else None
         result = run(encoded, origins, watched, choices["epochs"], "")
         self.codec_, self.n_threads_ = codec, result.n_threads
         self.history_, self.best_epoch_ = result.history, result.best_epoch
         self.train_seconds_, self.stopped_ = result.seconds, result.stopped
         self._calibrate(encoded, recent)
         self._note_splits(encoded, parts, checked if validation is not None else None)
-        if self.refit and validation is None and result.stopped != "interrupted" and len(origins) < sum(map(len, parts)):
+        if (
+            self.refit
+            and validation is None
+            and result.stopped != "interrupted"
+            and len(origins) < sum(map(len, parts))
+        ):
             codec = self._codec(target).fit(table)
             encoded = codec.encode(table)
             everything = eligible_origins(encoded, window, self.horizon)
-            again = run(encoded, everything, None, max(1, result.best_epoch), ".refit")
+            epochs = max(1, result.best_epoch)
+            again = run(encoded, everything, None, epochs, ".refit")
             self.codec_ = codec
             self.train_seconds_ += again.seconds
-            self._note("refit", f"Trained once more on all rows for {max(1, result.best_epoch)} epochs, the number that was best on the validation block.")
+            self._note(
+                "refit",
+                f"Trained once more on all rows for {epochs} epochs, as many as were best on the validation block.",
+            )
         self.n_parameters_ = sum(p.numel() for p in self.network_.parameters())
         self._last_table, self._last_kind = table, type(kind)
         return self
@@ -271,7 +279,9 @@ class Forecaster(Estimator):
         if not isinstance(self.horizon, int | np.integer) or self.horizon < 1:
             raise ValueError(f"expected horizon to be an integer >= 1 (steps ahead), got {self.horizon!r}")
         if self.window != "auto" and (not isinstance(self.window, int | np.integer) or self.window < 1):
-            raise ValueError(f'expected window to be an integer >= 1 (steps looked back on) or "auto", got {self.window!r}')
+            raise ValueError(
+                f'expected window to be an integer >= 1 (steps looked back on) or "auto", got {self.window!r}'
+            )
         if self.network not in ("auto", *NETWORKS):
             raise ValueError(f"expected network to be auto, {', '.join(NETWORKS)}, got {self.network!r}")
         if self.state not in ("window", "carried"):
@@ -283,90 +293,27 @@ class Forecaster(Estimator):
     def _codec(self, target: str | Sequence[str] | None) -> TableCodec:
         targets = None if target is None else [target] if isinstance(target, str) else list(target)
         return TableCodec(
-            targets, time=self.time, series=self.series, known_future=tuple(self.known_future), static=tuple(self.static),
+            targets, time=self.time, series=self.series,
+            known_future=tuple(self.known_future), static=tuple(self.static),
             categorical=tuple(self.categorical), exclude=tuple(self.exclude), calendar=self.calendar, fill=self.fill,
             freq=self.freq,
         )  # fmt: skip
 
-    def _choose(self, encoded: EncodedTable) -> dict[str, Any]:
-        """The choices that decide which windows there are."""
-        window = plan.choose_window(encoded, self.horizon) if self.window == "auto" else int(self.window)
-        network = plan.choose_network(self.horizon) if self.network == "auto" else self.network
-        segment = self.segment
-        if network == "segment" and segment == "auto":
-            segment = plan.choose_segment(window, self.horizon)
-        wide = network == "segment" and self.state == "window"
-        return {
-            "window": window,
-            "network": network,
-            "segment": segment if wide else None,
-            "hidden_size": (192 if wide else 32) if self.hidden_size == "auto" else self.hidden_size,
-            "dropout": (0.3 if wide else 0.1) if self.dropout == "auto" else self.dropout,
-            "learning_rate": (1e-3 if wide else 3e-3) if self.learning_rate == "auto" else self.learning_rate,
-        }
-
-    def _choose_for_training(
-        self, choices: dict[str, Any], encoded: EncodedTable, origins: NDArray[np.int64], held_out: NDArray[np.int64]
-    ) -> None:
-        """The choices that look at the training windows."""
-        choices["normalize"] = self.normalize
-        if self.normalize == "auto":
-            choices["normalize"], why = plan.choose_normalize(encoded, choices["window"], self.horizon, origins, held_out)
-            if self.state == "carried" and choices["normalize"] == "scale":
-                choices["normalize"], why = "level", "many series with a carried state: differences from the value before"
-            self._note("normalize", f'Windows are normalised by "{choices["normalize"]}": {why}.')
-        samples = len(origins)
-        choices["batch_size"] = plan.choose_batch_size(samples) if self.batch_size == "auto" else self.batch_size
-        choices["epochs"] = self.epochs
-        if self.epochs == "auto":
-            per_step = choices["batch_size"] if self.state == "window" else _TRACKS * choices["window"]
-            choices["epochs"] = plan.choose_epochs(samples, per_step)
-
-    def _options(self, choices: dict[str, Any], epochs: int, patience: int | None) -> TrainingOptions:
-        fields = {
-            "epochs": epochs, "learning_rate": choices["learning_rate"], "patience": patience, "average": 0.99,
-            "seed": self.seed, "n_threads": self.n_threads,
-        }  # fmt: skip
-        return TrainingOptions(**{**fields, **(self.training or {})})
-
-    def _build(self, shape: TableShape, choices: dict[str, Any]) -> ForecastNetwork:
-        options = {
-            "levels": tuple(self.quantiles), "point": self.loss, "cell": self.cell, "num_layers": self.num_layers,
-            "recurrent_dropout": self.recurrent_dropout, "skip": choices["normalize"] != "none",
-            **{name: choices[name] for name in ("hidden_size", "dropout", "normalize")},
-        }  # fmt: skip
-        if self.state == "carried":
-            return CarriedForecaster(shape, choices["window"], self.horizon, **options)
-        if choices["segment"] is not None:
-            options["segment"] = choices["segment"]
-        return NETWORKS[choices["network"]](shape, choices["window"], self.horizon, **options)
-
-    def _stream(self, encoded: EncodedTable, origins: NDArray[np.int64], choices: dict[str, Any], shuffle: bool = True) -> Any:
-        if self.state == "carried":
-            last = np.zeros(len(encoded.ids), np.int64)
-            np.maximum.at(last, np.searchsorted(encoded.offsets, origins, side="right") - 1, origins + 1)
-            spans = [(int(a), int(b)) for a, b in zip(encoded.offsets[:-1], last, strict=True) if b > a]
-            return CarriedStream(
-                StepDataset(encoded, self.horizon, origins), spans, _TRACKS, choices["window"],
-                cut=shuffle, shuffle=shuffle, seed=self.seed,
-            )  # fmt: skip
-        dataset = WindowDataset(encoded, choices["window"], self.horizon, origins)
-        size = choices["batch_size"] if shuffle else _INFERENCE_BATCH
-        return SampleStream(dataset, size, shuffle=shuffle, seed=self.seed)
-
     def _calibrate(self, encoded: EncodedTable, recent: NDArray[np.int64]) -> None:
-        shape = (self.horizon, encoded.target.shape[1], len(self.quantiles))
-        self.conformal_ = np.zeros(shape)
         if len(recent) == 0:
             self._note("calibration", "No block was left to adjust the intervals on: they are the network's own.")
-            return
-        raw = self.forecast_at(encoded, recent)
-        self.conformal_ = conformal_shifts(raw.actual, raw.quantiles, raw.levels)
+            quantiles = np.empty((0, self.horizon, encoded.target.shape[1], len(self.quantiles)))
+        else:
+            quantiles = run_network(self.network_, encoded, recent, self.n_threads_)[1].double().cpu().numpy()
+        outcomes = self._scaled_outcomes(encoded, recent)
+        self.calibration_ = Calibration.of(outcomes, quantiles, encoded.dates[recent], tuple(self.quantiles))
 
     def _note(self, kind: str, text: str) -> None:
         self.notes_.append({"kind": kind, "text": text})
 
-    def _note_splits(self, encoded: EncodedTable, parts: Sequence[NDArray[np.int64]], validation: EncodedTable | None) -> None:
+    def _note_splits(
+        self, encoded: EncodedTable, parts: Sequence[NDArray[np.int64]], validation: EncodedTable | None
+    ) -> None:
         self.splits_ = {}
         for name, origins in zip(("train", "validation", "calibration"), parts, strict=True):
             if len(origins):
@@ -398,63 +345,74 @@ class Forecaster(Estimator):
         origins : int64 (n,)
             Rows of it that are the last ones seen.
         """
-        point, quantiles = self._run(encoded, origins)
-        return self.in_units(encoded, origins, point, quantiles)
+        origins = np.asarray(origins, np.int64)
+        later = self.later_origins(encoded, origins)
+        rows = np.union1d(origins, later)
+        point, quantiles = (
+            part.double().cpu().numpy() for part in run_network(self.network_, encoded, rows, self.n_threads_)
+        )
+        at, since = np.searchsorted(rows, origins), np.searchsorted(rows, later)
+        return self.calibrated(encoded, origins, point[at], quantiles[at], later, quantiles[since])
 
-    def in_units(self, encoded: EncodedTable, origins: NDArray[np.int64], point: Tensor, quantiles: Tensor) -> Forecasts:
-        """The network's point (n, H, K) and quantiles (n, H, K, Q) as calibrated forecasts in the targets' units."""
+    def calibrated(
+        self,
+        encoded: EncodedTable,
+        origins: NDArray[np.int64],
+        point: NDArray[np.float64],
+        quantiles: NDArray[np.float64],
+        later: NDArray[np.int64],
+        later_quantiles: NDArray[np.float64],
+    ) -> Forecasts:
+        """Forecasts in units from the network's point (n, H, K) and quantiles (n, H, K, Q), and its later ones."""
+        moved = self.calibration_.adjust(
+            quantiles, encoded.dates[origins], later_quantiles,
+            self._scaled_outcomes(encoded, later), encoded.dates[later + self.horizon],
+        )  # fmt: skip
+        return self.in_units(encoded, origins, point, moved)
+
+    def later_origins(self, encoded: EncodedTable, origins: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Origins since the end of training whose outcomes adjust the intervals of forecasts from `origins`."""
+        if not len(origins):
+            return np.empty(0, np.int64)
+        later = eligible_origins(encoded, 1 if self.state == "carried" else self.window_, self.horizon)
+        later = later[encoded.dates[later] >= self.train_end_]
+        known = encoded.dates[later + self.horizon]
+        asked = encoded.dates[origins]
+        later, known = later[known <= asked.max()], known[known <= asked.max()]
+        # No more are used at the first of the origins than there are scores of the calibration block.
+        order = np.argsort(known, kind="stable")
+        before = int(np.searchsorted(known[order], asked.min(), side="right"))
+        keep = len(self.calibration_.scores) * self.calibration_.stride
+        return later[order[max(0, before - keep) :]]
+
+    def _scaled_outcomes(self, encoded: EncodedTable, origins: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(n, H, K) in the scaled units of the table, NaN where missing."""
+        rows = torch.from_numpy(origins[:, None] + np.arange(1, self.horizon + 1))
+        return encoded.target[rows].double().numpy()
+
+    def in_units(
+        self,
+        encoded: EncodedTable,
+        origins: NDArray[np.int64],
+        point: NDArray[np.float64],
+        quantiles: NDArray[np.float64],
+    ) -> Forecasts:
+        """Scaled point (n, H, K) and quantiles (n, H, K, Q) as forecasts in the targets' units."""
         series = np.searchsorted(encoded.offsets, origins, side="right") - 1
         scale, center = encoded.scale[series][:, None], encoded.center[series][:, None]
-        moved = apply_shifts(quantiles.double().cpu().numpy(), self.conformal_)
+        rows = np.minimum(origins[:, None] + np.arange(1, self.horizon + 1), len(encoded.dates) - 1)
         return Forecasts(
-            point=point.double().cpu().numpy() * scale + center,
-            quantiles=moved * scale[..., None] + center[..., None],
+            point=point * scale + center,
+            quantiles=quantiles * scale[..., None] + center[..., None],
             levels=tuple(self.quantiles),
             actual=gather_actual(encoded, origins, self.horizon),
             origins=origins,
             series=series,
-            dates=encoded.dates[np.minimum(origins[:, None] + np.arange(1, self.horizon + 1), len(encoded.dates) - 1)],
+            dates=encoded.dates[rows],
             origin_dates=encoded.dates[origins],
             target_names=list(encoded.target_names),
             ids=list(encoded.ids),
         )
-
-    @torch.inference_mode()
-    def _run(self, encoded: EncodedTable, origins: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-        """Point (n, H, K) and quantiles (n, H, K, Q) of the network, in scaled units."""
-        self.network_.eval()
-        device = next(self.network_.parameters()).device
-        with using_threads(self.n_threads_), flush_subnormals():
-            if self.state == "carried":
-                return self._run_carried(encoded, origins, device)
-            dataset = WindowDataset(encoded, self.window_, self.horizon, origins)
-            points, quantiles = [], []
-            for rows in torch.arange(len(origins)).split(_INFERENCE_BATCH):
-                point, spread = self.network_(dataset.gather(rows).to(device))
-                points.append(point)
-                quantiles.append(spread)
-        return torch.cat(points), torch.cat(quantiles)
-
-    def _run_carried(
-        self, encoded: EncodedTable, origins: NDArray[np.int64], device: torch.device
-    ) -> tuple[Tensor, Tensor]:
-        """One pass along each series from its first row; the forecasts at `origins` are picked out on the way."""
-        network = self.network_
-        if not isinstance(network, CarriedForecaster):
-            raise TypeError(f"expected a network that carries its state, got {type(network).__name__}")
-        dataset = StepDataset(encoded, self.horizon, origins)
-        shape = (len(origins), self.horizon, encoded.target.shape[1])
-        point, quantiles = torch.empty(shape), torch.empty((*shape, len(self.quantiles)))
-        owner = np.searchsorted(encoded.offsets, origins, side="right") - 1
-        for series in np.unique(owner):
-            mine = np.flatnonzero(owner == series)
-            first, state = int(encoded.offsets[series]), None
-            for rows in torch.arange(first, int(origins[mine].max()) + 1).split(_INFERENCE_BATCH):
-                each, spread, state = network.forecast(dataset.gather_steps(rows[None]).to(device), state)
-                here = torch.from_numpy(mine[(origins[mine] >= int(rows[0])) & (origins[mine] <= int(rows[-1]))])
-                steps = torch.from_numpy(origins)[here] - rows[0]
-                point[here], quantiles[here] = each[0, steps].cpu(), spread[0, steps].cpu()
-        return point, quantiles
 
     def forecast_end(self, table: Any = None, future: Any = None) -> Forecasts:
         """Forecasts from the last row of each series of `table` (None: the table of `fit`).
@@ -492,7 +450,7 @@ class Forecaster(Estimator):
         Returns
         -------
         frame
-            The series column (many series), the time column, and for each target ``temp``, ``temp_q05``, … ``temp_q95``.
+            Series column (many series), time column, and for each target ``temp``, ``temp_q05``, … ``temp_q95``.
         """
         forecasts = self.forecast_end(table, future)
         kind = getattr(self, "_last_kind", None) if table is None else type(table)
@@ -524,7 +482,9 @@ class Forecaster(Estimator):
             rows = torch.arange(max(0, int(origins[0]) - self.window_ + 1), int(origins[0]) + 1)
             batch = StepDataset(encoded, self.horizon, origins).gather_steps(rows[None])
         else:
-            batch = WindowDataset(encoded, self.window_, self.horizon, origins).gather(torch.zeros(1, dtype=torch.int64))
+            batch = WindowDataset(encoded, self.window_, self.horizon, origins).gather(
+                torch.zeros(1, dtype=torch.int64)
+            )
         return self.network_.eval().trace(batch.to(next(self.network_.parameters()).device))
 
     def stream(self, table: Any, future: Any = None) -> ForecastStream:
@@ -552,7 +512,9 @@ class Forecaster(Estimator):
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "network_"):
-            raise ValueError("this Forecaster is not fitted yet: call fit(table, target=...) first, or load a saved one")
+            raise ValueError(
+                "this Forecaster is not fitted yet: call fit(table, target=...) first, or load a saved one"
+            )
 
     def _device(self) -> str:
         if self.device != "auto":

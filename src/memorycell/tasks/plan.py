@@ -52,14 +52,25 @@ def choose_normalize(
 ) -> tuple[str, str]:
     """The normalisation of a window, and why.
 
-    Many series: "scale". One series: a ridge regression on the window decides in a moment. Trained on levels and on
-    differences from the last value, whichever forecasts the held-out block better says whether the level may be
-    relied upon ("none") or drifts ("level").
+    Many series: "scale". Long horizons, and inputs known ahead that already tell the usual level of the day: "level".
+    Otherwise a ridge regression on the window decides in a moment. Trained on levels and on differences from the last
+    value, whichever forecasts the held-out block better says whether the level may be relied upon ("none") or drifts
+    ("level").
     """
     if len(encoded.ids) > 1:
         return "scale", "many series: each window is taken relative to its own level and spread"
+    if horizon >= LONG_HORIZON:
+        return "level", "far ahead levels drift: each window is taken relative to its last value"
+    if encoded.known.shape[1]:
+        return (
+            "level",
+            "the calendar and other inputs known ahead tell the usual level: windows tell the departure",
+        )
     if len(held_out) == 0:
-        return "level", "no held-out block to judge the drift by: each window is taken relative to its last value"
+        return (
+            "level",
+            "no held-out block to judge the drift by: each window is taken relative to its last value",
+        )
     plain, relative = (_ridge_error(encoded, window, horizon, train, held_out, relative) for relative in (False, True))
     if plain < relative:
         return "none", (

@@ -120,9 +120,7 @@ def save_checkpoint(
     write_tensors(path, {**tensors, **carried}, {_KEY: json.dumps(content)})
 
 
-def load_checkpoint(
-    path: Path, fingerprint: dict[str, Any]
-) -> tuple[Position, dict[str, Tensor], State] | None:
+def load_checkpoint(path: Path, fingerprint: dict[str, Any]) -> tuple[Position, dict[str, Tensor], State] | None:
     """Read a checkpoint: position, tensors, carried state. None if there is none yet.
 
     Raises
@@ -149,9 +147,7 @@ def load_checkpoint(
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         known = False
     if not known:
-        raise ModelFileError(
-            f"{path} is not a checkpoint that this release can read: remove it to start afresh"
-        )
+        raise ModelFileError(f"{path} is not a checkpoint that this release can read: remove it to start afresh")
     for name in [*fingerprint, *kept]:
         if fingerprint.get(name) != kept.get(name):
             raise ValueError(

@@ -51,17 +51,13 @@ def evaluate_loss(network: Network, stream: BatchStream, *, pause: Callable[[], 
         state = None
         for given in stream.batches(0):
             batch = on_device(given, device)
-            loss = network.loss(
-                batch, entering_state(network, batch, state) if stream.carries_state else None
-            )
+            loss = network.loss(batch, entering_state(network, batch, state) if stream.carries_state else None)
             state = loss.state
             total, count = total + loss.sum, count + loss.count
             if pause is not None:
                 pause()
     if not count > 0:
-        raise ValueError(
-            "expected targets to compute a loss from, got none with weight: every one is missing"
-        )
+        raise ValueError("expected targets to compute a loss from, got none with weight: every one is missing")
     return float(total / count)
 
 

@@ -8,7 +8,6 @@ import os
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor
+
+from memorycell import __version__
 
 FORMAT_VERSION = 1
 _KEY = "memorycell"  # the entry of the safetensors metadata that holds our JSON
@@ -97,14 +98,12 @@ def save_model(
         raise FileExistsError(f"{path} exists already: choose another name or overwrite it with force=True")
     for name, tensor in tensors.items():
         if not _finite(tensor):
-            raise ValueError(
-                f"tensor {name!r} holds NaN or infinite values: such a model is of no use, train it again"
-            )
+            raise ValueError(f"tensor {name!r} holds NaN or infinite values: such a model is of no use, train it again")
     try:
         text = json.dumps(
             {
                 "format_version": FORMAT_VERSION,
-                "memorycell_version": metadata_version(),
+                "memorycell_version": __version__,
                 "kind": kind,
                 "config": config,
             },
@@ -155,9 +154,7 @@ def load_model(path: str | Path) -> ModelFile:
     fields = _checked_fields(path, content)
     for name, tensor in tensors.items():
         if not _finite(tensor):
-            raise ModelFileError(
-                f"{path}: tensor {name!r} holds NaN or infinite values, so the model is of no use"
-            )
+            raise ModelFileError(f"{path}: tensor {name!r} holds NaN or infinite values, so the model is of no use")
     return ModelFile(tensors=tensors, **fields)
 
 
@@ -188,22 +185,12 @@ def check_tensors(
             raise ModelFileError(f"{source}: tensor {name!r} is missing")
         shape, got = tuple(wanted.shape if isinstance(wanted, Tensor) else wanted), tensors[name]
         if tuple(got.shape) != shape:
-            raise ModelFileError(
-                f"{source}: expected tensor {name!r} of shape {shape}, got {tuple(got.shape)}"
-            )
+            raise ModelFileError(f"{source}: expected tensor {name!r} of shape {shape}, got {tuple(got.shape)}")
         if isinstance(wanted, Tensor) and got.dtype != wanted.dtype:
             raise ModelFileError(f"{source}: expected tensor {name!r} of {wanted.dtype}, got {got.dtype}")
     extra = next((name for name in tensors if name not in expected), None)
     if extra is not None:
         raise ModelFileError(f"{source}: tensor {extra!r} does not belong to this configuration")
-
-
-def metadata_version() -> str:
-    """The version of the installed memorycell, or "unknown" when it runs from its sources."""
-    try:
-        return metadata.version("memorycell")
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], header: dict[str, str]) -> None:
@@ -218,9 +205,13 @@ def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     _check_header(path)
     try:
         with safetensors.safe_open(path, "pt") as file:
-            header = dict(file.metadata() or {})
+            header, names = dict(file.metadata() or {}), list(file.keys())
+            if len(names) > _MAX_TENSORS:
+                raise ModelFileError(f"{path} claims {len(names):,} tensors, more than any model has")
             # Copied out of the mapped file, so that the file can be replaced or removed while they live.
-            return header, {name: file.get_tensor(name).clone() for name in file.keys()}
+            return header, {name: file.get_tensor(name).clone() for name in names}
+    except ModelFileError:
+        raise
     except (safetensors.SafetensorError, ValueError, TypeError, RuntimeError, KeyError) as error:
         raise ModelFileError(f"{path} is damaged or truncated ({error})") from None
 
@@ -281,32 +272,25 @@ def _check_header(path: Path) -> None:
     if start[8:] != b"{" or not 2 <= length <= _MAX_HEADER:
         raise ModelFileError(f"{path} is not a model file (not in safetensors format)")
     if length + 8 > size:
-        raise ModelFileError(
-            f"{path} is truncated: it has {size} bytes, its header alone claims {length + 8}"
-        )
+        raise ModelFileError(f"{path} is truncated: it has {size} bytes, its header alone claims {length + 8}")
 
 
 def _checked_fields(path: Path, content: Any) -> dict[str, Any]:
     version = content.get("format_version") if isinstance(content, dict) else None
     if type(version) is int and version > FORMAT_VERSION:
         raise ModelFileError(
-            f"{path} has format version {version}, this release reads up to {FORMAT_VERSION}: "
-            "upgrade memorycell"
+            f"{path} has format version {version}, this release reads up to {FORMAT_VERSION}: upgrade memorycell"
         )
     types = {"format_version": int, "memorycell_version": str, "kind": str, "config": dict}
     for name, wanted in types.items():
         value = content.get(name) if isinstance(content, dict) else None
         if type(value) is not wanted:
             got = type(value).__name__
-            raise ModelFileError(
-                f"{path} has broken metadata: expected {name!r} to be {wanted.__name__}, got {got}"
-            )
+            raise ModelFileError(f"{path} has broken metadata: expected {name!r} to be {wanted.__name__}, got {got}")
     if content["format_version"] < 1:
         raise ModelFileError(f"{path} has broken metadata: format version {content['format_version']}")
     if _deeper_than(_MAX_DEPTH, [content["config"]]):
-        raise ModelFileError(
-            f"{path} has broken metadata: a configuration nested more than {_MAX_DEPTH} deep"
-        )
+        raise ModelFileError(f"{path} has broken metadata: a configuration nested more than {_MAX_DEPTH} deep")
     return {name: content[name] for name in types}
 
 
@@ -316,9 +300,7 @@ def _deeper_than(limit: int, values: Iterable[Any]) -> bool:
         below = [value for value in values if isinstance(value, dict | list)]
         if not below:
             return False
-        values = [
-            child for value in below for child in (value.values() if isinstance(value, dict) else value)
-        ]
+        values = [child for value in below for child in (value.values() if isinstance(value, dict) else value)]
     return True
 
 

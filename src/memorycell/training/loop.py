@@ -109,9 +109,7 @@ def train(
     if not trained:
         raise ValueError("expected a network with parameters to train, got none with requires_grad")
     if not len(stream):
-        raise ValueError(
-            "expected at least one batch to train on, got none: more rows or a smaller batch_size"
-        )
+        raise ValueError("expected at least one batch to train on, got none: more rows or a smaller batch_size")
     path = None if checkpoint is None else Path(checkpoint)
     described = describe(network, stream, validation, options, fingerprint)
     resumed = None if path is None else load_checkpoint(path, described)
@@ -131,10 +129,10 @@ def train(
     ):
         # For networks that draw from the global generators (torch's own dropout): those of the caller come
         # back.
-        torch.default_generator.manual_seed(options.seed)
+        torch.default_generator.manual_seed(options.seed % (1 << 64))
         if device.type == "cuda":
             with torch.cuda.device(device):
-                torch.cuda.manual_seed(options.seed)
+                torch.cuda.manual_seed(options.seed % (1 << 64))
         run = Run(
             network,
             trained,

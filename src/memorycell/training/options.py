@@ -82,9 +82,7 @@ class TrainingOptions:
     def __post_init__(self) -> None:
         for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in choices:
-                raise ValueError(
-                    f"expected {name} to be one of {', '.join(choices)}, got {getattr(self, name)!r}"
-                )
+                raise ValueError(f"expected {name} to be one of {', '.join(choices)}, got {getattr(self, name)!r}")
         for name in ("epochs", "accumulate", "n_threads", "patience"):
             self._check(name, 1, integer=True, optional=name in ("n_threads", "patience"))
         self._check("warmup_steps", 0, integer=True)
@@ -109,9 +107,7 @@ class TrainingOptions:
         if not fits or not (value > least if above else value >= least) or value == math.inf:
             bound = "" if least == -math.inf else f" {'above' if above else 'of at least'} {least}"
             what = "a whole number" if integer else "a number"
-            raise ValueError(
-                f"expected {name} to be {what}{bound}{' or None' if optional else ''}, got {value!r}"
-            )
+            raise ValueError(f"expected {name} to be {what}{bound}{' or None' if optional else ''}, got {value!r}")
 
 
 @dataclass(frozen=True)

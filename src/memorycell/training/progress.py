@@ -32,9 +32,7 @@ class ProgressBar:
     def __enter__(self) -> ProgressBar:
         if self.shown:
             self._bar = _build_bar()
-            self._task = self._bar.add_task(
-                "", total=self._epochs * self._batches, completed=self._done, **self._texts
-            )
+            self._task = self._bar.add_task("", total=self._epochs * self._batches, completed=self._done, **self._texts)
             self._bar.start()
         return self
 
@@ -53,19 +51,23 @@ class ProgressBar:
         self._texts["speed"] = f"{examples_per_second:,.0f} samples/s"
         if not self._texts["losses"]:
             self._texts["losses"] = f"loss {loss:.4g}"
-        self._draw(epoch * self._batches + batch)
+        self._show(epoch * self._batches + batch)
 
     def epoch(self, row: dict[str, Any]) -> None:
         if self._bar is None:
             return
         validation = "" if row["val_loss"] is None else f" · validation {row['val_loss']:.4g}"
+        self._texts["epoch"] = f"epoch {row['epoch']}/{self._epochs}"
         self._texts["losses"] = f"loss {row['loss']:.4g}{validation}"
-        self._draw(row["epoch"] * self._batches)
+        self._texts["speed"] = f"{row['examples_per_second']:,.0f} samples/s"
+        self._show(row["epoch"] * self._batches)
 
-    def _draw(self, completed: int) -> None:
-        self._next = time.monotonic() + _REFRESH
+    def _show(self, completed: int) -> None:
+        due = self.due()
         self._bar.update(self._task, completed=completed, **self._texts)
-        self._bar.refresh()
+        if due:
+            self._next = time.monotonic() + _REFRESH
+            self._bar.refresh()
 
 
 def _build_bar() -> Any:

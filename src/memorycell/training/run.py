@@ -61,9 +61,7 @@ class Run:
         self.optimizer = build_optimizer(self.flat, options)
         self.average = self.flat.snapshot() if options.average else None
         self.best, self.best_fixed = self.flat.snapshot(), self._copy_fixed()
-        self._window: list[
-            tuple[int, Tensor | None, Loss]
-        ] = []  # since the last step: batch number, rows, loss
+        self._window: list[tuple[int, Tensor | None, Loss]] = []  # since the last step: batch number, rows, loss
         self._window_rows = 0
         self._unseen: list[tuple[int, list[tuple[int, Tensor | None, Loss]], Tensor | float]] = []
         self._saved_at = self._ticked_at = time.perf_counter()
@@ -102,9 +100,7 @@ class Run:
     def _train(self, progress: bool | None) -> None:
         at = self.position
         self._save()  # that a place cannot be written to is better known now than after an epoch
-        with ProgressBar(
-            progress, self.options.epochs, self.n_batches, at.epoch * self.n_batches + at.batch
-        ) as bar:
+        with ProgressBar(progress, self.options.epochs, self.n_batches, at.epoch * self.n_batches + at.batch) as bar:
             self.bar = bar
             while at.stopped is None:
                 self._train_epoch()
@@ -205,9 +201,7 @@ class Run:
             at = self.position
             self._look()
             self._tick()
-            self.bar.batch(
-                at.epoch, at.batch, at.loss_sum / max(at.count, 1e-30), at.examples / at.train_seconds
-            )
+            self.bar.batch(at.epoch, at.batch, at.loss_sum / max(at.count, 1e-30), at.examples / at.train_seconds)
 
     def _pause(self) -> None:
         if self.interrupts.requested:
@@ -265,11 +259,7 @@ class Run:
         if options.schedule == "plateau" and at.plateau_since >= plateau_patience(options):
             at.plateau *= 0.5
             at.plateau_since = 0
-        if (
-            self.validation is not None
-            and options.patience is not None
-            and at.epochs_since >= options.patience
-        ):
+        if self.validation is not None and options.patience is not None and at.epochs_since >= options.patience:
             at.stopped = "early"
 
     # Buffers, and the checkpoint.
@@ -303,9 +293,7 @@ class Run:
 
     def _resume(self, position: Position, tensors: dict[str, Tensor], state: State) -> None:
         def group(name: str) -> dict[str, Tensor]:
-            return {
-                key[len(name) + 1 :]: value for key, value in tensors.items() if key.startswith(name + ".")
-            }
+            return {key[len(name) + 1 :]: value for key, value in tensors.items() if key.startswith(name + ".")}
 
         def flat(name: str) -> list[Tensor]:
             found = group(name)

@@ -6,9 +6,7 @@ import math
 
 from memorycell.training.options import TrainingOptions
 
-_ONE_CYCLE_RISE = (
-    0.3  # part of the steps, and how far below its top the rate starts and ends (Smith & Topin 2019)
-)
+_ONE_CYCLE_RISE = 0.3  # part of the steps, and how far below its top the rate starts and ends (Smith & Topin 2019)
 _ONE_CYCLE_START = 1 / 25
 _ONE_CYCLE_END = 1e-4
 

@@ -1,0 +1,184 @@
+"""write_report: what a forecaster learned, forecasts and is worth, as one HTML file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from memorycell.data.encoded import EncodedTable, Forecasts
+from memorycell.data.tables import Table, read_table
+from memorycell.evaluation.result import Evaluation
+from memorycell.interfaces.page import Html, document, element, facts
+from memorycell.interfaces.report_accuracy import accuracy, calibrated, errors
+from memorycell.interfaces.report_model import gate_activity, learning, model, reproduction
+from memorycell.interfaces.report_table import data, outlook
+from memorycell.interfaces.wording import (
+    counted,
+    forecast_sentence,
+    listing,
+    percent,
+    significant,
+    verdict_sentence,
+)
+from memorycell.training.files import write_atomically
+
+
+@dataclass
+class Material:
+    """What the sections of a report are made of."""
+
+    forecaster: Any
+    table: Table
+    encoded: EncodedTable
+    forecasts: Forecasts | None
+    why_not: str  # the reason where there are no forecasts
+    evaluation: Evaluation | None  # the one shown in full
+    backtest: bool  # whether that one refitted on the way
+    future: Any
+    unit: str | None
+    command: str | None
+    file: Path | None
+
+    @property
+    def targets(self) -> list[str]:
+        """Names of the targets."""
+        return list(self.encoded.target_names)
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    forecaster: Any,
+    table: Any,
+    *,
+    evaluation: Evaluation | None = None,
+    backtest: Evaluation | None = None,
+    future: Any = None,
+    unit: str | None = None,
+    command: str | None = None,
+    force: bool = False,
+) -> Path:
+    """Write a report on a fitted forecaster: one HTML file for screens, phones and paper, that loads nothing.
+
+    Sections without something to say are left out: accuracy, errors and calibration need `evaluation` or
+    `backtest`.
+
+    Parameters
+    ----------
+    path : where to; by custom ``something.html``
+    forecaster : a fitted `Forecaster`
+    table : what to forecast from: anything `Forecaster.predict` takes
+    evaluation : of `forecaster.evaluate`, on rows after the training data
+    backtest : of `memorycell.backtest`; shown in full, before `evaluation`, when both are given
+    future : known-future columns of the steps to come; a model that needs them has no forecast without
+    unit : of the targets, for example "°C"
+    command : the command line that led here; None shows the lines of Python
+    force : whether an existing file may be replaced
+
+    Returns
+    -------
+    Path
+        Of the file written.
+
+    Raises
+    ------
+    FileExistsError
+        When there is a file already and `force` is False.
+    ValueError
+        When the forecaster is not fitted or the table does not fit it.
+    OSError
+        When the file cannot be written; one that was there stays as it was.
+
+    Example
+    -------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from memorycell import Forecaster
+    >>> readings = 20 + 5 * np.sin(np.arange(120) / 3)
+    >>> forecaster = Forecaster(window=6, epochs=1, verbose=False).fit(readings)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     text = write_report(Path(folder, "report.html"), forecaster, readings).read_text(encoding="utf-8")
+    >>> "<h1>Forecast of y</h1>" in text
+    True
+    """
+    path = Path(path)
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} exists already: choose another name or overwrite it with force=True")
+    shown = backtest if backtest is not None else evaluation
+    file = Path(table) if isinstance(table, str | os.PathLike) else None
+    read = read_table(table)
+    encoded, forecasts, why_not = _forecast(forecaster, read, future)
+    material = Material(
+        forecaster, read, encoded, forecasts, why_not, _in_unit(shown, unit), backtest is not None, future,
+        unit, command, file,
+    )  # fmt: skip
+    other = _in_unit(evaluation, unit) if backtest is not None else None
+    write_atomically(path, _page(material, other).encode("utf-8", "replace"))
+    return path
+
+
+def _forecast(forecaster: Any, table: Table, future: Any) -> tuple[EncodedTable, Forecasts | None, str]:
+    """The table as the model sees it, the forecasts from its end, or why there are none."""
+    try:
+        encoded = forecaster.encode(table, future)
+    except ValueError as error:
+        if future is not None or not getattr(forecaster, "known_future", ()):
+            raise
+        return forecaster.codec_.encode(table), None, str(error)
+    return encoded, forecaster.forecast_end(table, future), ""
+
+
+def _in_unit(evaluation: Evaluation | None, unit: str | None) -> Evaluation | None:
+    """The evaluation with errors said in `unit` instead of "units of temp"."""
+    if evaluation is None or unit is None:
+        return evaluation
+    models = [replace(one, scores=[replace(scores, unit=unit) for scores in one.scores]) for one in evaluation.models]
+    return replace(evaluation, models=models, unit=unit if evaluation.measure == "RMSE" else evaluation.unit)
+
+
+def _page(material: Material, other: Evaluation | None) -> str:
+    names = listing(material.targets[:3]) + (" and more" if len(material.targets) > 3 else "")
+    sections = [
+        outlook(material), data(material), accuracy(material, other), errors(material), calibrated(material),
+        learning(material), gate_activity(material), model(material), reproduction(material),
+    ]  # fmt: skip
+    return document(f"Forecast of {names}", _header(material, names), sections, _footer())
+
+
+def _header(material: Material, names: str) -> Html:
+    said = []
+    if material.forecasts is not None:
+        said.append(forecast_sentence(material.forecasts, material.forecaster.codec_.frequency_, material.unit))
+    if material.evaluation is not None:
+        said.append(verdict_sentence(material.evaluation))
+    else:
+        said.append("How far to believe it was not measured here: evaluate it on rows that the model has not seen.")
+    return Html(
+        element("p", "memorycell report", class_="eyebrow")
+        + element("h1", f"Forecast of {names}")
+        + element("p", " ".join(said), class_="lead")
+        + facts(_cards(material), "cards")
+    )
+
+
+def _cards(material: Material) -> dict[str, str]:
+    """The few numbers that people look for first."""
+    forecaster, cards = material.forecaster, {}
+    if material.evaluation is not None:
+        ours = material.evaluation.models[0]
+        cards[f"{material.evaluation.measure}, {counted(len(material.evaluation.fold), 'origin')}"] = significant(
+            ours.error
+        ) + (f" {material.unit}" if material.unit and material.evaluation.measure == "RMSE" else "")
+        for share in ours.scores[0].coverage[:1]:
+            cards[f"held by the {percent(share.nominal)} interval"] = percent(share.observed, 1)
+    cards["trained in"] = f"{significant(forecaster.train_seconds_, 2)} s"
+    cards["parameters"] = f"{forecaster.n_parameters_:,}"
+    return cards
+
+
+def _footer() -> Html:
+    return element(
+        "p",
+        "Errors and intervals are of the past: they tell of the future only as far as it resembles the past.",
+    )

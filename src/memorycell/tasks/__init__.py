@@ -1,0 +1,1 @@
+"""Tasks: one estimator for each job that people ask for."""

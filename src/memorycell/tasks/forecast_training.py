@@ -1,0 +1,109 @@
+"""How a Forecaster trains: its choices made, its network built, its windows or tracks put in order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memorycell.data.encoded import EncodedTable
+from memorycell.data.steps import StepDataset
+from memorycell.data.streams import CarriedStream, SampleStream
+from memorycell.data.windows import WindowDataset
+from memorycell.networks.carried import CarriedForecaster
+from memorycell.networks.forecasting import NETWORKS, ForecastNetwork, TableShape
+from memorycell.tasks import plan
+from memorycell.training import TrainingOptions
+
+if TYPE_CHECKING:
+    from memorycell.tasks.forecaster import Forecaster
+
+INFERENCE_BATCH = 512
+TRACKS = 16  # series, or stretches of one, that a carried state is trained on side by side
+
+
+def choose(model: Forecaster, encoded: EncodedTable) -> dict[str, Any]:
+    """The choices that decide which windows there are."""
+    window = plan.choose_window(encoded, model.horizon) if model.window == "auto" else int(model.window)
+    network = plan.choose_network(model.horizon) if model.network == "auto" else model.network
+    segment = model.segment
+    if network == "segment" and segment == "auto":
+        segment = plan.choose_segment(window, model.horizon)
+    wide = network == "segment" and model.state == "window"
+    return {
+        "window": window,
+        "network": network,
+        "segment": segment if wide else None,
+        "hidden_size": (192 if wide else 32) if model.hidden_size == "auto" else model.hidden_size,
+        "dropout": (0.3 if wide else 0.1) if model.dropout == "auto" else model.dropout,
+        "learning_rate": (1e-3 if wide else 3e-3) if model.learning_rate == "auto" else model.learning_rate,
+    }
+
+
+def choose_for_training(
+    model: Forecaster,
+    choices: dict[str, Any],
+    encoded: EncodedTable,
+    origins: NDArray[np.int64],
+    held_out: NDArray[np.int64],
+) -> str | None:
+    """Add the choices that look at the training windows; returns why windows are normalised as they are."""
+    reason = None
+    choices["normalize"] = model.normalize
+    if model.normalize == "auto":
+        choices["normalize"], why = plan.choose_normalize(encoded, choices["window"], model.horizon, origins, held_out)
+        if model.state == "carried" and choices["normalize"] == "scale":
+            choices["normalize"], why = (
+                "level",
+                "many series with a carried state: differences from the value before",
+            )
+        reason = f'Windows are normalised by "{choices["normalize"]}": {why}.'
+    samples = len(origins)
+    choices["batch_size"] = plan.choose_batch_size(samples) if model.batch_size == "auto" else model.batch_size
+    choices["epochs"] = model.epochs
+    if model.epochs == "auto":
+        per_step = choices["batch_size"] if model.state == "window" else TRACKS * choices["window"]
+        choices["epochs"] = plan.choose_epochs(samples, per_step)
+    return reason
+
+
+def options(model: Forecaster, choices: dict[str, Any], epochs: int, patience: int | None) -> TrainingOptions:
+    fields = {
+        "epochs": epochs, "learning_rate": choices["learning_rate"], "patience": patience, "average": 0.99,
+        "seed": model.seed, "n_threads": model.n_threads,
+    }  # fmt: skip
+    return TrainingOptions(**{**fields, **(model.training or {})})
+
+
+def build(model: Forecaster, shape: TableShape, choices: dict[str, Any]) -> ForecastNetwork:
+    options = {
+        "levels": tuple(model.quantiles), "point": model.loss, "cell": model.cell, "num_layers": model.num_layers,
+        "recurrent_dropout": model.recurrent_dropout, "skip": choices["normalize"] != "none",
+        **{name: choices[name] for name in ("hidden_size", "dropout", "normalize")},
+    }  # fmt: skip
+    if model.state == "carried":
+        return CarriedForecaster(shape, choices["window"], model.horizon, **options)
+    if choices["segment"] is not None:
+        options["segment"] = choices["segment"]
+    return NETWORKS[choices["network"]](shape, choices["window"], model.horizon, **options)
+
+
+def stream(
+    model: Forecaster,
+    encoded: EncodedTable,
+    origins: NDArray[np.int64],
+    choices: dict[str, Any],
+    shuffle: bool = True,
+) -> CarriedStream | SampleStream:
+    if model.state == "carried":
+        last = np.zeros(len(encoded.ids), np.int64)
+        np.maximum.at(last, np.searchsorted(encoded.offsets, origins, side="right") - 1, origins + 1)
+        spans = [(int(a), int(b)) for a, b in zip(encoded.offsets[:-1], last, strict=True) if b > a]
+        return CarriedStream(
+            StepDataset(encoded, model.horizon, origins), spans, TRACKS, choices["window"],
+            cut=shuffle, shuffle=shuffle, seed=model.seed,
+        )  # fmt: skip
+    dataset = WindowDataset(encoded, choices["window"], model.horizon, origins)
+    size = choices["batch_size"] if shuffle else INFERENCE_BATCH
+    return SampleStream(dataset, size, shuffle=shuffle, seed=model.seed)

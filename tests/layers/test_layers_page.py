@@ -1,0 +1,11 @@
+"""The examples of docs/layers.md."""
+
+import doctest
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs" / "layers.md"
+
+
+def test_the_examples_run():
+    failed, tried = doctest.testfile(str(PAGE), module_relative=False)
+    assert tried > 20 and not failed

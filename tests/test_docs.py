@@ -1,0 +1,285 @@
+"""The documentation is true: what it shows is run, and what it says is printed is what comes out.
+
+The rules for README.md and docs/*.md, file by file, in the order in which the blocks stand:
+
+- ```python blocks share one namespace and one empty folder; blocks with ``>>>`` are doctests.
+- ```console blocks: lines that begin with ``$ memorycell`` or ``$ python`` are run in that folder; of
+  ``$ make …`` the target must exist; other commands are left alone. Lines below a command are what it prints.
+- ```bash blocks are not run, but each ``memorycell`` command in them must be one that the program understands.
+- A ```text block right after a ```python block is what the block prints.
+- In what is printed, words and whole numbers must agree; numbers with a decimal point may differ by 10 %
+  (training differs in its last digits from machine to machine); ``…`` stands for anything, and on a line of
+  its own for any lines.
+- The comment ``<!-- not run -->`` on the line before a block leaves it out.
+"""
+
+import contextlib
+import doctest
+import importlib
+import io
+import re
+import shlex
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import typer
+
+import memorycell
+from memorycell.cli.main import main
+
+ROOT = Path(__file__).parents[1]
+SOURCE = Path(memorycell.__file__).parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+MODULES = [
+    ".".join(("memorycell", *path.relative_to(SOURCE).with_suffix("").parts)).removesuffix(".__init__")
+    for path in sorted(SOURCE.rglob("*.py"))
+    if path.name != "__main__.py"
+]
+NUMBER = re.compile(r"(?<![\w.])[-−+]?\d[\d,]*(?:\.\d+)?(?:e[-+]?\d+)?")
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+@dataclass
+class Block:
+    """A fenced block of a page: its language, its text, and the line it begins at."""
+
+    language: str
+    text: str
+    line: int
+    follows: bool = False  # nothing but blank lines stands between it and the block before
+
+
+def blocks_of(page: str) -> Iterator[Block]:
+    lines, i, between = page.splitlines(), 0, "start"
+    while i < len(lines):
+        fence = re.fullmatch(r"(\s*)(```+|~~~+)\s*([\w-]*).*", lines[i])
+        if fence is None:
+            between = between + lines[i].strip()
+            i += 1
+            continue
+        indent, mark, language = fence.groups()
+        end = next(j for j in range(i + 1, len(lines)) if lines[j].strip() == mark)
+        text = "\n".join(line.removeprefix(indent) for line in lines[i + 1 : end])
+        if not between.endswith("<!-- not run -->"):
+            yield Block(language, text, i + 2, follows=not between)
+        between, i = "", end + 1
+
+
+# ---------------------------------------------------------------------- what is printed
+
+
+def agrees(shown: str, printed: str) -> bool:
+    """Whether a line that the docs show is the line that was printed, as far as the rules above ask for."""
+    shown, printed = " ".join(shown.split()), " ".join(printed.split())
+    words = [re.escape(text).replace("…", ".*?") for text in NUMBER.split(shown)]
+    found = re.fullmatch(f"({NUMBER.pattern})".join(words), printed)
+    return found is not None and all(map(near, NUMBER.findall(shown), found.groups()))
+
+
+def near(shown: str, printed: str) -> bool:
+    if "." not in shown and "e" not in shown:
+        return shown == printed
+    a, b = (float(text.replace(",", "").replace("−", "-")) for text in (shown, printed))
+    last_digit = 0.0 if "e" in shown else 10.0 ** -len(shown.partition(".")[2])
+    return abs(a - b) <= max(0.1 * abs(a), 1.5 * last_digit)
+
+
+def compare(shown: str, printed: str, where: str) -> None:
+    expected, got = ([line for line in text.splitlines() if line.strip()] for text in (shown, printed))
+    said = f"{where} shows\n{shown}\nbut what is printed is\n{printed}"
+    assert matches(expected, got), said
+
+
+def matches(expected: list[str], got: list[str]) -> bool:
+    """Line by line; a line of nothing but ``…`` stands for any number of lines."""
+    if not expected:
+        return not got
+    if expected[0].strip() == "…":
+        return any(matches(expected[1:], got[i:]) for i in range(len(got) + 1))
+    return bool(got) and agrees(expected[0], got[0]) and matches(expected[1:], got[1:])
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("RMSE 2.41 °C", "RMSE 2.43 °C", True),
+        ("RMSE 2.41 °C", "RMSE 3.41 °C", False),
+        ("shape (1751, 6, 2)", "shape (1751, 6, 2)", True),
+        ("shape (1751, 6, 2)", "shape (1752, 6, 2)", False),
+        ("loss 0.0012", "loss 0.0013", True),
+        ("reach 5.6e-12", "reach 5.9e-12", True),
+        ("reach 5.6e-12", "reach 5.6e-10", False),
+        ("took … s, then 3 more", "took 1.23 s, then 3 more", True),
+        ("a  b", "a b", True),
+        ("better", "worse", False),
+        ("−4.5", "−4.6", True),
+        ("-4.5", "4.5", False),
+    ],
+)
+def test_what_agrees(shown: str, printed: str, same: bool) -> None:
+    assert agrees(shown, printed) is same
+
+
+# ---------------------------------------------------------------------- pages
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_page(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    threads = torch.get_num_threads()
+    space: dict[str, Any] = {"__name__": "__main__"}
+    printed = ""
+    try:
+        with torch.random.fork_rng(devices=[]):
+            for block in blocks_of(path.read_text(encoding="utf-8")):
+                where = f"{path.name}, line {block.line}"
+                if block.language == "python":
+                    printed = run_python(block, space, where)
+                elif block.language == "text" and block.follows:
+                    compare(block.text, printed, where)
+                elif block.language == "console":
+                    run_console(block, where)
+                elif block.language in ("bash", "sh"):
+                    parse_commands(block, where)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def run_python(block: Block, space: dict[str, Any], where: str) -> str:
+    if ">>>" in block.text:
+        example = doctest.DocTestParser().get_doctest(block.text, space, where, where, block.line - 1)
+        run_doctest(example, clear=False)
+        space.update(example.globs)
+        return ""
+    output = io.StringIO()
+    # Padded so that a traceback names the line of the page.
+    code = compile("\n" * (block.line - 1) + block.text, where, "exec")
+    with contextlib.redirect_stdout(output):
+        exec(code, space)  # noqa: S102
+    return output.getvalue()
+
+
+def commands_of(text: str, prompt: str) -> list[tuple[str, str]]:
+    """Commands, with lines that go on after a backslash put together, and the lines below each."""
+    found: list[list[str]] = []
+    going_on = False
+    for line in text.splitlines():
+        if going_on:
+            found[-1][0] += " " + line.strip().removesuffix("\\").rstrip()
+        elif line.startswith(prompt):
+            found.append([line.removeprefix(prompt).removesuffix("\\").rstrip(), ""])
+        elif found:
+            found[-1][1] += line + "\n"
+        going_on = (going_on or line.startswith(prompt)) and line.endswith("\\")
+    return [(command, below) for command, below in found if command and not command.startswith("#")]
+
+
+def run_console(block: Block, where: str) -> None:
+    for command, shown in commands_of(block.text, "$ "):
+        program, *arguments = shlex.split(command, comments=True)
+        if program == "make":
+            check_target(arguments, where)
+            continue
+        if program == "memorycell":
+            printed = run_memorycell(arguments, f"{where}: {command}")
+        elif program == "python":
+            printed = subprocess.run(
+                [sys.executable, *arguments], check=True, capture_output=True, encoding="utf-8"
+            ).stdout
+        else:
+            continue
+        if shown.strip():
+            compare(shown, printed, where)
+
+
+def run_memorycell(arguments: list[str], where: str) -> str:
+    output, errors = io.StringIO(), io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        warnings.simplefilter("ignore")  # as the program does
+        code = main(arguments)
+    assert code == 0, f"{where}\nended with code {code}:\n{errors.getvalue()}"
+    return output.getvalue()
+
+
+def parse_commands(block: Block, where: str) -> None:
+    for command, _ in commands_of(block.text, ""):
+        program, *arguments = shlex.split(command, comments=True) or [""]
+        if program == "make":
+            check_target(arguments, where)
+        elif program == "memorycell":
+            understand(arguments, f"{where}: {command}")
+
+
+def check_target(arguments: list[str], where: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in (word for word in arguments if "=" not in word and not word.startswith("-")):
+        assert re.search(rf"^{re.escape(target)}:", makefile, re.MULTILINE), f"{where}: make {target}"
+
+
+def understand(arguments: list[str], where: str) -> None:
+    """Parse a command line as the program does, without doing anything."""
+    from memorycell.cli.main import _build
+
+    command: Any = typer.main.get_command(_build())
+    rest = [word for word in arguments if word != "--debug"]
+    while hasattr(command, "commands") and rest and rest[0] in command.commands:
+        command = command.commands[rest.pop(0)]
+    try:
+        command.make_context("memorycell", rest)
+    except typer.Exit:  # --help, --version
+        return
+    except Exception as error:
+        raise AssertionError(f"{where}\n{error}") from error
+    assert not hasattr(command, "commands") or not rest, f"{where}: no such command"
+
+
+def test_an_option_that_does_not_exist_is_noticed() -> None:
+    with pytest.raises(AssertionError, match="--widnow"):
+        understand(["fit", "forecast", "weather.csv", "--widnow", "6"], "here")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    page = path.read_text(encoding="utf-8")
+    targets = re.findall(r"!?\[[^\]]*\]\(([^)\s]+)\)", page) + re.findall(r"(?:src|srcset)=\"([^\"]+)\"", page)
+    for target in targets:
+        name, _, part = target.partition("#")
+        if re.match(r"[a-z]+:", name):
+            continue
+        file = path.parent / name if name else path
+        assert file.exists(), f"{path.name} links to {target}, which does not exist"
+        if part and file.suffix == ".md":
+            assert part in anchors(file.read_text(encoding="utf-8")), f"{path.name} links to {target}"
+
+
+def anchors(page: str) -> set[str]:
+    """The names that GitHub gives headings."""
+    titles = re.findall(r"^#+ +(.+?) *$", page, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+# ---------------------------------------------------------------------- examples in the source
+
+
+def run_doctest(example: doctest.DocTest, *, clear: bool = True) -> None:
+    said: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    runner.run(example, out=said.append, clear_globs=clear)
+    assert not runner.failures, "".join(said)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    with torch.random.fork_rng(devices=[]):
+        for example in doctest.DocTestFinder(exclude_empty=True).find(module, name):
+            assert "doctest: +SKIP" not in (example.docstring or ""), f"{example.name} skips a line"
+            run_doctest(example)
