@@ -19,7 +19,7 @@ import pandas as pd
 from memorycell import Forecaster, adding_problem
 from memorycell.cli.main import main as memorycell
 from memorycell.data.encoded import eligible_origins
-from memorycell.interfaces.drawing import PALETTE, canvas, end_labels, heading, inline_svg, time_axis
+from memorycell.interfaces.drawing import PALETTE, canvas, end_labels, heading, inline_svg
 from memorycell.interfaces.plot import forecast_fan
 from memorycell.interfaces.plot_network import adding_problem as draw_adding_problem
 from memorycell.interfaces.plot_network import gates
@@ -56,14 +56,16 @@ def weather() -> tuple[Any, str]:
     """Tutorial: the last two months of its simulated weather."""
     table = tutorial_weather()[-61:]
     figure, (ax,) = canvas(720, 220)
-    days = time_axis(ax, table["date"].to_numpy(), 720)
+    dates = table["date"]
+    days = dates.to_numpy().astype("datetime64[us]")
     ends = []
     for name, colour in (("high", PALETTE["vermilion"]), ("low", PALETTE["blue"])):
         ax.plot(days, table[name], color=colour, linewidth=1.6)
         ends.append((float(table[name].iloc[-1]), name, colour))
     ax.axvspan(days[-6], days[-1], color=PALETTE["grid"], alpha=0.6, linewidth=0)
     heading(ax, "temperature, °C; the week of the question is shaded")
-    ax.margins(x=0.01)
+    ax.set_xticks(days[::12], [f"{date.day} {date:%B}" for date in dates[::12]])
+    ax.margins(x=0.01, y=0.1)
     end_labels(ax, days[-1], ends, 160)
     return figure, "Highs and lows of two months: warm spells that build up over days and break in one"
 

@@ -22,9 +22,16 @@ class Ran:
     err: str
 
 
-def run(*argv: object) -> Ran:
-    """Run `memorycell` with these arguments in this process."""
-    out, err = io.StringIO(), io.StringIO()
+class Screen(io.StringIO):
+    """A stdout that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def run(*argv: object, terminal: bool = False) -> Ran:
+    """Run `memorycell` with these arguments in this process, its stdout a pipe or a terminal."""
+    out, err = Screen() if terminal else io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main([str(argument) for argument in argv])
     return Ran(code, out.getvalue(), err.getvalue())

@@ -54,8 +54,12 @@ TABLES: dict[str, tuple[Rows, str, str]] = {
     "too short for the window": (weather_rows(6), "temp", "rows"),
     "infinite": (changed("temp", lambda i, value: "inf" if i == 40 else value), "temp", "infinite"),
     "dates that are none": (changed("date", lambda i, value: f"day {i}x"), "date", "not numeric"),
-    "two columns of one name": ([["date", "temp", "temp"], *(r[:2] + r[1:2] for r in weather_rows()[1:])], "temp", "more than one"),
-    "100,000 columns": ([["date", *(f"c{i}" for i in range(100_000))], ["2024-01-01", *["1"] * 100_000]], "c1", "100,001 columns"),
+    "two columns of one name": (
+        [["date", "temp", "temp"], *(r[:2] + r[1:2] for r in weather_rows()[1:])], "temp", "more than one",
+    ),
+    "100,000 columns": (
+        [["date", *(f"c{i}" for i in range(100_000))], ["2024-01-01", *["1"] * 100_000]], "c1", "100,001 columns",
+    ),
 }  # fmt: skip
 
 

@@ -55,7 +55,7 @@ def make_forecasts(encoded, origins, horizon=3, *, levels=LEVELS, error=1.0, see
 
 
 def make_evaluation(encoded, *, horizon=3, levels=LEVELS, errors=None, folds=1) -> Evaluation:
-    """A forecaster "LSTM" and baselines with errors of the sizes given, on the last 40 origins of one series."""
+    """A forecaster "LSTM" and baselines with errors of the given sizes, on 40 origins of one series."""
     errors = errors or {"LSTM": 1.0, "last value": 3.0, "ridge": 1.05}
     last = int(encoded.observed_rows[0]) - horizon
     origins = np.arange(max(0, last - 40), last)
@@ -81,9 +81,9 @@ def make_evaluation(encoded, *, horizon=3, levels=LEVELS, errors=None, folds=1) 
     )
     dates = forecasts[ours].dates
     blocks = [
-        Fold(encoded.dates[origins[fold == f][0]], dates[fold == f].min(), dates[fold == f].max(), int((fold == f).sum()))
-        for f in range(folds)
-    ]  # fmt: skip
+        Fold(encoded.dates[origins[mine][0]], dates[mine].min(), dates[mine].max(), int(mine.sum()))
+        for mine in (fold == f for f in range(folds))
+    ]
     return Evaluation(models, "RMSE", "units of y", verdicts, blocks, fold, horizon, 1)
 
 

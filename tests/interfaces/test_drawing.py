@@ -34,7 +34,7 @@ def test_names_reach_the_figure_as_text(name):
     figure, (ax,) = canvas(300, 200)
     heading(ax, name)
     ax.plot([0, 1], [1, 2])
-    end_labels(ax, 1, [(2.0, name, PALETTE["blue"])], 150)
+    end_labels(ax, [(2.0, name, PALETTE["blue"])], 150)
     svg = inline_svg(figure, "a", name)
     assert "<script" not in svg and "<!--" not in svg
     escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
@@ -60,9 +60,9 @@ def test_drawing_leaves_pyplot_and_its_settings_alone():
 
 
 def test_labels_at_the_same_height_move_apart():
-    figure, (ax,) = canvas(400, 240)
+    _, (ax,) = canvas(400, 240)
     ax.plot([0, 1], [0, 1])
-    end_labels(ax, 1, [(1.0, "one", "k"), (1.0, "two", "k"), (float("nan"), "none", "k")], 200)
+    end_labels(ax, [(1.0, "one", "k"), (1.0, "two", "k"), (float("nan"), "none", "k")], 200)
     assert [text.get_text() for text in ax.texts] == ["one", "two"]
     heights = sorted(text.get_position()[1] for text in ax.texts)
     assert heights[1] - heights[0] > 12

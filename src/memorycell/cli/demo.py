@@ -142,7 +142,7 @@ def _text(beside: dict[str, Any], coming: dict[str, Any], evaluation: Any, files
             "",
             as_table(coming),
             "",
-            f"How good are such forecasts? From every month of the last {_HELD_OUT // 12} years, which no model has seen:",
+            f"How good are such forecasts? From each month of the last {_HELD_OUT // 12} years, which no model saw:",
             "",
             evaluation.summary(),
             "",

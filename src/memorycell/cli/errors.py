@@ -27,6 +27,8 @@ def guarded(work: Callable[[], int], *, debug: bool = False) -> int:
             _flush_stdout()
     except BrokenPipeError:  # the reader, `head` for example, has what it wants
         return PIPE
+    except SystemExit as ended:  # so typer ends when the pipe breaks while it works
+        return ended.code if isinstance(ended.code, int) else USER
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted")
         return INTERRUPTED

@@ -52,7 +52,7 @@ def fit_forecast(
 
     memorycell fit forecast weather.csv --target temp --horizon 7 -o weather.safetensors
     """
-    output = output or Path(data.stem).with_suffix(".safetensors")
+    output = output or Path(Path(data.name.removesuffix(".gz")).stem + ".safetensors")
     chosen = given(settings)
     inputs = (data, validation)
     check_output(output, MODEL, force=force, inputs=inputs)

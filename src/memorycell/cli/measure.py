@@ -119,7 +119,7 @@ def report(
 
     One HTML file: forecast, data, baselines, errors, calibration, learning curve, and what the gates did.
     """
-    output = output or Path(model.name).with_suffix(".html")
+    output = output or Path(model.stem + ".html")
     check_output(output, PAGE, force=force, inputs=(model, data))
 
     from memorycell.interfaces.report import write_report

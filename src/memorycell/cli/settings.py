@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -106,6 +107,13 @@ def numbers(text: str) -> tuple[float, ...]:
         raise typer.BadParameter(f"expected numbers with commas between, such as 0.05,0.5,0.95, got {text!r}") from None
 
 
+def device(text: str) -> str:
+    """auto, or a device that torch may know; whether it is there can be said only once torch is loaded."""
+    if re.fullmatch(r"auto|cpu|mps|(cuda|xpu)(:\d+)?", text) is None:
+        raise typer.BadParameter(f"expected auto, cpu, cuda, cuda:N or mps, got {text!r}")
+    return text
+
+
 def _either(first: str, words: tuple[str, ...]) -> str:
     choices = [*([first] if first else []), *words]
     return choices[0] if len(choices) == 1 else f"{', '.join(choices[:-1])} or {choices[-1]}"
@@ -128,7 +136,8 @@ SETTINGS = (
             flag="--calendar/--no-calendar"),
     Setting("horizon", _FORECAST, whole(), "N", "Steps ahead.", "1"),
     Setting("window", _FORECAST, whole("auto"), "N|auto", "Steps looked back on.", "auto"),
-    Setting("quantiles", _FORECAST, numbers, "Q,Q,…", "Quantiles beside the point forecast.", "0.05,0.25,0.5,0.75,0.95"),
+    Setting("quantiles", _FORECAST, numbers, "Q,Q,…", "Quantiles beside the point forecast.",
+            "0.05,0.25,0.5,0.75,0.95"),
     Setting("loss", _FORECAST, one_of("squared", "absolute"), "squared|absolute",
             "Whether the point forecast is the mean or the median.", "squared"),
     Setting("network", _NETWORK, one_of("auto", "lstm", "encoder-decoder", "segment"),
@@ -153,7 +162,7 @@ SETTINGS = (
     Setting("training", _TRAINING, str, "NAME=VALUE", "Further field of TrainingOptions, such as weight_decay=0.01.",
             many=True),
     Setting("seed", _TRAINING, whole(), "N", "Of everything random.", "0"),
-    Setting("device", _TRAINING, str, "auto|cpu|cuda", "Where to compute.", "auto"),
+    Setting("device", _TRAINING, device, "auto|cpu|cuda", "Where to compute.", "auto"),
     Setting("n_threads", _TRAINING, whole(), "N", "Threads.", "by the shapes", flag="--threads"),
 )  # fmt: skip
 

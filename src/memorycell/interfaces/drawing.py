@@ -108,8 +108,8 @@ def time_axis(ax: Axes, dates: NDArray, width: float) -> NDArray:
     return dates.astype("datetime64[us]")
 
 
-def end_labels(ax: Axes, x: Any, ends: Sequence[tuple[float, str, str]], height: float, *, clear: float = 6) -> None:
-    """A label (y, text, colour) at the right end of each line, moved apart where they would overlap.
+def end_labels(ax: Axes, ends: Sequence[tuple[float, str, str]], height: float, *, clear: float = 6) -> None:
+    """A label (y, text, colour) at the right of the axes for each line, moved apart where they would overlap.
 
     `height` is about the height of the axes in pixels; limits must be final.
     """
@@ -131,7 +131,8 @@ def end_labels(ax: Axes, x: Any, ends: Sequence[tuple[float, str, str]], height:
         y, text, colour = ends[i]
         ax.annotate(
             text,
-            (x, y),
+            (1, y),
+            xycoords=ax.get_yaxis_transform(),
             xytext=(clear, place - wanted[i]),
             textcoords="offset points",
             va="center",

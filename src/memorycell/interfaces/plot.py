@@ -141,7 +141,7 @@ def _draw_fan(
         ax.plot(ahead, actual, color=PALETTE["ink"], linewidth=1.3, marker="o", markersize=3)
         ends.append((float(actual[np.isfinite(actual)][-1]), "what came", PALETTE["ink"]))
     ax.margins(x=0.01)
-    end_labels(ax, ahead[-1], ends, 180, clear=12 if len(ahead) == 1 else 6)
+    end_labels(ax, ends, 180, clear=12 if len(ahead) == 1 else 6)
 
 
 def overview(
@@ -258,7 +258,7 @@ def errors_by_horizon(evaluation: Evaluation, *, target: int = 0, metric: str = 
         ends.append((float(known[-1]) if len(known) else math.nan, label(model.name, 16), colour))
     ax.set_ylim(0, None)
     ax.margins(x=0.02)
-    end_labels(ax, steps[-1], ends, 170)
+    end_labels(ax, ends, 170)
     return figure
 
 
@@ -284,8 +284,7 @@ def errors_through_time(evaluation: Evaluation, *, target: int = 0, width: float
         ends.append((float(known[-1]) if len(known) else math.nan, label(model.name, 16), colour))
     ax.set_ylim(0, None)
     ax.margins(x=0.01)
-    if len(x):
-        end_labels(ax, x[-1], ends, 170)
+    end_labels(ax, ends, 170)
     return figure
 
 
@@ -332,7 +331,7 @@ def forecasts_through_time(
     if np.isfinite(actual).any():
         ends.append((float(actual[np.isfinite(actual)][-1]), "what came", PALETTE["ink"]))
     ax.margins(x=0.02)
-    end_labels(ax, x[-1], ends, 170)
+    end_labels(ax, ends, 170)
     return figure
 
 

@@ -90,8 +90,7 @@ def learning_curve(
     heading(ax, "loss, logarithmic" if wide else "loss")
     x_label(ax, "epoch")
     ax.margins(x=0.02, y=0.12)
-    if len(epochs):
-        end_labels(ax, epochs[-1], ends, 170)
+    end_labels(ax, ends, 170)
     return figure
 
 
@@ -229,6 +228,6 @@ def adding_problem(problem: AddingProblem, *, width: float = WIDE) -> Figure:
             ends.append((errors[-1], run.cell, colour))
             last = max(last, batches[-1])
         ax.set_xlim(0, last)
-        end_labels(ax, last, ends, 120)
+        end_labels(ax, ends, 120)
     x_label(axes[-1], "batches of training")
     return figure

@@ -106,7 +106,7 @@ def gate_activity(material: Material) -> Section:
             ),
             "gates",
             f"The last {counted(stop - start, 'row')}{of}, as the last recurrent layer took them. Strong "
-            "colour is the upper end of the range in the heading, faint the lower; the longest memory on top.",
+            "colour is the upper end of the range in its heading, faint the lower; longest memory on top.",
         ),
     )
     return section

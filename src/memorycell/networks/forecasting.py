@@ -76,7 +76,7 @@ class ForecastNetwork(Network):
         What is taken out of each window and put back into its forecast: nothing; the last value of each target, so
         that a drifting level does no harm; the last value and the window's standard deviation.
     skip : bool
-        A linear path from each target's window to its horizon beside the recurrent one (LSTNet, Lai et al. 2018, eq. 6).
+        A linear path from each target's window to its horizon beside the others (LSTNet, Lai et al. 2018, eq. 6).
     """
 
     rnn: Any  # the recurrent layer over the past, which every subclass makes

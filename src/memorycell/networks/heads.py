@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 POINT_LOSSES = ("squared", "absolute")
 
@@ -33,7 +32,7 @@ class Head(nn.Module):
 class QuantileHead(Head):
     """A point forecast and Q quantiles that never cross.
 
-    The middle quantile is the point plus a free offset; the others lie above and below it by sums of softplus
+    The middle quantile is the point plus a free offset; the others lie above and below it by sums of positive
     increments, so that they are ordered by construction. The loss of an element is the point's (squared: the mean;
     absolute: the median) plus twice the pinball loss averaged over the levels, an approximation of the continuous
     ranked probability score (Koenker & Bassett 1978; Gneiting & Raftery 2007, sec. 4.2).
@@ -66,8 +65,8 @@ class QuantileHead(Head):
         self.n_outputs = 1 + len(levels)
         count = len(levels)
         middle = min(range(count), key=lambda j: abs(levels[j] - 0.5))
-        # quantile_j = point + Σ_k mixing[k, j] · s_k with s_middle = its raw output, every other s_k = softplus(raw):
-        # the increments between the middle and j, added above it and subtracted below.
+        # quantile_j = point + Σ_k mixing[k, j] · s_k with s_middle = its raw output, every other s_k positive: the
+        # increments between the middle and j, added above it and subtracted below.
         mixing = torch.zeros(count, count)
         mixing[middle, :] = 1
         for j in range(count):
@@ -86,7 +85,7 @@ class QuantileHead(Head):
         """Raw outputs (n_outputs,) at which the quantiles are those of a normal with half the targets' deviation."""
         normal = torch.special.ndtri(self.levels.double()) * 0.5
         gaps = torch.linalg.solve(self.mixing.double().T, normal)
-        raw = torch.where(self.increments, torch.log(torch.expm1(gaps.clamp(min=1e-3))), gaps)
+        raw = torch.where(self.increments, gaps - 1 / gaps, gaps)
         return torch.cat([torch.zeros(1), raw.float()])
 
     def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,7 +107,16 @@ class QuantileHead(Head):
         return each if weights is None else each * weights
 
     def _spread(self, raw: Tensor) -> Tensor:
-        return torch.where(self.increments, functional.softplus(raw), raw)
+        return torch.where(self.increments, _squareplus(raw)[0], raw)
+
+
+def _squareplus(x: Tensor) -> tuple[Tensor, Tensor]:
+    """(x + √(x² + 4)) / 2 and the root; its slope is their quotient (Barron 2021, arXiv 2112.11687).
+
+    As smooth and positive as softplus, at a fifth of its price: no exponential and no logarithm.
+    """
+    root = torch.sqrt(x * x + 4)
+    return (x + root) / 2, root
 
 
 class _QuantileLoss(torch.autograd.Function):
@@ -119,14 +127,15 @@ class _QuantileLoss(torch.autograd.Function):
         free = raw[..., 1:]
         error = raw[..., 0] - targets
         # above = quantile − target; the pinball loss is (1[above > 0] − level) · above.
-        above = error.unsqueeze(-1) + head._spread(free) @ head.mixing
+        positive, root = _squareplus(free)
+        above = error.unsqueeze(-1) + torch.where(head.increments, positive, free) @ head.mixing
         slope = ((above > 0).to(raw.dtype) - head.levels) * (2 / len(head.levels))
         each = (error * error if head.point == "squared" else error.abs()) + (slope * above).sum(-1)
         if raw.requires_grad:
             gradient = torch.empty_like(raw)
             gradient[..., 0] = (2 * error if head.point == "squared" else error.sign()) + slope.sum(-1)
             chain = slope @ head.mixing.T
-            gradient[..., 1:] = torch.where(head.increments, chain * free.sigmoid(), chain)
+            gradient[..., 1:] = torch.where(head.increments, chain * (positive / root), chain)
             if weights is not None:
                 gradient *= weights.unsqueeze(-1)
             ctx.save_for_backward(gradient)

@@ -31,7 +31,7 @@ def save(forecaster: Any, path: str | os.PathLike[str], *, force: bool) -> None:
         "codec": forecaster.codec_.to_json(),
         "network": {"network": forecaster.plan_["network"], **_plain(forecaster.network_.config())},
         "learned": {name: _plain(getattr(forecaster, name)) for name in _LEARNED},
-        "train_end": str(forecaster.train_end_),
+        "train_end": _map(str, forecaster.train_end_),
         "calibration_stride": forecaster.calibration_.stride,
     }
     tensors = {f"network.{name}": value for name, value in forecaster.network_.state_dict().items()}
@@ -49,8 +49,7 @@ def load(cls: type[Model], path: str | os.PathLike[str]) -> Model:
         forecaster.codec_ = TableCodec.from_json(file.config["codec"])
         for name in _LEARNED:
             setattr(forecaster, name, file.config["learned"][name])
-        stamp = file.config["train_end"]
-        forecaster.train_end_ = int(stamp) if stamp.lstrip("-").isdigit() else np.datetime64(stamp)
+        forecaster.train_end_ = _map(_stamp, file.config["train_end"])
         network = _network(forecaster.state, file.config["network"])
     except ModelFileError:
         raise
@@ -81,6 +80,15 @@ def _network(state: str, config: dict[str, Any]) -> ForecastNetwork:
     # The weights that follow overwrite these: drawing them must not move the user's generator.
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         return kind(TableShape(**shape), config.pop("window"), config.pop("horizon"), **config)
+
+
+def _map(function: Any, ends: Any) -> Any:
+    """`function` of the one end of training, or of that of each series."""
+    return {name: function(end) for name, end in ends.items()} if isinstance(ends, dict) else function(ends)
+
+
+def _stamp(text: str) -> int | np.datetime64:
+    return int(text) if text.lstrip("-").isdigit() else np.datetime64(text)
 
 
 def _plain(value: Any) -> Any:

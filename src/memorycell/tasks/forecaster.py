@@ -15,7 +15,9 @@ from memorycell.data.steps import StepDataset
 from memorycell.data.table_codec import TableCodec
 from memorycell.data.tables import read_table
 from memorycell.data.windows import WindowDataset, split_origins, training_rows
-from memorycell.evaluation.backtest import Evaluation, evaluate_fitted
+from memorycell.evaluation.backtest import evaluate_fitted
+from memorycell.evaluation.result import Evaluation
+from memorycell.evaluation.splits import rows_seen
 from memorycell.layers import Trace
 from memorycell.networks.forecasting import NETWORKS, ForecastNetwork, TableShape
 from memorycell.tasks import forecast_files, forecast_training
@@ -88,6 +90,7 @@ class Forecaster(Estimator):
     ----------
     codec_, network_, window_, plan_ : what was fitted and chosen
     history_ : list of dict, one an epoch; `best_epoch_`, `train_seconds_`, `n_parameters_`, `n_threads_`
+    train_end_ : date or step number of the last row seen; of many series a dict by their names
     splits_ : dict of (first, last) target dates of "train", "validation" and "calibration"
     notes_ : list of dict: what was done to the data and why, in sentences
     calibration_ : scores of the calibration block, which adjust the quantiles
@@ -322,7 +325,7 @@ class Forecaster(Estimator):
         if validation is not None:
             self.splits_["validation"] = (str(validation.dates.min()), str(validation.dates.max()))
         ends = encoded.dates[encoded.offsets[:-1] + encoded.observed_rows - 1]
-        self.train_end_ = ends.max()
+        self.train_end_ = ends[0] if len(ends) == 1 else dict(zip(encoded.ids, ends, strict=True))
 
     # ------------------------------------------------------------------ forecasting
 
@@ -375,7 +378,9 @@ class Forecaster(Estimator):
         if not len(origins):
             return np.empty(0, np.int64)
         later = eligible_origins(encoded, 1 if self.state == "carried" else self.window_, self.horizon)
-        later = later[encoded.dates[later] >= self.train_end_]
+        # Row numbers count from 0 in each series, so its last row seen is the first origin whose outcome is news.
+        seen = encoded.offsets[:-1] + rows_seen(encoded, self.train_end_)
+        later = later[later >= seen[np.searchsorted(encoded.offsets, later, side="right") - 1] - 1]
         known = encoded.dates[later + self.horizon]
         asked = encoded.dates[origins]
         later, known = later[known <= asked.max()], known[known <= asked.max()]
