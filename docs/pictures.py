@@ -10,6 +10,7 @@ import argparse
 import re
 import tempfile
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,10 @@ from memorycell.interfaces.plot_network import gates
 
 HERE = Path(__file__).parent
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
-PAPER = {"light": "#ffffff", "dark": "#11161c"}
-DARK = {
-    "ink": "#e7ebf0",
-    "muted": "#a0abb7",
-    "grid": "#2c3540",
-    "blue": "#6fb5f5",
-    "vermilion": "#f2906a",
-    "green": "#45c7a2",
-    "purple": "#e39bcb",
-    "ochre": "#dcb450",
-    "grey": "#98a3af",
-}
+# The colours of the report's page: light ones first, then the dark scheme's.
+_STYLE = (resources.files("memorycell.interfaces") / "report.css").read_text(encoding="utf-8").split("@media")
+LIGHT = {**PALETTE, **dict(re.findall(r"--(\w+): (#\w+);", _STYLE[0]))}
+DARK = {**LIGHT, **dict(re.findall(r"--(\w+): (#\w+);", _STYLE[1]))}
 
 
 def forecast() -> tuple[Any, str]:
@@ -66,7 +59,7 @@ def weather() -> tuple[Any, str]:
     heading(ax, "temperature, °C; the week of the question is shaded")
     ax.set_xticks(days[::12], [f"{date.day} {date:%B}" for date in dates[::12]])
     ax.margins(x=0.01, y=0.1)
-    end_labels(ax, days[-1], ends, 160)
+    end_labels(ax, ends, 160)
     return figure, "Highs and lows of two months: warm spells that build up over days and break in one"
 
 
@@ -84,7 +77,7 @@ def adding() -> tuple[Any, str]:
     """Tutorial: RNN, LSTM and GRU on the adding problem."""
     problem = adding_problem(progress=lambda text: print(" ", text, flush=True))
     print(problem.summary())
-    return draw_adding_problem(problem.results), "Error during training: RNN stays at chance, LSTM and GRU leave it"
+    return draw_adding_problem(problem), "Error during training: RNN stays at chance, LSTM and GRU leave it"
 
 
 PICTURES: dict[str, Callable[[], tuple[Any, str]]] = {
@@ -112,10 +105,7 @@ def standalone(figure: Any, name: str, description: str) -> str:
         raise ValueError("expected an <svg> with a viewBox")
     width, height = float(box[3]), float(box[4])
     pad = 12
-    light, dark = (
-        "".join(f"--{key}:{colour};" for key, colour in {**colours, "paper": PAPER[scheme]}.items())
-        for scheme, colours in (("light", PALETTE), ("dark", DARK))
-    )
+    light, dark = ("".join(f"--{k}:{colour};" for k, colour in each.items()) for each in (LIGHT, DARK))
     style = (
         f":root{{{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
         f"text{{font-family:{FONTS};paint-order:stroke;stroke:var(--paper);stroke-width:3px;stroke-linejoin:round}}"

@@ -2,7 +2,7 @@
 
 The rules for README.md and docs/*.md, file by file, in the order in which the blocks stand:
 
-- ```python blocks share one namespace and one empty folder; blocks with ``>>>`` are doctests.
+- ```python and ```pycon blocks share one namespace and one empty folder; those with ``>>>`` are doctests.
 - ```console blocks: lines that begin with ``$ memorycell`` or ``$ python`` are run in that folder; of
   ``$ make …`` the target must exist; other commands are left alone. Lines below a command are what it prints.
 - ```bash blocks are not run, but each ``memorycell`` command in them must be one that the program understands.
@@ -16,6 +16,7 @@ The rules for README.md and docs/*.md, file by file, in the order in which the b
 import contextlib
 import doctest
 import importlib
+import importlib.util
 import io
 import re
 import shlex
@@ -26,6 +27,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -140,7 +142,7 @@ def test_page(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         with torch.random.fork_rng(devices=[]):
             for block in blocks_of(path.read_text(encoding="utf-8")):
                 where = f"{path.name}, line {block.line}"
-                if block.language == "python":
+                if block.language in ("python", "pycon"):
                     printed = run_python(block, space, where)
                 elif block.language == "text" and block.follows:
                     compare(block.text, printed, where)
@@ -257,6 +259,19 @@ def test_links_lead_somewhere(path: Path) -> None:
         assert file.exists(), f"{path.name} links to {target}, which does not exist"
         if part and file.suffix == ".md":
             assert part in anchors(file.read_text(encoding="utf-8")), f"{path.name} links to {target}"
+
+
+def test_a_picture_is_drawn() -> None:
+    spec = importlib.util.spec_from_file_location("pictures", ROOT / "docs" / "pictures.py")
+    assert spec is not None and spec.loader is not None
+    pictures = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(pictures)
+    drawn = {path.stem for path in (ROOT / "docs" / "images").glob("*.svg")}
+    assert drawn == set(pictures.PICTURES)
+    figure, description = pictures.weather()
+    svg = ElementTree.fromstring(pictures.standalone(figure, "weather", description))  # noqa: S314
+    assert svg.attrib["aria-label"] == description
+    assert svg[0].text.count("--paper:") == 2  # light and dark
 
 
 def anchors(page: str) -> set[str]:

@@ -48,7 +48,8 @@ def test_options_arrive_as_the_forecaster_takes_them(monkeypatch: pytest.MonkeyP
     assert "enough" in refused(run("fit", "forecast", weather, *words.split()))
     expected = {
         "target": ["temp", "rain"], "window": "auto", "horizon": 3, "cell": "GRU", "quantiles": (0.1, 0.9),
-        "patience": None, "calendar": False, "refit": False, "known_future": ["sky", "rain"], "learning_rate": 0.01, "n_threads": 2,
+        "patience": None, "calendar": False, "refit": False, "known_future": ["sky", "rain"], "learning_rate": 0.01,
+        "n_threads": 2,
         "training": {"optimizer": "sgd", "clip_norm": None}, "seed": 7, "epochs": "auto", "series": None,
     }  # fmt: skip
     assert {name: seen[name] for name in expected} == expected

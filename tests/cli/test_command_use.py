@@ -170,7 +170,8 @@ def test_report(model: Path, weather: Path, tmp_path: Path) -> None:
 
 def test_a_report_of_a_column_with_a_script_in_its_name(table: Callable[..., Path], tmp_path: Path) -> None:
     bad = "<script>alert(1)</script>"
-    data, path, page = table([["date", bad, "b"], *(row[:3] for row in weather_rows(100)[1:])]), tmp_path / "m.safetensors", tmp_path / "m.html"  # fmt: skip
+    data = table([["date", bad, "b"], *(row[:3] for row in weather_rows(100)[1:])])
+    path, page = tmp_path / "m.safetensors", tmp_path / "m.html"
     ran = run("fit", "forecast", data, "--target", bad, "-o", path, "--report", page, "-q", *SMALL)
     assert ran.code == 0, ran.err
     assert bad not in page.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from memorycell.tasks.conformal import apply_shifts, conformal_shifts
+from memorycell.tasks.conformal import Calibration, apply_shifts, conformal_scores, conformal_shifts
 
 LEVELS = (0.05, 0.5, 0.95)
 
@@ -16,7 +16,7 @@ def test_quantiles_of_any_width_become_calibrated(narrow):
         return rng.normal(size=(count, 2, 1)) * spread + 0.4 * spread, quantiles
 
     actual, quantiles = draw(3000)
-    shifts = conformal_shifts(actual, quantiles, LEVELS)
+    shifts = conformal_shifts(conformal_scores(actual, quantiles), LEVELS)
     actual, quantiles = draw(3000)
     moved = apply_shifts(quantiles, shifts)
     below = (actual[..., None] <= moved).mean(axis=0)[:, 0]
@@ -33,12 +33,32 @@ def test_quantiles_stay_in_order():
 def test_unknown_actuals_are_left_out_and_no_scores_mean_no_shift():
     actual = np.full((10, 1, 1), np.nan)
     quantiles = np.broadcast_to([-1.0, 0.0, 1.0], (10, 1, 1, 3))
-    assert (conformal_shifts(actual, quantiles, LEVELS) == 0).all()
-    assert conformal_shifts(actual[:0], quantiles[:0], LEVELS).shape == (1, 1, 3)
+    assert (conformal_shifts(conformal_scores(actual, quantiles), LEVELS) == 0).all()
+    assert conformal_shifts(conformal_scores(actual[:0], quantiles[:0]), LEVELS).shape == (1, 1, 3)
 
 
 def test_few_scores_take_the_extremes():
     actual = np.array([-3.0, 0.0, 2.0]).reshape(3, 1, 1)
     quantiles = np.broadcast_to([-1.0, 0.0, 1.0], (3, 1, 1, 3))
-    moved = apply_shifts(quantiles, conformal_shifts(actual, quantiles, LEVELS))
+    moved = apply_shifts(quantiles, conformal_shifts(conformal_scores(actual, quantiles), LEVELS))
     np.testing.assert_allclose(moved[0, 0, 0], [-3.0, 0.0, 2.0])
+
+
+def test_only_outcomes_known_by_then_move_a_forecast():
+    rng = np.random.default_rng(3)
+    quantiles = np.broadcast_to([-1.645, 0.0, 1.645], (400, 1, 1, 3))
+    calibration = Calibration.of(rng.normal(size=(400, 1, 1)), quantiles, np.arange(400), LEVELS)
+    loud = 5 * rng.normal(size=(400, 1, 1))
+    when = np.arange(400, 800)
+    moved = calibration.adjust(quantiles, when, quantiles, loud, known_from=when + 1)
+    width = (moved[..., -1] - moved[..., 0])[:, 0, 0]
+    assert width[0] == pytest.approx(3.3, abs=0.6)
+    assert width[-1] == pytest.approx(5 * 3.3, abs=3)
+    assert (calibration.adjust(quantiles, when, quantiles, loud, known_from=when + 1000) == moved[0]).all()
+
+
+def test_scores_are_thinned_to_a_bounded_number():
+    quantiles = np.broadcast_to([-1.0, 0.0, 1.0], (3000, 200, 1, 3))
+    calibration = Calibration.of(np.zeros((3000, 200, 1)), quantiles, np.arange(3000), LEVELS)
+    assert calibration.stride == 2
+    assert calibration.scores.shape == (1500, 200, 1, 3)

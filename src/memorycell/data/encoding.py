@@ -135,6 +135,7 @@ def _values(
     past = np.empty((len(layout), len(names)), np.float32)
     past[:, len(names) - len(masked) :] = 0
     target = np.empty((len(layout), len(codec.targets_)), np.float32)
+    counts: dict[str, int] = {}
     series = None
     if len(layout.ids) > 1:
         series = np.repeat(np.arange(len(layout.ids)), np.diff(layout.offsets))
@@ -149,7 +150,8 @@ def _values(
             target[:, j] = past[:, j]
         else:
             write_scaled(grid, column.center, column.scale, past[:, j])
-        _fill(codec, column, past, j, names, layout, ahead)
+        counts[column.name] = _fill(codec, column, past, j, names, layout, ahead)
+    _note_missing(codec, counts, notes)
     return target, past, names
 
 
@@ -161,23 +163,41 @@ def _fill(
     names: list[str],
     layout: Layout,
     ahead: NDArray | None,
-) -> None:
+) -> int:
+    """Fill a column's missing values and mark them in its mask; returns how many there were up to now."""
     missing = np.isnan(past[:, j])
     if not missing.any():
-        return
-    if codec.fill == "error":
-        seen = missing.copy()
-        if ahead is not None:
-            seen[ahead] = False
-        if seen.any():
-            raise ValueError(
-                f"column {column.name!r} has {int(seen.sum()):,} missing values and fill='error' refuses "
-                "them: "
-                "fill them, or use fill='auto'"
-            )
+        return 0
+    count = int(missing.sum()) - (int(missing[ahead].sum()) if ahead is not None else 0)
+    if count and codec.fill == "error":
+        raise ValueError(
+            f"column {column.name!r} has {count:,} missing values and fill='error' refuses them: "
+            "fill them, or use fill='auto'"
+        )
     fill_missing(past[:, j], missing, layout.offsets, column.fill, codec.fill)
     if column.masked:
         past[:, names.index(f"{column.name} was missing")] = missing
+    return count
+
+
+_RULES = {
+    "auto": "the last value before, or the training median where there is none",
+    "forward": "the last value before, or the training median where there is none",
+    "median": "the training median",
+}
+
+
+def _note_missing(codec: TableCodec, counts: dict[str, int], notes: list[dict]) -> None:
+    told = listing(f"{name} {count:,}" for name, count in counts.items() if count)
+    if told:
+        rule = _RULES[codec.fill]
+        notes.append(
+            note(
+                "missing",
+                f"Values missing on the grid: {told}. As inputs they take {rule}, and a column beside tells the model so; "
+                "missing targets are neither learned from nor scored.",
+            )
+        )
 
 
 def _known(

@@ -77,7 +77,8 @@ def forecast_fan(
     for ax, (row, k) in zip(axes, panels, strict=False):
         series = f"{label(forecasts.ids[forecasts.series[row]])}: " if len(forecasts.ids) > 1 else ""
         heading(ax, f"{series}{label(forecasts.target_names[k])}{_in_unit(unit)}")
-        _draw_fan(ax, forecasts, row, k, _past(encoded, forecasts, row, k, before), width)
+        past = _past(encoded, forecasts, row, k, before)
+        _draw_fan(ax, forecasts, row, k, past, width, 180 if len(panels) == 1 else 95)
     _left_out(figure, len(panels), "forecasts")
     return figure
 
@@ -88,8 +89,12 @@ def _past(
     """Dates and values of a target up to an origin."""
     if encoded is None:
         return forecasts.origin_dates[:0], np.empty(0)
-    stop, series = int(forecasts.origins[row]) + 1, int(forecasts.series[row])
-    start = max(int(encoded.offsets[series]), stop - before)
+    # By name and date: the forecasts may be of another encoding of the table, with other rows.
+    series = encoded.ids.index(forecasts.ids[forecasts.series[row]])
+    first, end = int(encoded.offsets[series]), int(encoded.offsets[series + 1])
+    origin = forecasts.origin_dates[row]
+    stop = first + int(np.searchsorted(encoded.dates[first:end], origin, side="right"))
+    start = max(first, stop - before)
     return encoded.dates[start:stop], _values(encoded, start, stop, series, k)
 
 
@@ -99,7 +104,13 @@ def _values(encoded: EncodedTable, start: int, stop: int, series: int, k: int) -
 
 
 def _draw_fan(
-    ax: Axes, forecasts: Forecasts, row: int, k: int, past: tuple[NDArray, NDArray[np.float64]], width: float
+    ax: Axes,
+    forecasts: Forecasts,
+    row: int,
+    k: int,
+    past: tuple[NDArray, NDArray[np.float64]],
+    width: float,
+    height: float,
 ) -> None:
     dates, seen = past
     x = time_axis(ax, np.concatenate([dates, forecasts.dates[row]]), width)
@@ -141,7 +152,7 @@ def _draw_fan(
         ax.plot(ahead, actual, color=PALETTE["ink"], linewidth=1.3, marker="o", markersize=3)
         ends.append((float(actual[np.isfinite(actual)][-1]), "what came", PALETTE["ink"]))
     ax.margins(x=0.01)
-    end_labels(ax, ends, 180, clear=12 if len(ahead) == 1 else 6)
+    end_labels(ax, ends, height, clear=12 if len(ahead) == 1 else 6)
 
 
 def overview(
@@ -265,39 +276,46 @@ def errors_by_horizon(evaluation: Evaluation, *, target: int = 0, metric: str = 
 def errors_through_time(evaluation: Evaluation, *, target: int = 0, width: float = WIDE) -> Figure:
     """The mean absolute error over the horizon from each origin in time, smoothed where there are many."""
     figure, (ax,) = canvas(width, 240)
-    colours = model_colours(evaluation)
     first = evaluation.models[0]
-    when = np.unique(first.forecasts.origin_dates)
-    size = max(1, len(when) // 25) if len(when) >= 50 else 1
+    dates = len(np.unique(first.forecasts.origin_dates))
+    size = max(1, dates // 25) if dates >= 50 else 1
     smooth = f", mean of {size} origins" if size > 1 else ""
     unit = first.scores[target].unit
     heading(ax, f"MAE of {label(first.scores[target].target)}{_in_unit(unit)}{smooth}")
-    x = time_axis(ax, when, width)[size - 1 :]
+    time_axis(ax, first.forecasts.origin_dates, width)
     ends = []
-    for model in reversed(evaluation.models):
-        ours = model is first
-        errors = _errors_by_date(model.forecasts, target, when)
-        errors = np.convolve(errors, np.full(size, 1 / size), "valid")
-        colour, dashes = colours[model.name]
-        ax.plot(x, errors, color=colour, linestyle="-" if ours else dashes, linewidth=1.8 if ours else 1.1)
-        known = errors[np.isfinite(errors)]
-        ends.append((float(known[-1]) if len(known) else math.nan, label(model.name, 16), colour))
+    for model, (colour, dashes) in reversed(
+        list(zip(evaluation.models, model_colours(evaluation).values(), strict=True))
+    ):
+        ours, last = model is first, math.nan
+        for fold in range(len(evaluation.folds)):
+            when, errors = _errors_by_date(model.forecasts, evaluation.fold == fold, target)
+            errors = np.convolve(errors, np.full(size, 1 / size), "valid") if len(errors) >= size else errors[:0]
+            ax.plot(
+                when[len(when) - len(errors) :],
+                errors,
+                color=colour,
+                linestyle="-" if ours else dashes,
+                linewidth=1.8 if ours else 1.1,
+                marker="o" if len(errors) == 1 else None,
+            )
+            last = float(errors[-1]) if len(errors) else last
+        ends.append((last, label(model.name, 16), colour))
     ax.set_ylim(0, None)
     ax.margins(x=0.01)
     end_labels(ax, ends, 170)
     return figure
 
 
-def _errors_by_date(forecasts: Forecasts, k: int, when: NDArray) -> NDArray[np.float64]:
-    """(len(when),) mean |error| of the origins of each date; one without an outcome takes the one before."""
-    error = np.abs(forecasts.actual[:, :, k] - forecasts.point[:, :, k])
-    place = np.repeat(np.searchsorted(when, forecasts.origin_dates), error.shape[1])
+def _errors_by_date(forecasts: Forecasts, chosen: NDArray[np.bool_], k: int) -> tuple[NDArray, NDArray[np.float64]]:
+    """Dates of the `chosen` origins that have an outcome, and the mean |error| of each date."""
+    error = np.abs(forecasts.actual[chosen, :, k] - forecasts.point[chosen, :, k])
+    when, place = np.unique(forecasts.origin_dates[chosen], return_inverse=True)
+    place = np.repeat(place, error.shape[1])
     known = np.isfinite(error.ravel())
     total = np.bincount(place[known], error.ravel()[known], len(when))
     count = np.bincount(place[known], minlength=len(when))
-    mean = np.divide(total, count, out=np.full(len(when), np.nan), where=count > 0)
-    last = np.maximum.accumulate(np.where(count > 0, np.arange(len(when)), 0))
-    return mean[last]
+    return when[count > 0], total[count > 0] / count[count > 0]
 
 
 def forecasts_through_time(
@@ -316,6 +334,7 @@ def forecasts_through_time(
     figure, (ax,) = canvas(width, 240)
     rows = np.flatnonzero(forecasts.series == forecasts.series[0])[-most:]
     x = time_axis(ax, forecasts.dates[rows, step - 1], width)
+    breaks = _breaks(forecasts.origins[rows])
     name = label(forecasts.target_names[target])
     ahead = "next step" if step == 1 else f"{step} steps ahead"
     series = f"{label(forecasts.ids[forecasts.series[0]])}: " if len(forecasts.ids) > 1 else ""
@@ -324,15 +343,34 @@ def forecasts_through_time(
     ends = [(float(point[-1]), "forecast", PALETTE["blue"])]
     for share, low, high in central_levels(forecasts.levels)[:1]:
         band = forecasts.quantiles[rows, step - 1, target]
-        ax.fill_between(x, band[:, low], band[:, high], color=PALETTE["blue"], alpha=0.16, linewidth=0)
+        ax.fill_between(
+            _apart(x, breaks),
+            _apart(band[:, low], breaks),
+            _apart(band[:, high], breaks),
+            color=PALETTE["blue"],
+            alpha=0.16,
+            linewidth=0,
+        )
         ends.append((float(band[-1, high]), percent(share), PALETTE["muted"]))
-    ax.plot(x, point, color=PALETTE["blue"], linewidth=1.8)
+    ax.plot(_apart(x, breaks), _apart(point, breaks), color=PALETTE["blue"], linewidth=1.8)
     ax.plot(x, actual, "o", color=PALETTE["ink"], markersize=2.6)
     if np.isfinite(actual).any():
         ends.append((float(actual[np.isfinite(actual)][-1]), "what came", PALETTE["ink"]))
     ax.margins(x=0.02)
     end_labels(ax, ends, 170)
     return figure
+
+
+def _breaks(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where a line through origins at these rows must not be drawn on: between folds."""
+    gaps = np.diff(rows)
+    return np.flatnonzero(gaps > np.median(gaps)) + 1 if len(gaps) else gaps
+
+
+def _apart(values: NDArray, breaks: NDArray[np.int64]) -> NDArray:
+    """`values` with a gap (NaN, or a repeated date) at each break."""
+    fill = math.nan if np.issubdtype(values.dtype, np.floating) else values[breaks]
+    return np.insert(values, breaks, fill)
 
 
 def models_compared(evaluation: Evaluation, *, width: float = WIDE) -> Figure:

@@ -184,7 +184,8 @@ def _draw_units(ax: Axes, key: str, array: NDArray[np.float64], width: float) ->
 
 def _step_ticks(ax: Axes, steps: int, dates: NDArray | None, width: float) -> None:
     count = min(steps, 5 if width > 500 else 3)
-    places = np.unique(np.linspace(0, steps - 1, count).round().astype(int))
+    stride = max(1, -(-(steps - 1) // max(1, count - 1)))
+    places = np.arange(steps - 1, -1, -stride)[::-1]
     if dates is not None and len(dates) == steps:
         names = [say_date(np.asarray(dates)[i]) for i in places]
     else:

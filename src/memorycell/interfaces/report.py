@@ -138,7 +138,9 @@ def _in_unit(evaluation: Evaluation | None, unit: str | None) -> Evaluation | No
 
 
 def _page(material: Material, other: Evaluation | None) -> str:
-    names = listing(material.targets[:3]) + (" and more" if len(material.targets) > 3 else "")
+    targets = material.targets
+    few = len(targets) <= 3
+    names = listing(targets) if few else f"{targets[0]} and {len(targets) - 1} more"
     sections = [
         outlook(material), data(material), accuracy(material, other), errors(material), calibrated(material),
         learning(material), gate_activity(material), model(material), reproduction(material),

@@ -96,8 +96,9 @@ def _tables(evaluation: Evaluation, material: Material) -> list[Html]:
         if len(targets) > 1:
             parts.append(element("h3", target))
         parts.append(table(["model", *metrics.values(), *held, "fit"], body, strong=ours))
-        in_units = listing([name for key, name in metrics.items() if key in ("rmse", "mae", "crps")])
-        parts.append(element("p", f"{in_units} in {mine[0]['unit']}{_explain(metrics)}.", class_="muted"))
+    unit = material.unit or (f"units of {targets[0]}" if len(targets) == 1 else "units of the target")
+    in_units = listing([name for key, name in metrics.items() if key in ("rmse", "mae", "crps")])
+    parts.append(element("p", f"{in_units} in {unit}{_explain(metrics)}.", class_="muted"))
     if len(targets) > MOST_PANELS:
         parts.append(paragraph(f"{counted(len(targets) - MOST_PANELS, 'more target')} not shown."))
     return parts

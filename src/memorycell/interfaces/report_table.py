@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from memorycell.interfaces.report import Material
 
 _MOST_NAMES = 12
+_SPLITS = {"train": "trained on", "validation": "validated on", "calibration": "calibrated on"}
 
 
 def outlook(material: Material) -> Section:
@@ -119,11 +120,13 @@ def data(material: Material) -> Section:
                 "seen by the model": _names(_seen(encoded)),
                 "and known ahead": _names(encoded.known_names),
                 "of each series": _names(encoded.static_names + encoded.static_code_names),
+                **{_SPLITS[name]: _span(span, frequency) for name, span in forecaster.splits_.items()},
             }
         ),
         _ranges(material),
     )
-    splits = {**getattr(forecaster, "splits_", {}), **_tested(material)}
+    # A backtest fits anew before each block: the blocks of this model would only confuse the picture.
+    splits = _tested(material) if material.backtest else {**forecaster.splits_, **_tested(material)}
     section.add(
         figure(
             lambda width: overview(encoded, splits=splits, unit=material.unit, width=width),
@@ -137,6 +140,13 @@ def data(material: Material) -> Section:
     ]
     section.add(bullets(dict.fromkeys(note["text"] for note in notes)))
     return section
+
+
+def _span(span: Sequence[Any], frequency: Frequency) -> str:
+    """First and last, of dates or step numbers that a model file holds as text."""
+    dated = frequency.kind != "step"
+    first, last = (np.datetime64(end, "ns") if dated else int(end) for end in span)
+    return f"{say_when(first, frequency)} to {say_when(last, frequency)}"
 
 
 def _seen(encoded: EncodedTable) -> list[str]:

@@ -17,7 +17,7 @@ _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-_MOST_TARGETS = 3
+_MOST_TARGETS = 2
 
 
 def significant(value: float | None, digits: int = 3) -> str:
@@ -154,7 +154,7 @@ def say_interval(values: NDArray[np.float64], levels: tuple[float, ...], decimal
 
 
 def forecast_sentence(forecasts: Forecasts, frequency: Frequency | None = None, unit: str | None = None) -> str:
-    """What comes next, of one series: the first step, and the last where there are several.
+    """What comes next, of one series: the first step, and of a single target the last one too.
 
     Of many series only how many there are is said.
     """
@@ -163,11 +163,12 @@ def forecast_sentence(forecasts: Forecasts, frequency: Frequency | None = None, 
     word = str(frequency or "step")
     single = word.split()[-1] if word[0].isdigit() else word
     if len(forecasts.point) != 1:
-        steps = f"the next {word}" if horizon == 1 else f"the next {horizon} steps of a {word}"
+        steps = counted(horizon, word) if word == single else f"{counted(horizon, 'step')} of {word}"
+        steps = f"the next {word if horizon == 1 else steps}"
         return f"{counted(len(forecasts.point), 'series')} forecast over {steps}."
     first = f"Next {single}" if word == single else f"In {word}"
     parts = [f"{first} ({say_when(forecasts.dates[0, 0], frequency)}): {_say_step(forecasts, 0, after)}"]
-    if horizon > 1:
+    if horizon > 1 and len(forecasts.target_names) == 1:
         last = say_when(forecasts.dates[0, -1], frequency)
         ahead = counted(horizon, single if word == single else "step")
         parts.append(f"{ahead} ahead ({last}): {_say_step(forecasts, horizon - 1, after)}")
