@@ -7,20 +7,33 @@ LEVELS = (0.05, 0.5, 0.95)
 
 
 @pytest.mark.parametrize("narrow", [0.3, 1.0, 3.0])
-def test_quantiles_of_any_width_become_calibrated(narrow):
+@pytest.mark.parametrize("bias", [0.0, 0.4])
+def test_intervals_of_any_width_become_calibrated(narrow, bias):
     rng = np.random.default_rng(0)
+    levels = (0.05, 0.25, 0.5, 0.75, 0.95)
 
     def draw(count: int):
         spread = rng.uniform(0.5, 2.0, size=(count, 2, 1))
-        quantiles = narrow * spread[..., None] * np.array([-1.645, 0.0, 1.645])
-        return rng.normal(size=(count, 2, 1)) * spread + 0.4 * spread, quantiles
+        quantiles = narrow * spread[..., None] * np.array([-1.645, -0.674, 0.0, 0.674, 1.645])
+        return (rng.normal(size=(count, 2, 1)) + bias) * spread, quantiles
 
     actual, quantiles = draw(3000)
-    shifts = conformal_shifts(conformal_scores(actual, quantiles), LEVELS)
+    shifts = conformal_shifts(conformal_scores(actual, quantiles), levels)
     actual, quantiles = draw(3000)
     moved = apply_shifts(quantiles, shifts)
-    below = (actual[..., None] <= moved).mean(axis=0)[:, 0]
-    np.testing.assert_allclose(below, np.tile(LEVELS, (2, 1)), atol=0.025)
+    for low, high, share in ((0, 4, 0.9), (1, 3, 0.5)):
+        inside = (actual >= moved[..., low]) & (actual <= moved[..., high])
+        np.testing.assert_allclose(inside.mean(axis=0), share, atol=0.025)
+    assert (moved[..., 2] == quantiles[..., 2]).all()
+
+
+@pytest.mark.parametrize("level", [0.1, 0.9])
+def test_a_quantile_without_its_opposite_is_calibrated_alone(level):
+    rng = np.random.default_rng(0)
+    quantiles = np.zeros((4000, 1, 1, 1))
+    shifts = conformal_shifts(conformal_scores(rng.normal(size=(4000, 1, 1)), quantiles), (level,))
+    below = (rng.normal(size=4000) <= apply_shifts(quantiles, shifts)[:, 0, 0, 0]).mean()
+    assert below == pytest.approx(level, abs=0.02)
 
 
 def test_quantiles_stay_in_order():
@@ -41,7 +54,7 @@ def test_few_scores_take_the_extremes():
     actual = np.array([-3.0, 0.0, 2.0]).reshape(3, 1, 1)
     quantiles = np.broadcast_to([-1.0, 0.0, 1.0], (3, 1, 1, 3))
     moved = apply_shifts(quantiles, conformal_shifts(conformal_scores(actual, quantiles), LEVELS))
-    np.testing.assert_allclose(moved[0, 0, 0], [-3.0, 0.0, 2.0])
+    np.testing.assert_allclose(moved[0, 0, 0], [-3.0, 0.0, 3.0])
 
 
 def test_only_outcomes_known_by_then_move_a_forecast():

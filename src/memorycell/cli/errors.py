@@ -27,8 +27,8 @@ def guarded(work: Callable[[], int], *, debug: bool = False) -> int:
             _flush_stdout()
     except BrokenPipeError:  # the reader, `head` for example, has what it wants
         return PIPE
-    except SystemExit as ended:  # so typer ends when the pipe breaks while it works
-        return ended.code if isinstance(ended.code, int) else USER
+    except SystemExit as ended:  # with 1, so typer ends when a pipe breaks; otherwise after completing a word
+        return PIPE if ended.code == 1 else int(ended.code or 0)
     except (KeyboardInterrupt, typer.Abort):
         say("interrupted")
         return INTERRUPTED

@@ -97,6 +97,7 @@ class Forecasts:
     origin_dates: NDArray
     target_names: list[str]
     ids: list[str]
+    notes: list[dict] = field(default_factory=list)  # of the table they were made from
 
 
 def eligible_origins(encoded: EncodedTable, window: int, horizon: int) -> NDArray[np.int64]:

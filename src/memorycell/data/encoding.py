@@ -188,14 +188,15 @@ _RULES = {
 
 
 def _note_missing(codec: TableCodec, counts: dict[str, int], notes: list[dict]) -> None:
-    told = listing(f"{name} {count:,}" for name, count in counts.items() if count)
+    found = [f"{name!r} {count:,}" for name, count in counts.items() if count]
+    told = ", ".join(found[:6]) + (f" and {len(found) - 6:,} more columns" if len(found) > 6 else "")
     if told:
         rule = _RULES[codec.fill]
         notes.append(
             note(
                 "missing",
-                f"Values missing on the grid: {told}. As inputs they take {rule}, and a column beside tells the model so; "
-                "missing targets are neither learned from nor scored.",
+                f"Values missing on the grid: {told}. As inputs they take {rule}, and a column beside them tells the "
+                "model so; missing targets are neither learned from nor scored.",
             )
         )
 

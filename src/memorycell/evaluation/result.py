@@ -255,6 +255,6 @@ def join_forecasts(parts: list[Forecasts]) -> Forecasts:
     """The forecasts of several folds as one, in the order of origins; they must be of one grid."""
     names = ("point", "quantiles", "actual", "origins", "series", "dates", "origin_dates")
     order = np.argsort(np.concatenate([part.origins for part in parts]), kind="stable")
-    joined = {name: np.concatenate([getattr(part, name) for part in parts])[order] for name in names}
+    joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts])[order] for name in names}
     first = parts[0]
     return Forecasts(levels=first.levels, target_names=first.target_names, ids=first.ids, **joined)

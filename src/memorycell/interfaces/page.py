@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -27,7 +28,9 @@ def escaped(content: Any) -> Html:
     >>> escaped("<b>"), escaped(Html("<b>"))
     ('&lt;b&gt;', '<b>')
     """
-    return content if isinstance(content, Html) else Html(html.escape(_printable(str(content))))
+    if isinstance(content, Html):
+        return content
+    return Html(html.escape(re.sub(r"(?<=\d) (?=[%°])", "\N{NO-BREAK SPACE}", _printable(str(content)))))
 
 
 def _printable(text: str) -> str:

@@ -61,34 +61,25 @@ def write_report(
 ) -> Path:
     """Write a report on a fitted forecaster: one HTML file for screens, phones and paper, that loads nothing.
 
-    Sections without something to say are left out: accuracy, errors and calibration need `evaluation` or
-    `backtest`.
+    Accuracy, errors and calibration are shown with an `evaluation` or a `backtest`. Returns the path.
 
     Parameters
     ----------
     path : where to; by custom ``something.html``
     forecaster : a fitted `Forecaster`
     table : what to forecast from: anything `Forecaster.predict` takes
-    evaluation : of `forecaster.evaluate`, on rows after the training data
-    backtest : of `memorycell.backtest`; shown in full, before `evaluation`, when both are given
+    evaluation, backtest : of `forecaster.evaluate`, `memorycell.backtest`; of both the backtest is shown in full
     future : known-future columns of the steps to come; a model that needs them has no forecast without
     unit : of the targets, for example "°C"
-    command : the command line that led here; None shows the lines of Python
-    force : whether an existing file may be replaced
-
-    Returns
-    -------
-    Path
-        Of the file written.
+    command : the command line that led here, to be shown beside the lines of Python
+    force : replace an existing file
 
     Raises
     ------
-    FileExistsError
-        When there is a file already and `force` is False.
+    FileExistsError, OSError
+        When there is a file and no `force`, or it cannot be written: what was there stays as it was.
     ValueError
         When the forecaster is not fitted or the table does not fit it.
-    OSError
-        When the file cannot be written; one that was there stays as it was.
 
     Example
     -------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import inspect
 import math
 import platform
 from pathlib import Path
@@ -171,7 +172,9 @@ def reproduction(material: Material) -> Section:
     """Command, seed, versions and the data's fingerprint."""
     section = Section("reproduce", "How to make it again")
     forecaster = material.forecaster
-    section.add(element("pre", element("code", material.command or _python(material))))
+    if material.command:
+        section.add(paragraph("This page was written by"), element("pre", element("code", material.command)))
+    section.add(paragraph("The model is that of"), element("pre", element("code", _python(material))))
     native = library() is not None
     size, digest = _fingerprint(material.file)
     section.add(
@@ -197,11 +200,20 @@ def reproduction(material: Material) -> Section:
 
 def _python(material: Material) -> str:
     """The lines that fit this forecaster."""
+    kind = type(material.forecaster)
+    defaults = {name: each.default for name, each in inspect.signature(kind).parameters.items()}
+    # A model file holds tuples as lists: the same arguments, so they are written the same.
+    given = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in material.forecaster.get_params().items()
+    }
+    changed = [f"{name}={value!r}" for name, value in given.items() if value != defaults[name]]
+    arguments = ", ".join(each for each in changed if not each.startswith("verbose="))
     targets = material.targets[0] if len(material.targets) == 1 else material.targets
     source = repr(material.file.name) if material.file else "table"
     return (
-        f"from memorycell import {type(material.forecaster).__name__}\n\n"
-        f"forecaster = {material.forecaster!r}\nforecaster.fit({source}, target={targets!r})"
+        f"from memorycell import {kind.__name__}\n\nforecaster = {kind.__name__}({arguments})\n"
+        f"forecaster.fit({source}, target={targets!r})"
     )
 
 

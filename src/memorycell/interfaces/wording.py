@@ -37,7 +37,7 @@ def significant(value: float | None, digits: int = 3) -> str:
 
 
 def decimals_for(values: ArrayLike, spread: float) -> int:
-    """Decimals that show a tenth to a hundredth of the `spread` of `values`, and no more.
+    """Decimals that show a twentieth of the `spread` of `values`, or up to ten times less, and no more.
 
     Example
     -------
@@ -49,7 +49,7 @@ def decimals_for(values: ArrayLike, spread: float) -> int:
         known = known[np.isfinite(known) & (known > 0)]
         spread = float(np.median(known)) if known.size else 1.0
         spread *= 0.1 if spread >= 1 else 10
-    return int(np.clip(1 - math.floor(math.log10(spread)), 0, 8))
+    return int(np.clip(1 - math.floor(math.log10(spread / 2)), 0, 8))
 
 
 def fixed(value: float, decimals: int) -> str:

@@ -79,6 +79,9 @@ class ForecastNetwork(Network):
         A linear path from each target's window to its horizon beside the others (LSTNet, Lai et al. 2018, eq. 6).
     """
 
+    # Whether "level" windows also tell their level, clipped, as a feature. Not to a network of single targets: it would
+    # see the levels of all.
+    tells_level = True
     rnn: Any  # the recurrent layer over the past, which every subclass makes
 
     def __init__(
@@ -132,7 +135,7 @@ class ForecastNetwork(Network):
 
     @property
     def past_width(self) -> int:
-        level = self.shape.targets if self.normalize == "level" else 0
+        level = self.shape.targets if self.normalize == "level" and self.tells_level else 0
         return self.shape.past + level + (self.embed.width if self.embed else 0) + self.static_width
 
     @property
@@ -153,6 +156,10 @@ class ForecastNetwork(Network):
             linear.weight.mul_(0.5)
             linear.bias.copy_(self.head.initial_bias().repeat(elements))
         return linear
+
+    def flops_per_step(self, batch: Batch) -> float:
+        """Forward operations of a step of the recurrent layer over the past: what the choice of threads goes by."""
+        return 2.0 * len(batch) * sum(p.numel() for p in self.rnn.parameters())
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         raw, level, spread = self._run(batch)
@@ -207,7 +214,7 @@ class ForecastNetwork(Network):
     def _features(self, batch: Batch, past: Tensor, level: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Features of the past (B, W, past_width) and of the future (B, H, future_width) or None."""
         parts, ahead = [past], []
-        if level is not None and self.normalize == "level":
+        if level is not None and self.normalize == "level" and self.tells_level:
             # Clipped to the range seen in training, so that a level that has drifted away cannot mislead.
             parts.append(level.clamp(-2.0, 2.0).expand(-1, past.shape[1], -1))
         if self.shape.known:
@@ -299,6 +306,8 @@ class SegmentForecaster(ForecastNetwork):
         the linear path, the last segment ahead is cut).
     """
 
+    tells_level = False
+
     def __init__(self, shape: TableShape, window: int, horizon: int, *, segment: int, **options: Any) -> None:
         super().__init__(shape, window, horizon, **options)
         if not 1 <= segment <= window:
@@ -316,6 +325,9 @@ class SegmentForecaster(ForecastNetwork):
         self.ahead = nn.Linear(segment * self.future_width, half, bias=False) if self.future_width else None
         self.static = nn.Linear(self.static_width, hidden - half, bias=False) if self.static_width else None
         self.out = self.output(hidden, segment)
+
+    def flops_per_step(self, batch: Batch) -> float:
+        return super().flops_per_step(batch) * self.shape.targets  # each target is a row of its own
 
     def _normalised(self, batch: Batch, past: Tensor, level: Tensor | None) -> Tensor:
         rows, targets, used = len(past), self.shape.targets, self.segments_in * self.segment

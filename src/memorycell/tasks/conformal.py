@@ -30,10 +30,11 @@ def conformal_scores(actual: NDArray[np.float64], quantiles: NDArray[np.float64]
 def conformal_shifts(scores: NDArray[np.float32], levels: tuple[float, ...]) -> NDArray[np.float64]:
     """How far to move each quantile, in widths of the forecast's own interval: (H, K, Q).
 
-    Split conformal prediction one quantile at a time (Romano, Patterson & Candès 2019, conformalised quantile
-    regression; the one-sided form of their eq. 8), with scores divided by the interval's width so that uncertain
-    forecasts move more (Lei et al. 2018, sec. 5.2). Of n scores the ceil((n + 1) τ)-th smallest is taken above the
-    median, the floor((n + 1) τ)-th below it, their median at it; 0 where no score is known.
+    Split conformal prediction of central intervals (Romano, Patterson & Candès 2019, conformalised quantile regression,
+    eq. 6 and 7), with scores divided by the interval's width so that uncertain forecasts move more (Lei et al. 2018,
+    sec. 5.2): the two quantiles of levels τ and 1 − τ move apart, or together, by the same score, of n the
+    ceil((n + 1)(1 − 2τ))-th smallest. The median stays where the network put it. A level without its opposite is
+    adjusted alone; 0 where no score is known.
 
     Example
     -------
@@ -42,25 +43,31 @@ def conformal_shifts(scores: NDArray[np.float32], levels: tuple[float, ...]) -> 
     >>> narrow = np.broadcast_to([-0.5, 0.0, 0.5], (400, 1, 1, 3))
     >>> shifts = conformal_shifts(conformal_scores(y, narrow), (0.05, 0.5, 0.95))
     >>> apply_shifts(narrow, shifts)[0, 0, 0].round(1)
-    array([-1.7, -0. ,  1.6])
+    array([-1.5,  0. ,  1.5])
     """
-    count, horizon, _, n_levels = scores.shape
+    count, horizon = scores.shape[:2]
     shifts = np.zeros(scores.shape[1:])
     if count == 0:
         return shifts
     reach = max(0, int(np.ceil((ENOUGH_SCORES / count - 1) / 2)))
-    tau = np.array(levels)
-    for step in range(horizon):
-        near = scores[:, max(0, step - reach) : step + reach + 1].swapaxes(1, 2)
-        near = np.sort(near.swapaxes(0, 1).reshape(near.shape[1], -1, n_levels), axis=1)  # NaN last
-        known = np.isfinite(near).sum(axis=1)  # (K, Q)
-        exact = (known + 1) * tau
-        rank = np.where(tau > 0.5, np.ceil(exact - 1e-9), np.floor(exact + 1e-9))
-        rank = np.clip(rank, 1, np.maximum(known, 1)).astype(np.int64) - 1
-        picked = np.take_along_axis(near, rank[:, None], axis=1)[:, 0]
-        for j in np.flatnonzero(tau == 0.5):
-            picked[:, j] = [np.median(row[: max(1, n)]) for row, n in zip(near[:, :, j], known[:, j], strict=True)]
-        shifts[step] = np.where(known > 0, picked, 0.0)
+    for j, level in enumerate(levels):
+        opposite = next((k for k, other in enumerate(levels) if abs(level + other - 1) < 1e-9), None)
+        if opposite == j or (opposite is not None and opposite < j):
+            continue
+        if opposite is None:
+            misses, share = scores[..., j], level
+        else:
+            misses, share = np.maximum(-scores[..., j], scores[..., opposite]), 1 - 2 * level
+        for step in range(horizon):
+            near = misses[:, max(0, step - reach) : step + reach + 1]
+            near = np.sort(near.swapaxes(0, 1).reshape(-1, misses.shape[2]), axis=0)  # NaN last
+            known = np.isfinite(near).sum(axis=0)
+            rank = np.clip(np.ceil((known + 1) * share - 1e-9), 1, np.maximum(known, 1)).astype(np.int64) - 1
+            moved = np.where(known > 0, np.take_along_axis(near, rank[None], axis=0)[0], 0.0)
+            if opposite is None:
+                shifts[step, :, j] = moved
+            else:
+                shifts[step, :, j], shifts[step, :, opposite] = -moved, moved
     return shifts
 
 

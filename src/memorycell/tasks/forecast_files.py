@@ -44,7 +44,8 @@ def load(cls: type[Model], path: str | os.PathLike[str]) -> Model:
     if file.kind != KIND:
         raise ModelFileError(f"{os.fspath(path)} holds a {file.kind}, expected a {KIND}")
     try:
-        forecaster: Any = cls(**file.config["parameters"])
+        parameters = {name: tuple(v) if isinstance(v, list) else v for name, v in file.config["parameters"].items()}
+        forecaster: Any = cls(**parameters)
         forecaster._check_parameters()
         forecaster.codec_ = TableCodec.from_json(file.config["codec"])
         for name in _LEARNED:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -15,7 +16,6 @@ from memorycell.data.steps import StepDataset
 from memorycell.data.table_codec import TableCodec
 from memorycell.data.tables import read_table
 from memorycell.data.windows import WindowDataset, split_origins, training_rows
-from memorycell.evaluation.backtest import evaluate_fitted
 from memorycell.evaluation.result import Evaluation
 from memorycell.evaluation.splits import rows_seen
 from memorycell.layers import Trace
@@ -211,7 +211,7 @@ class Forecaster(Estimator):
             When `table` is a path to nothing.
         """
         self._check_parameters()
-        kind, table = table, read_table(table)
+        kind, table = type(table), read_table(table)
         shares = (self.validation_fraction if validation is None else 0.0, self.calibration_fraction)
         # Whether a series is too short to hold anything out depends on the window, which "auto" does not know yet:
         # statistics then come from the shorter part, never from rows that are held out.
@@ -220,63 +220,83 @@ class Forecaster(Estimator):
             table, holdout=lambda observed: training_rows(observed, shortest, self.horizon, *shares)
         )
         encoded = codec.encode(table)
-        choices = forecast_training.choose(self, encoded)
-        window = choices["window"]
-        parts = split_origins(encoded, window, self.horizon, *shares)
+        self.notes_ = [*codec.notes_, *(each for each in encoded.notes if each not in codec.notes_)]
+        self.plan_ = forecast_training.choose(self, encoded)
+        self.window_, self.target_names_ = self.plan_["window"], list(encoded.target_names)
+        parts = split_origins(encoded, self.window_, self.horizon, *shares)
         origins, held_out, recent = parts
-        checked = encoded
+        checked = encoded if validation is None else codec.encode(validation)
         if validation is not None:
-            checked = codec.encode(validation)
-            held_out = eligible_origins(checked, window, self.horizon)
-        self.notes_ = [*codec.notes_, *(n for n in encoded.notes if n not in codec.notes_)]
+            held_out = eligible_origins(checked, self.window_, self.horizon)
         reason = forecast_training.choose_for_training(
-            self, choices, encoded, origins, held_out if validation is None else recent
+            self, self.plan_, encoded, origins, held_out if validation is None else recent
         )
         if reason is not None:
             self._note("normalize", reason)
-        self.window_, self.plan_ = window, choices
-        self.target_names_ = list(encoded.target_names)
-
-        def run(data: EncodedTable, rows: NDArray[np.int64], watched: Any, epochs: int, suffix: str) -> TrainingResult:
-            path = None if checkpoint is None else os.fspath(checkpoint) + suffix
-            options = forecast_training.options(self, choices, epochs, None if watched is None else self.patience)
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(self.seed)
-                self.network_ = forecast_training.build(self, TableShape.of(data), choices).to(self._device())
-            return train(
-                self.network_, forecast_training.stream(self, data, rows, choices), options,
-                validation=watched,
-                checkpoint=path, callbacks=callbacks, log=None if log is None else os.fspath(log), progress=self.verbose,
-                fingerprint={"task": "forecaster", "network": self.network_.config(), "rows": len(rows)},
-            )  # fmt: skip
-
-        watched = forecast_training.stream(self, checked, held_out, choices, shuffle=False) if len(held_out) else None
-        result = run(encoded, origins, watched, choices["epochs"], "")
+        train_on = partial(self._train, checkpoint=checkpoint, callbacks=callbacks, log=log)
+        watched = (
+            forecast_training.stream(self, checked, held_out, self.plan_, shuffle=False) if len(held_out) else None
+        )
+        self.network_, result = train_on(encoded, origins, watched, self.plan_["epochs"])
         self.codec_, self.n_threads_ = codec, result.n_threads
         self.history_, self.best_epoch_ = result.history, result.best_epoch
         self.train_seconds_, self.stopped_ = result.seconds, result.stopped
         self._calibrate(encoded, recent)
         self._note_splits(encoded, parts, checked if validation is not None else None)
-        if (
-            self.refit
-            and validation is None
-            and result.stopped != "interrupted"
-            and len(origins) < sum(map(len, parts))
-        ):
-            codec = self._codec(target).fit(table)
-            encoded = codec.encode(table)
-            everything = eligible_origins(encoded, window, self.horizon)
-            epochs = max(1, result.best_epoch)
-            again = run(encoded, everything, None, epochs, ".refit")
-            self.codec_ = codec
-            self.train_seconds_ += again.seconds
-            self._note(
-                "refit",
-                f"Trained once more on all rows for {epochs} epochs, as many as were best on the validation block.",
-            )
+        if self.refit and validation is None and len(origins) < sum(map(len, parts)):
+            self._refit(table, target, train_on)
         self.n_parameters_ = sum(p.numel() for p in self.network_.parameters())
-        self._last_table, self._last_kind = table, type(kind)
+        self._last_table, self._last_kind = table, kind
         return self
+
+    def _train(
+        self,
+        encoded: EncodedTable,
+        origins: NDArray[np.int64],
+        watched: Any,
+        epochs: int,
+        *,
+        checkpoint: str | os.PathLike[str] | None,
+        callbacks: Sequence[Callable[..., Any]],
+        log: str | os.PathLike[str] | None,
+        suffix: str = "",
+    ) -> tuple[ForecastNetwork, TrainingResult]:
+        """A new network, trained on the windows that end at `origins`."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            network = forecast_training.build(self, TableShape.of(encoded), self.plan_).to(self._device())
+        result = train(
+            network,
+            forecast_training.stream(self, encoded, origins, self.plan_),
+            forecast_training.options(self, self.plan_, epochs, None if watched is None else self.patience),
+            validation=watched,
+            checkpoint=None if checkpoint is None else os.fspath(checkpoint) + suffix,
+            callbacks=callbacks,
+            log=None if log is None else os.fspath(log),
+            progress=self.verbose,
+            fingerprint={"task": "forecaster", "network": network.config(), "rows": len(origins)},
+        )
+        return network, result
+
+    def _refit(self, table: Any, target: str | Sequence[str] | None, train_on: Callable[..., Any]) -> None:
+        """Train once more on all rows, for as long as was best; interrupted, the first model stays."""
+        if self.stopped_ == "interrupted":
+            return
+        codec = self._codec(target).fit(table)
+        encoded = codec.encode(table)
+        everything = eligible_origins(encoded, self.window_, self.horizon)
+        epochs = max(1, self.best_epoch_)
+        network, result = train_on(encoded, everything, None, epochs, suffix=".refit")
+        self.train_seconds_ += result.seconds
+        if result.stopped == "interrupted":
+            self.stopped_ = "interrupted"
+            self._note("refit", "Training on all rows was interrupted: this is the model of the training part alone.")
+            return
+        self.network_, self.codec_ = network, codec
+        self._note(
+            "refit",
+            f"Trained once more on all rows for {epochs} epochs, as many as were best on the validation block.",
+        )
 
     def _check_parameters(self) -> None:
         if not isinstance(self.horizon, int | np.integer) or self.horizon < 1:
@@ -289,6 +309,12 @@ class Forecaster(Estimator):
             raise ValueError(f"expected network to be auto, {', '.join(NETWORKS)}, got {self.network!r}")
         if self.state not in ("window", "carried"):
             raise ValueError(f'expected state to be "window" or "carried", got {self.state!r}')
+        for name in ("dropout", "recurrent_dropout"):
+            value = getattr(self, name)
+            if value != "auto" and (not isinstance(value, int | float) or not 0 <= value < 1):
+                raise ValueError(f"expected {name} to be at least 0 and under 1, got {value!r}")
+        if self.device not in ("auto", "cpu") and not torch.cuda.is_available():
+            raise ValueError(f'device {self.device!r} was asked for, but torch finds no GPU here: use device="auto"')
         for name in ("validation_fraction", "calibration_fraction"):
             if not 0 <= getattr(self, name) < 0.5:
                 raise ValueError(f"expected {name} to be at least 0 and under 0.5, got {getattr(self, name)!r}")
@@ -417,6 +443,7 @@ class Forecaster(Estimator):
             origin_dates=encoded.dates[origins],
             target_names=list(encoded.target_names),
             ids=list(encoded.ids),
+            notes=encoded.notes,
         )
 
     def forecast_end(self, table: Any = None, future: Any = None) -> Forecasts:
@@ -475,6 +502,9 @@ class Forecaster(Estimator):
         See `memorycell.evaluate_fitted`, which takes the same options; `memorycell.backtest` refits on the way.
         """
         self._check_fitted()
+        # Imported here: forecasting alone does without the baselines, and a saved model should start quickly.
+        from memorycell.evaluation.backtest import evaluate_fitted
+
         return evaluate_fitted(self, table, **options)
 
     @torch.no_grad()

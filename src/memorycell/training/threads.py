@@ -43,21 +43,15 @@ def choose_threads(flops_per_step: float, limit: int | None = None) -> int:
 def flops_per_step(network: nn.Module, batch: Batch) -> float:
     """Forward floating-point operations of `network` on `batch` in one time step.
 
-    A network may know better and offer ``flops(batch) -> float`` for the whole batch. Else each parameter
-    counts for one multiplication and one addition a row and time step, embeddings (which are looked up) for
-    none.
+    A network may know better and offer ``flops_per_step(batch) -> float``. Else each parameter counts for one
+    multiplication and one addition a row and time step, embeddings (which are looked up) for none.
     """
-    flops = getattr(network, "flops", None)
-    if callable(flops):
-        return float(flops(batch)) / max(1, _steps(batch))
+    offered = getattr(network, "flops_per_step", None)
+    if callable(offered):
+        return float(offered(batch))
     looked_up = sum(module.weight.numel() for module in network.modules() if isinstance(module, nn.Embedding))
     parameters = sum(parameter.numel() for parameter in network.parameters())
     return 2.0 * len(batch) * max(0, parameters - looked_up)
-
-
-def _steps(batch: Batch) -> int:
-    """Time steps: the longest second dimension of an input (B, T, ...)."""
-    return max((value.shape[1] for value in batch.inputs.values() if value.dim() > 1), default=1)
 
 
 @contextmanager
