@@ -64,7 +64,7 @@ BAD = {
     "--training optimiser=sgd": "optimiser",
     "--horizon 0": "horizon",
     "--hidden-size -3": "hidden_size",
-    "--dropout 2": "from 0 to 1",
+    "--dropout 2": "dropout to be at least 0 and under 1",
     "--epochs 0": "epochs",
     "--validation-fraction 0.7": "validation_fraction",
     "--widow 3": "--window",

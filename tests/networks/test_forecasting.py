@@ -51,7 +51,7 @@ def build(kind: str, shape: TableShape, window: int, horizon: int, **options):
 @pytest.mark.parametrize("normalize", ["none", "level", "scale"])
 @pytest.mark.parametrize(("window", "horizon"), [(12, 1), (13, 7)])
 def test_forecasts_have_their_shape_and_every_weight_learns(kind, shape, normalize, window, horizon):
-    network = build(kind, shape, window, horizon, normalize=normalize, skip=normalize != "none")
+    network = build(kind, shape, window, horizon, normalize=normalize, linear=normalize != "none")
     batch = make_batch(shape, 4, window, horizon)
     loss = network.loss(batch)
     assert float(loss.count) == 4 * horizon * shape.targets
@@ -69,7 +69,7 @@ def test_forecasts_have_their_shape_and_every_weight_learns(kind, shape, normali
 def test_a_drifted_level_shifts_the_forecast_by_itself(kind, cell):
     """Forecasts of "level" move with the level once it is beyond the range that training clips to."""
     shape = SHAPES["two targets"]
-    network = build(kind, shape, 12, 3, normalize="level", skip=True, cell=cell).eval()
+    network = build(kind, shape, 12, 3, normalize="level", linear=True, cell=cell).eval()
     batch = make_batch(shape, 4, 12, 3)
     batch.inputs["past"] += 10
     point, quantiles = network(batch)
@@ -82,7 +82,7 @@ def test_a_drifted_level_shifts_the_forecast_by_itself(kind, cell):
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_a_scaled_window_scales_the_forecast(kind):
     shape = SHAPES["plain"]
-    network = build(kind, shape, 12, 3, normalize="scale", skip=True).eval()
+    network = build(kind, shape, 12, 3, normalize="scale", linear=True).eval()
     batch = make_batch(shape, 4, 12, 3)
     point, quantiles = network(batch)
     batch.inputs["past"] = 3 * batch.inputs["past"] + 7
@@ -106,7 +106,7 @@ def test_the_loss_of_scaled_windows_is_taken_in_units_of_the_series():
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_elements_without_weight_do_not_count(kind):
     shape = SHAPES["two targets"]
-    network = build(kind, shape, 12, 3, normalize="level", skip=True).eval()
+    network = build(kind, shape, 12, 3, normalize="level", linear=True).eval()
     batch = make_batch(shape, 4, 12, 3)
     batch.weights = torch.ones_like(batch.targets)
     batch.weights[:, 1] = 0
@@ -119,7 +119,7 @@ def test_elements_without_weight_do_not_count(kind):
 
 @pytest.mark.parametrize("kind", NETWORKS)
 def test_the_configuration_rebuilds_the_network(kind):
-    network = build(kind, SHAPES["everything"], 13, 7, normalize="level", skip=True, num_layers=2, dropout=0.1)
+    network = build(kind, SHAPES["everything"], 13, 7, normalize="level", linear=True, num_layers=2, dropout=0.1)
     config = network.config()
     shape = TableShape(**config.pop("shape"))
     again = NETWORKS[kind](shape, config.pop("window"), config.pop("horizon"), **config)

@@ -27,7 +27,7 @@ class CarriedForecaster(ForecastNetwork):
     """
 
     def __init__(self, shape: TableShape, window: int, horizon: int, **options: Any) -> None:
-        super().__init__(shape, window, horizon, **{**options, "skip": False})
+        super().__init__(shape, window, horizon, **{**options, "linear": False})
         if self.normalize == "scale":
             raise ValueError(
                 "expected normalize='none' or 'level' for a carried state: the scale of a window is not causal"

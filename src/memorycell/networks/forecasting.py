@@ -5,7 +5,7 @@ All of them share the normalisation of the window, the features, the head and a 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from memorycell.data.batch import Batch
 from memorycell.data.encoded import EncodedTable
 from memorycell.networks.base import Loss, Network, State
 from memorycell.networks.heads import QuantileHead
+from memorycell.networks.linear_path import PENALTIES, LinearPath
 
 CELLS = ("RNN", "LSTM", "GRU")
 NORMALISATIONS = ("none", "level", "scale")
@@ -75,13 +76,13 @@ class ForecastNetwork(Network):
     normalize : "none", "level" or "scale"
         What is taken out of each window and put back into its forecast: nothing; the last value of each target, so
         that a drifting level does no harm; the last value and the window's standard deviation.
-    skip : bool
-        A linear path from each target's window to its horizon beside the others (LSTNet, Lai et al. 2018, eq. 6).
+    linear : bool
+        A ridge regression beside the recurrent network, which then learns what it leaves. See `LinearPath`.
     """
 
-    # Whether "level" windows also tell their level, clipped, as a feature. Not to a network of single targets: it would
-    # see the levels of all.
-    tells_level = True
+    # Whether all targets are forecast from one state. Else each target is a sequence of its own, which must not see the
+    # levels of the others.
+    joint = True
     rnn: Any  # the recurrent layer over the past, which every subclass makes
 
     def __init__(
@@ -98,7 +99,7 @@ class ForecastNetwork(Network):
         dropout: float = 0.0,
         recurrent_dropout: float = 0.0,
         normalize: str = "none",
-        skip: bool = False,
+        linear: bool = False,
     ) -> None:
         super().__init__()
         if cell not in CELLS:
@@ -108,7 +109,7 @@ class ForecastNetwork(Network):
         self._config = {
             "shape": asdict(shape), "window": window, "horizon": horizon, "levels": list(levels), "point": point,
             "cell": cell, "hidden_size": hidden_size, "num_layers": num_layers, "dropout": dropout,
-            "recurrent_dropout": recurrent_dropout, "normalize": normalize, "skip": skip,
+            "recurrent_dropout": recurrent_dropout, "normalize": normalize, "linear": linear,
         }  # fmt: skip
         self.shape, self.window, self.horizon = shape, window, horizon
         self.cell, self.hidden_size, self.num_layers = cell, hidden_size, num_layers
@@ -119,10 +120,9 @@ class ForecastNetwork(Network):
         self.embed_static = Embeddings(shape.static_code_sizes) if shape.static_code_sizes else None
         self.drop = layers.Dropout(dropout)
         self.between = dropout if num_layers > 1 else 0.0
-        self.skip = nn.Linear(window, horizon) if skip else None
-        if self.skip is not None:
-            nn.init.zeros_(self.skip.weight)
-            nn.init.zeros_(self.skip.bias)
+        self.linear = None
+        if linear:
+            self.linear = LinearPath(window, horizon, shape.known, shape.targets, shared=not self.joint)
 
     def config(self) -> dict[str, Any]:
         return dict(self._config)
@@ -135,7 +135,7 @@ class ForecastNetwork(Network):
 
     @property
     def past_width(self) -> int:
-        level = self.shape.targets if self.normalize == "level" and self.tells_level else 0
+        level = self.shape.targets if self.normalize == "level" and self.joint else 0
         return self.shape.past + level + (self.embed.width if self.embed else 0) + self.static_width
 
     @property
@@ -155,6 +155,8 @@ class ForecastNetwork(Network):
         with torch.no_grad():
             linear.weight.mul_(0.5)
             linear.bias.copy_(self.head.initial_bias().repeat(elements))
+            if self.linear is not None:
+                linear.weight[:: self.head.n_outputs] = 0  # the point starts at the ridge regression's
         return linear
 
     def flops_per_step(self, batch: Batch) -> float:
@@ -188,19 +190,52 @@ class ForecastNetwork(Network):
     def _run(self, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """What the head reads (B, H, K, 1 + Q), and the level and spread (B, 1, K) that were taken out."""
         past = batch.inputs["past"]
-        if self.normalize == "none" and self.skip is None:
+        if self.normalize == "none" and self.linear is None:
             return self._normalised(batch, past, None), None, None
-        level, spread = self._level(past) if self.normalize != "none" else (None, None)
-        targets = past[..., : self.shape.targets]
+        targets, level, spread = self._normalise(past)
         if level is not None:
-            targets = targets - level if spread is None else (targets - level) / spread
             past = torch.cat([targets, past[..., self.shape.targets :]], dim=-1)
         raw = self._normalised(batch, past, level)
-        if self.skip is not None:
+        if self.linear is not None:
             # Added to the point alone: the quantiles are built around it.
-            ahead = self.skip(targets.transpose(1, 2)).transpose(1, 2)
+            ahead = self.linear(targets, self._known_ahead(batch))
             raw = raw + functional.pad(ahead.unsqueeze(-1), (0, self.head.n_outputs - 1))
         return raw, level, spread
+
+    def fit_linear(
+        self, batches: Iterable[Batch], held_out: Iterable[Batch] = (), penalties: Sequence[float] = PENALTIES
+    ) -> float | None:
+        """Solve the ridge regression on windows without missing targets; returns its penalty, None if there is none."""
+        if self.linear is None:
+            return None
+        return self.linear.fit(map(self._sample, batches), map(self._sample, held_out), penalties)
+
+    def _sample(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        targets, level, spread = self._normalise(batch.inputs["past"])
+        ahead = batch.targets
+        if ahead is None:
+            raise ValueError("expected batches with targets to fit the linear path, got one without")
+        if level is not None:
+            ahead = ahead - level if spread is None else (ahead - level) / spread
+        known = self._known_ahead(batch)
+        if batch.weights is not None:
+            whole = (batch.weights > 0).all(dim=2).all(dim=1)
+            targets, known, ahead = targets[whole], known[whole], ahead[whole]
+        return targets, known, ahead
+
+    def _known_ahead(self, batch: Batch) -> Tensor:
+        """What is known of the steps ahead, (B, H, P); P may be 0."""
+        if self.shape.known:
+            return batch.inputs["known"][:, -self.horizon :]
+        return batch.inputs["past"].new_empty(len(batch), self.horizon, 0)
+
+    def _normalise(self, past: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """The targets of the window (B, W, K) without their level and spread, and those."""
+        targets = past[..., : self.shape.targets]
+        if self.normalize == "none":
+            return targets, None, None
+        level, spread = self._level(past)
+        return (targets - level if spread is None else (targets - level) / spread), level, spread
 
     def _level(self, past: Tensor) -> tuple[Tensor, Tensor | None]:
         """Level (B, 1, K) and spread (B, 1, K) or None, of each window."""
@@ -214,7 +249,7 @@ class ForecastNetwork(Network):
     def _features(self, batch: Batch, past: Tensor, level: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Features of the past (B, W, past_width) and of the future (B, H, future_width) or None."""
         parts, ahead = [past], []
-        if level is not None and self.normalize == "level" and self.tells_level:
+        if level is not None and self.normalize == "level" and self.joint:
             # Clipped to the range seen in training, so that a level that has drifted away cannot mislead.
             parts.append(level.clamp(-2.0, 2.0).expand(-1, past.shape[1], -1))
         if self.shape.known:
@@ -306,7 +341,7 @@ class SegmentForecaster(ForecastNetwork):
         the linear path, the last segment ahead is cut).
     """
 
-    tells_level = False
+    joint = False
 
     def __init__(self, shape: TableShape, window: int, horizon: int, *, segment: int, **options: Any) -> None:
         super().__init__(shape, window, horizon, **options)

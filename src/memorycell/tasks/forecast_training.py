@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from memorycell.data.encoded import EncodedTable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from memorycell.tasks.forecaster import Forecaster
 
 INFERENCE_BATCH = 512
+MOST_REGRESSED = 20_000  # windows
 TRACKS = 16  # series, or stretches of one, that a carried state is trained on side by side
 
 
@@ -37,7 +39,7 @@ def choose(model: Forecaster, encoded: EncodedTable) -> dict[str, Any]:
         "segment": segment if wide else None,
         "hidden_size": (192 if wide else 32) if model.hidden_size == "auto" else model.hidden_size,
         "dropout": (0.3 if wide else 0.1) if model.dropout == "auto" else model.dropout,
-        "learning_rate": (1e-3 if wide else 3e-3) if model.learning_rate == "auto" else model.learning_rate,
+        "learning_rate": (1e-3 if wide else 2e-3) if model.learning_rate == "auto" else model.learning_rate,
     }
 
 
@@ -60,6 +62,7 @@ def choose_for_training(
             )
         reason = f'Windows are normalised by "{choices["normalize"]}": {why}.'
     samples = len(origins)
+    choices["linear"] = plan.choose_linear(choices["normalize"], samples) if model.linear == "auto" else model.linear
     choices["batch_size"] = plan.choose_batch_size(samples) if model.batch_size == "auto" else model.batch_size
     choices["epochs"] = model.epochs
     if model.epochs == "auto":
@@ -76,10 +79,27 @@ def options(model: Forecaster, choices: dict[str, Any], epochs: int, patience: i
     return TrainingOptions(**{**fields, **(model.training or {})})
 
 
+def fit_linear(
+    network: ForecastNetwork, training: CarriedStream | SampleStream, watched: Any, choices: dict[str, Any]
+) -> None:
+    """Solve the network's ridge regression; its penalty is chosen on the held-out windows, once."""
+    if not isinstance(training, SampleStream) or not len(training):
+        return
+    # Every so-many-th window, evenly spread over the training part, is enough for a regression.
+    every = torch.arange(0, len(training.dataset), -(-len(training.dataset) // MOST_REGRESSED))
+    batches = (training.dataset.gather(rows) for rows in every.split(INFERENCE_BATCH))
+    if "penalty" in choices:
+        network.fit_linear(batches, penalties=[choices["penalty"]])
+    else:
+        penalty = network.fit_linear(batches, watched.batches(0) if watched is not None else ())
+        if penalty is not None:
+            choices["penalty"] = penalty
+
+
 def build(model: Forecaster, shape: TableShape, choices: dict[str, Any]) -> ForecastNetwork:
     options = {
         "levels": tuple(model.quantiles), "point": model.loss, "cell": model.cell, "num_layers": model.num_layers,
-        "recurrent_dropout": model.recurrent_dropout, "skip": choices["normalize"] != "none",
+        "recurrent_dropout": model.recurrent_dropout, "linear": choices["linear"],
         **{name: choices[name] for name in ("hidden_size", "dropout", "normalize")},
     }  # fmt: skip
     if model.state == "carried":

@@ -20,7 +20,7 @@ from memorycell.evaluation.result import Evaluation
 from memorycell.evaluation.splits import rows_seen
 from memorycell.layers import Trace
 from memorycell.networks.forecasting import NETWORKS, ForecastNetwork, TableShape
-from memorycell.tasks import forecast_files, forecast_training
+from memorycell.tasks import forecast_files, forecast_training, plan
 from memorycell.tasks.base import Estimator
 from memorycell.tasks.conformal import Calibration
 from memorycell.tasks.forecast_frames import forecast_columns, to_frame
@@ -50,6 +50,9 @@ class Forecaster(Estimator):
     normalize : "auto", "none", "level" or "scale"
         What is taken out of each window and put back: nothing, its last value, or its last value and its spread.
         "auto" lets a ridge regression on the held-out block decide; many series: "scale".
+    linear : bool or "auto"
+        Put a ridge regression beside the recurrent network, which then learns what it leaves (`LinearPath`). "auto":
+        where windows are normalised or few.
     segment : int or "auto"
         Steps of a segment of the "segment" network.
     state : "window" or "carried"
@@ -119,6 +122,7 @@ class Forecaster(Estimator):
         dropout: float | str = "auto",
         recurrent_dropout: float = 0.0,
         normalize: str = "auto",
+        linear: bool | str = "auto",
         segment: int | str = "auto",
         state: str = "window",
         loss: str = "squared",
@@ -154,6 +158,7 @@ class Forecaster(Estimator):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.normalize = normalize
+        self.linear = linear
         self.segment = segment
         self.state = state
         self.loss = loss
@@ -265,9 +270,11 @@ class Forecaster(Estimator):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             network = forecast_training.build(self, TableShape.of(encoded), self.plan_).to(self._device())
+        stream = forecast_training.stream(self, encoded, origins, self.plan_)
+        forecast_training.fit_linear(network, stream, watched, self.plan_)
         result = train(
             network,
-            forecast_training.stream(self, encoded, origins, self.plan_),
+            stream,
             forecast_training.options(self, self.plan_, epochs, None if watched is None else self.patience),
             validation=watched,
             checkpoint=None if checkpoint is None else os.fspath(checkpoint) + suffix,
@@ -285,7 +292,7 @@ class Forecaster(Estimator):
         codec = self._codec(target).fit(table)
         encoded = codec.encode(table)
         everything = eligible_origins(encoded, self.window_, self.horizon)
-        epochs = max(1, self.best_epoch_)
+        epochs = max(self.best_epoch_, round(plan.LEAST_REFIT * self.plan_["epochs"]), 1)
         network, result = train_on(encoded, everything, None, epochs, suffix=".refit")
         self.train_seconds_ += result.seconds
         if result.stopped == "interrupted":
@@ -295,7 +302,7 @@ class Forecaster(Estimator):
         self.network_, self.codec_ = network, codec
         self._note(
             "refit",
-            f"Trained once more on all rows for {epochs} epochs, as many as were best on the validation block.",
+            f"Trained once more on all rows for {epochs} epochs (epoch {self.best_epoch_} was best on validation).",
         )
 
     def _check_parameters(self) -> None:

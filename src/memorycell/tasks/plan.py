@@ -11,6 +11,11 @@ from memorycell.evaluation.seasons import season_lags
 
 # Forecasting many steps one by one through a recurrent layer is slow and no better: from here on, whole segments.
 LONG_HORIZON = 24
+# With fewer windows than these a network does not learn by itself what a regression can be told to solve.
+FEW_WINDOWS = 1000
+# Share of the planned epochs that the training on all rows is given at least. The epoch that was best by then is known
+# only roughly, and the learning rate had not come down yet.
+LEAST_REFIT = 0.4
 
 
 def choose_window(encoded: EncodedTable, horizon: int) -> int:
@@ -47,25 +52,24 @@ def choose_epochs(samples: int, batch_size: int) -> int:
     return int(np.clip(round(2500 * batch_size / max(1, samples)), 6, 100))
 
 
+def choose_linear(normalize: str, samples: int) -> bool:
+    """A ridge regression beside the network where levels drift, or where there is little to learn from."""
+    return normalize != "none" or samples < FEW_WINDOWS
+
+
 def choose_normalize(
     encoded: EncodedTable, window: int, horizon: int, train: NDArray[np.int64], held_out: NDArray[np.int64]
 ) -> tuple[str, str]:
     """The normalisation of a window, and why.
 
-    Many series: "scale". Long horizons, and inputs known ahead that already tell the usual level of the day: "level".
-    Otherwise a ridge regression on the window decides in a moment. Trained on levels and on differences from the last
-    value, whichever forecasts the held-out block better says whether the level may be relied upon ("none") or drifts
-    ("level").
+    Many series: "scale". Long horizons: "level". Otherwise a ridge regression on the window decides in a moment. Trained
+    on levels and on differences from the last value, whichever forecasts the held-out block better says whether the
+    level may be relied upon ("none") or drifts ("level").
     """
     if len(encoded.ids) > 1:
         return "scale", "many series: each window is taken relative to its own level and spread"
     if horizon >= LONG_HORIZON:
         return "level", "far ahead levels drift: each window is taken relative to its last value"
-    if encoded.known.shape[1]:
-        return (
-            "level",
-            "the calendar and other inputs known ahead tell the usual level: windows tell the departure",
-        )
     if len(held_out) == 0:
         return (
             "level",
