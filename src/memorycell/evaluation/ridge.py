@@ -60,14 +60,24 @@ class _Sums:
 
     def solve(self, alpha: float) -> tuple[Array, Array]:
         """Weights (inputs, outputs) and intercept (outputs,), the intercept unpenalised."""
-        from scipy.linalg import cho_factor, cho_solve
+        from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
         x, y = self.x / self.n, self.y / self.n
         gram = self.gram - self.n * np.outer(x, x)
         penalty = alpha * max(float(np.trace(gram)) / len(x), np.finfo(float).tiny * 1e20)
-        gram[np.diag_indices_from(gram)] += penalty + 1e-9 * np.abs(np.diag(gram)).max()
-        weights = cho_solve(cho_factor(gram, overwrite_a=True), self.cross - self.n * np.outer(x, y))
-        return weights, y - x @ weights
+        diagonal = np.diag_indices_from(gram)
+        gram[diagonal] += penalty
+        right = self.cross - self.n * np.outer(x, y)
+        # Inputs that repeat one another leave a matrix that rounding (of float32 sums above all) makes indefinite:
+        # the smallest addition to the diagonal that mends it.
+        for jitter in (1e-9, 1e-7, 1e-5, 1e-3):
+            gram[diagonal] += jitter * np.abs(gram[diagonal]).max()
+            try:
+                weights = cho_solve(cho_factor(gram), right)
+            except LinAlgError:
+                continue
+            return weights, y - x @ weights
+        raise NotApplicable("its inputs repeat one another so closely that the regression has no solution")
 
 
 class Ridge(Baseline):

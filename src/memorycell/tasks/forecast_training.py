@@ -62,7 +62,11 @@ def choose_for_training(
             )
         reason = f'Windows are normalised by "{choices["normalize"]}": {why}.'
     samples = len(origins)
-    choices["linear"] = plan.choose_linear(choices["normalize"], samples) if model.linear == "auto" else model.linear
+    choices["linear"] = (
+        plan.choose_linear(choices["network"], choices["normalize"], samples)
+        if model.linear == "auto"
+        else model.linear
+    )
     choices["batch_size"] = plan.choose_batch_size(samples) if model.batch_size == "auto" else model.batch_size
     choices["epochs"] = model.epochs
     if model.epochs == "auto":

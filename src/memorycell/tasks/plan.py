@@ -19,7 +19,10 @@ LEAST_REFIT = 0.4
 
 
 def choose_window(encoded: EncodedTable, horizon: int) -> int:
-    """Steps to look back: two of the longest season that the data show many times, and twice the horizon.
+    """Steps to look back: two of the longest season that matters so near ahead, and twice the horizon at least.
+
+    A season matters if the data show it many times and it is the shortest one, or not above eight horizons: the next
+    hour is told by the last two days, the next two days by the last two weeks.
 
     Never more than a fifth of the median series, so that there are windows to learn from; 32 where the grid has no
     season.
@@ -27,7 +30,8 @@ def choose_window(encoded: EncodedTable, horizon: int) -> int:
     rows = int(np.median(encoded.observed_rows))
     first = slice(0, int(encoded.observed_rows[0]))
     seasons = season_lags(encoded.dates[first]) if np.issubdtype(encoded.dates.dtype, np.datetime64) else ()
-    fitting = [season for season in seasons if season <= rows / 20 and season <= 200]
+    near = max(8 * horizon, min(seasons, default=0))
+    fitting = [season for season in seasons if season <= min(rows / 20, near, 200)]
     wanted = max(2 * max(fitting, default=16), 2 * horizon)
     return max(1, min(wanted, rows // 5, rows - horizon - 1))
 
@@ -52,9 +56,12 @@ def choose_epochs(samples: int, batch_size: int) -> int:
     return int(np.clip(round(2500 * batch_size / max(1, samples)), 6, 100))
 
 
-def choose_linear(normalize: str, samples: int) -> bool:
-    """A ridge regression beside the network where levels drift, or where there is little to learn from."""
-    return normalize != "none" or samples < FEW_WINDOWS
+def choose_linear(network: str, normalize: str, samples: int) -> bool:
+    """A ridge regression beside the network where levels drift, or where there is little to learn from.
+
+    Not beside a network of segments, which is a linear map of each segment to begin with.
+    """
+    return network != "segment" and (normalize != "none" or samples < FEW_WINDOWS)
 
 
 def choose_normalize(
@@ -62,9 +69,9 @@ def choose_normalize(
 ) -> tuple[str, str]:
     """The normalisation of a window, and why.
 
-    Many series: "scale". Long horizons: "level". Otherwise a ridge regression on the window decides in a moment. Trained
-    on levels and on differences from the last value, whichever forecasts the held-out block better says whether the
-    level may be relied upon ("none") or drifts ("level").
+    Many series: "scale". Long horizons: "level". Otherwise a ridge regression on the window decides in a moment:
+    trained on levels and on differences from the last value, whichever forecasts the held-out block better says
+    whether the level may be relied upon ("none") or drifts ("level").
     """
     if len(encoded.ids) > 1:
         return "scale", "many series: each window is taken relative to its own level and spread"
