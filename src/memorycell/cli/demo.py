@@ -66,7 +66,13 @@ def demo(
     write_forecast(files["forecast"], coming)
     tell("drawing the report")
     write_report(
-        files["report"], forecaster, str(files["data"]), evaluation=evaluation, command="memorycell demo", force=True
+        files["report"],
+        forecaster,
+        str(files["data"]),
+        evaluation=evaluation,
+        unit="°C",
+        command="memorycell demo",
+        force=True,
     )
     if as_json:
         from memorycell.cli.records import as_records

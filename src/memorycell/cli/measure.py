@@ -112,6 +112,7 @@ def report(
     step: _Step = 1,
     test_fraction: _Share = 0.2,
     jobs: _Jobs = 1,
+    unit: Annotated[str | None, typer.Option(metavar="TEXT", help="Unit of the target, such as °C.")] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     quiet: _Quiet = False,
 ) -> None:
@@ -136,8 +137,9 @@ def report(
             if not quiet:
                 say(f"the page has no section on accuracy: {reason}")
     write_report(
-        output, forecaster, data, evaluation=evaluation, backtest=backtest, command=command_line(context), force=force
-    )
+        output, forecaster, data, evaluation=evaluation, backtest=backtest, unit=unit,
+        command=command_line(context), force=force,
+    )  # fmt: skip
     print(output)
 
 

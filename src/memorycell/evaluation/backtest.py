@@ -162,7 +162,8 @@ def evaluate_fitted(
             f"expected at least {forecaster.horizon} rows (the horizon) after the training data{said}, got "
             f"{max(0, int(after.max()))}: give newer rows, or backtest (--folds), which refits on the way"
         )
-    run = _run_fold(forecaster, encoded, seen, encoded.observed_rows, step, baselines, season, 0.0, progress)
+    seconds = float(getattr(forecaster, "train_seconds_", 0.0))
+    run = _run_fold(forecaster, encoded, seen, encoded.observed_rows, step, baselines, season, seconds, progress)
     return _gather(name_of(forecaster), [run], step)
 
 

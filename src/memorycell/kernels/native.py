@@ -12,6 +12,8 @@ from pathlib import Path
 
 import torch
 
+import memorycell.kernels
+
 _ABI = 1  # MEMORYCELL_ABI of csrc/memorycell.h
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
@@ -51,7 +53,10 @@ def _check(library: ctypes.CDLL, path: Path) -> str | None:
 @functools.cache
 def _load() -> tuple[ctypes.CDLL | None, str | None]:
     named = os.environ.get("MEMORYCELL_NATIVE")
-    path = Path(named) if named else Path(__file__).with_name("memorycell_native" + _SUFFIX)
+    # An editable install keeps the built library apart from the sources: the package then has two folders.
+    folders = [Path(named).parent] if named else [Path(folder) for folder in memorycell.kernels.__path__]
+    name = Path(named).name if named else "memorycell_native" + _SUFFIX
+    path = next((folder / name for folder in folders if (folder / name).is_file()), folders[0] / name)
     if not path.is_file():
         remedy = (
             "unset MEMORYCELL_NATIVE or let it name the built library"
