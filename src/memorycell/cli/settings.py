@@ -99,6 +99,19 @@ def one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def yes_or_no(*words: str) -> Callable[[str], Any]:
+    """A parser of yes and no, or of one of `words`."""
+
+    def parse(text: str) -> Any:
+        if text in words:
+            return text
+        if text.lower() in ("yes", "no"):
+            return text.lower() == "yes"
+        raise typer.BadParameter(f"expected {_either('yes or no', words)}, got {text!r}")
+
+    return parse
+
+
 def numbers(text: str) -> tuple[float, ...]:
     """Several numbers with commas between."""
     try:
@@ -149,6 +162,8 @@ SETTINGS = (
     Setting("recurrent_dropout", _NETWORK, number(), "P", "On the hidden state, one mask a window.", "0"),
     Setting("normalize", _NETWORK, one_of("auto", "none", "level", "scale"), "auto|none|level|scale",
             "What is taken out of each window and put back.", "auto"),
+    Setting("linear", _NETWORK, yes_or_no("auto"), "yes|no|auto",
+            "A ridge regression beside the network, which learns what it leaves.", "auto"),
     Setting("segment", _NETWORK, whole("auto"), "N|auto", "Steps a segment of the segment network.", "auto"),
     Setting("state", _NETWORK, one_of("window", "carried"), "window|carried",
             "Each window from a state of zero, or one state carried through the series.", "window"),
