@@ -40,6 +40,18 @@ def huge(header: dict[str, Any], ours: dict[str, Any]) -> None:
     ours["config"]["network"]["hidden_size"] = 10**12
 
 
+def huge_outside_the_network(header: dict[str, Any], ours: dict[str, Any]) -> None:
+    ours["config"]["parameters"]["horizon"] = 10**9
+
+
+def countless_layers(header: dict[str, Any], ours: dict[str, Any]) -> None:
+    ours["config"]["network"]["num_layers"] = 10**6
+
+
+def a_shape_beyond_memory(header: dict[str, Any], ours: dict[str, Any]) -> None:
+    ours["config"]["network"]["shape"]["past"] = 10**12
+
+
 def other_size(header: dict[str, Any], ours: dict[str, Any]) -> None:
     ours["config"]["network"]["hidden_size"] = 5
 
@@ -70,6 +82,9 @@ CHANGES = {
     without_configuration: "damaged",
     other_kind: "os.system",
     huge: "beyond",
+    huge_outside_the_network: "shape",
+    countless_layers: "beyond",
+    a_shape_beyond_memory: "shape",
     other_size: "shape",
     other_parameter: "horizont",
     other_network: "damaged",
@@ -87,6 +102,14 @@ def test_a_model_file_that_was_changed(change: Callable[..., None], model: Path,
         return
     refused(run("predict", path, weather))
     assert CHANGES[change] in refused(run("info", path))
+
+
+def test_a_model_trained_on_a_gpu_is_of_use_without_one(model: Path, weather: Path, tmp_path: Path) -> None:
+    def on_a_gpu(header: dict[str, Any], ours: dict[str, Any]) -> None:
+        ours["config"]["parameters"]["device"] = "cuda"
+
+    path = rewritten(model, tmp_path / "model.safetensors", on_a_gpu)
+    assert run("predict", path, weather).out == run("predict", model, weather).out
 
 
 @pytest.mark.parametrize("share", [0, 4, 0.001, 0.5, 0.999])

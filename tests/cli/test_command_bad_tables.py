@@ -71,6 +71,11 @@ def test_a_table_that_cannot_be_learned_from(name: str, table: Callable[..., Pat
     assert [file.name for file in path.parent.iterdir()] == ["data.csv"]
 
 
+def test_what_to_do_is_said_in_options(table: Callable[..., Path]) -> None:
+    line = refused(run("fit", "forecast", table(weather_rows())))
+    assert "with --target" in line and "target=" not in line
+
+
 USABLE: dict[str, tuple[Rows, str, str]] = {
     "semicolons and decimal commas": (
         [[cell.replace(".", ",") for cell in row] for row in weather_rows()],

@@ -121,6 +121,22 @@ def test_a_full_disk_while_a_model_is_saved(weather: Path, tmp_path: Path, monke
     assert run("predict", rescue, weather).code == 0
 
 
+def test_a_full_disk_while_the_report_is_written(
+    weather: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "page.html")
+
+    monkeypatch.setattr("memorycell.interfaces.report.write_report", full)
+    output = tmp_path / "model.safetensors"
+    ran = run(
+        "fit", "forecast", weather, "--target", "temp", "-o", output, "--report", tmp_path / "page.html", "-q", *SMALL
+    )
+    assert ran.code == 2 and output.is_file()
+    said, error = ran.err.splitlines()
+    assert str(output) in said and "No space left" in error
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
 def test_a_full_disk_behind_stdout(model: Path) -> None:
     with Path("/dev/full").open("w") as full:

@@ -67,6 +67,11 @@ def test_no_dates() -> None:
         read_time(read_table({"when": ["2020-01-01", "soon"]}), ["when"])
     with pytest.raises(ValueError, match=r"does not hold dates.*2020-02-30"):
         read_time(read_table({"when": ["2020-02-30", "2020-02-31"]}), ["when"])
+    days = [f"2020-01-{day:02d}" for day in range(1, 31)]
+    slip = read_table({"date": [*days[:20], "2020-13-45", *days[20:]], "y": [1.0] * 31})
+    for look in (lambda: find_time(slip), lambda: read_time(slip, ["date"])):
+        with pytest.raises(ValueError, match="'2020-13-45' in row 20"):
+            look()
     with pytest.raises(ValueError, match="no time column 'day'"):
         read_time(read_table({"y": [1]}), ["day"])
 

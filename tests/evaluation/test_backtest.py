@@ -112,7 +112,7 @@ def test_baselines_that_do_not_fit_are_left_out_and_said(least_squares):
     result = backtest(least_squares(window=4), table, folds=1)
     assert [model.name for model in result.models] == ["linear", "last value", "ETS", "ridge"]
     assert result.notes == ["seasonal naive left out: no season of these dates fits twice into the training part"]
-    assert result.notes[0] in result.summary()
+    assert result.notes[0] in result.summary() == str(result)
     assert "too few origins to tell (12; this horizon needs 20)" in result.summary()
 
 

@@ -101,6 +101,17 @@ def test_the_page_asks_for_nothing_from_outside_and_runs_nothing(tmp_path, fitte
     assert "default-src 'none'" in text and "prefers-color-scheme: dark" in text and "@media print" in text
 
 
+def test_the_data_are_told_as_they_are_in_this_table(tmp_path):
+    whole = rows()
+    whole["temp"][30] = 0.0  # scaled and back it is only nearly 0
+    data = {name: np.delete(values, [50, 140]) for name, values in whole.items()}
+    forecaster = small().fit(first(data, 100), "temp")
+    page = Page(write_report(tmp_path / "r.html", forecaster, data).read_text(encoding="utf-8"))
+    assert "2 times are missing" in page.text
+    assert "1 time is missing" not in page.text
+    assert "e-0" not in page.text
+
+
 def test_without_an_evaluation_its_sections_are_left_out(tmp_path, fitted):
     page = Page(write_report(tmp_path / "r.html", fitted, rows()).read_text(encoding="utf-8"))
     assert page.sections == [name for name in SECTIONS if name not in ("accuracy", "errors", "calibration")]

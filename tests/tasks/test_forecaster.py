@@ -268,6 +268,8 @@ def test_the_manners_of_scikit_learn():
         ({"quantiles": (0.9, 0.1)}, "increasing quantile levels"),
         ({"validation_fraction": 0.7}, "validation_fraction"),
         ({"training": {"optimiser": "adam"}}, "optimiser"),
+        ({"known_future": "lov"}, "no known-future column 'lov'"),
+        ({"categorical": [0]}, "categorical to be the name of a column"),
         ({"window": 60, "horizon": 60}, "fewer than window 60"),
     ],
     ids=str,
@@ -275,6 +277,12 @@ def test_the_manners_of_scikit_learn():
 def test_parameters_that_cannot_be_used_are_named(options, message):
     with pytest.raises((ValueError, TypeError), match=message):
         Forecaster(**{**QUICK, **options}).fit(temperatures(100), "high")
+
+
+@pytest.mark.parametrize("target", [0, [0, 1], np.ones(100)], ids=["a number", "numbers", "values"])
+def test_a_target_that_is_no_name(target):
+    with pytest.raises(TypeError, match="target to be the name of a column"):
+        Forecaster(**QUICK).fit(temperatures(100), target)
 
 
 def test_an_unfitted_forecaster_says_so():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -14,6 +15,9 @@ USER, BUG, INTERRUPTED, PIPE = 2, 1, 130, 141
 
 # typer has its own copy of click in new releases and depends on click in old ones: this is either's ClickException.
 _Usage: type[Exception] = typer.BadParameter.__mro__[2]
+# Parameters of the floors below that are options here, where a message has them as a word of their own.
+_NAMES = "target|time|series|known_future|static|categorical|exclude|freq|fill|device|future"
+_PARAMETER = re.compile(rf"(?<=\s)({_NAMES})=(?:(?=([\"']))|(?=[\s,;:.)]|$))")
 # What the floors below raise for input that cannot be used, and for machines that cannot do what is asked.
 _EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError)
 
@@ -58,6 +62,17 @@ def one_line(text: object) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in joined)
 
 
+def as_options(text: str) -> str:
+    """Parameters that a message names for Python, as the options of the command.
+
+    Example
+    -------
+    >>> as_options('give freq="h", or name the column with known_future=')
+    'give --freq "h", or name the column with --known-future'
+    """
+    return re.sub(_PARAMETER, lambda found: f"--{found[1].replace('_', '-')}" + (" " if found[2] else ""), text)
+
+
 def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, _Usage):
         context = getattr(error, "ctx", None)
@@ -73,7 +88,7 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, OSError):
         return error.strerror or str(error), USER
     if isinstance(error, _EXPECTED) or _is_diverged(error):
-        return str(error) or type(error).__name__, USER
+        return as_options(str(error)) or type(error).__name__, USER
     return f"{type(error).__name__}: {error} (--debug shows where; please report it)", BUG
 
 

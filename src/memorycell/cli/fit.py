@@ -73,7 +73,11 @@ def fit_forecast(
     if report is not None:
         from memorycell.interfaces.report import write_report
 
-        write_report(report, forecaster, data, command=command_line(context), force=force)
+        try:
+            write_report(report, forecaster, data, command=command_line(context), force=force)
+        except OSError:
+            say(f"the model was saved as {output}, its report was not:")
+            raise
     if as_json:
         print_json({"model": str(output), **facts(forecaster), "history": forecaster.history_})
     else:

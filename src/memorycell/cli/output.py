@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from memorycell.cli.errors import say
+from memorycell.cli.errors import as_options, say
 
 MODEL = (".safetensors",)
 FORECAST = (".csv", ".parquet", ".json")
@@ -123,7 +123,7 @@ def print_notes(notes: Iterable[dict[str, Any] | str], *, quiet: bool) -> None:
     """Notes on stderr, unless they are not wanted; each once."""
     if not quiet:
         for text in dict.fromkeys(note if isinstance(note, str) else note["text"] for note in notes):
-            say(text)
+            say(as_options(text))
 
 
 def _either(words: Sequence[str]) -> str:

@@ -71,6 +71,9 @@ def find_time(table: Table, time: str | list[str] | None = None, taken: Collecti
         stamps = _parse(table, name)
         if stamps is not None:
             return stamps
+    for name in named:
+        if _nearly_dates(table, name):
+            raise _no_date(table, name)
     return None
 
 
@@ -98,6 +101,30 @@ def read_time(table: Table, columns: list[str]) -> Stamps:
     return stamps
 
 
+def _nearly_dates(table: Table, name: str) -> bool:
+    """Whether a column of text would be dates but for a few values: a slip in the file."""
+    if not table.is_text(name):
+        return False
+    column = table.data.column(name).drop_null().slice(0, 500)
+    dates = sum(_is_date(column, row) for row in range(len(column)))
+    return len(column) >= 10 and dates >= 0.9 * len(column)
+
+
+def _is_date(column: pa.ChunkedArray, row: int) -> bool:
+    return parse_text("", column.slice(row, 1)) is not None
+
+
+def _impossible(column: pa.ChunkedArray) -> int | None:
+    """The first row that looks like a date and is none, such as 2024-02-30."""
+    for first in range(0, len(column), 500):
+        part = column.slice(first, 500)
+        if part.null_count < len(part) and parse_text("", part) is None:
+            for row in range(len(part)):
+                if part[row].is_valid and not _is_date(part, row):
+                    return first + row
+    return None
+
+
 def _no_date(table: Table, name: str) -> ValueError:
     column = table.data.column(name)
     row, value = 0, None
@@ -107,12 +134,15 @@ def _no_date(table: Table, name: str) -> ValueError:
         best = max(patterns, key=lambda p: sum(bool(v and p.fullmatch(v)) for v in values[:1000]))
         bad = ((i, v) for i, v in enumerate(values) if v is not None and not best.fullmatch(v))
         row, value = next(bad, (0, values[0]))
+        if value is not None and best.fullmatch(value):
+            row = _impossible(column) or 0
+            value = values[row]
     else:
         value = column[0].as_py()
     return ValueError(
         f"column {name!r} does not hold dates: expected values such as 2024-03-31 or 2024-03-31 14:00, got "
-        f"{value!r:.60} in {table.where(row)}; write dates as year-month-day, or name another column with "
-        "time="
+        f"{value!r:.60} in {table.where(row)}; mend it or leave it empty, write dates as "
+        "year-month-day, or name another column with time="
     )
 
 

@@ -90,7 +90,9 @@ def _refuse_other_kinds(path: Path, head: bytes, encoding: str) -> None:
     start = head[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     remedy = "expected a CSV or Parquet file"
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") and not encoding.lower().replace("-", "").startswith("utf16"):
-        raise ValueError(f"{path.name} is UTF-16 text, expected UTF-8: read it with encoding='utf-16'")
+        raise ValueError(
+            f"{path.name} is UTF-16 text, expected UTF-8: save it as UTF-8, or give read_table(…, encoding='utf-16')"
+        )
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         raise ValueError(f"{path.name} is a web page (HTML or XML), not a CSV: save the data itself; {remedy}")
     if start.startswith((b"{", b"[")):
@@ -119,7 +121,7 @@ def _decode(path: Path, head: bytes, encoding: str) -> str:
 def _wrong_encoding(path: Path, byte: int, line: int, encoding: str) -> ValueError:
     return ValueError(
         f"{path.name} is not {encoding.upper()} text: byte 0x{byte:02x} in line {line:,}; "
-        "save it as UTF-8, or read it with encoding='latin-1' (Western European) or the one it was written in"
+        "save it as UTF-8, or give read_table(…, encoding='latin-1') (Western European) or the one it was written in"
     )
 
 

@@ -266,9 +266,10 @@ def _report_gaps(
     first = int(np.argmax(width > 0))
     gaps = int((width > 0).sum())
     text = (
-        f"{missing:,} times are missing in {gaps:,} gap{'s' if gaps > 1 else ''} (first after {say(times[first - 1])}"
+        f"{missing:,} {'time is' if missing == 1 else 'times are'} missing in {gaps:,} gap{'s' if gaps > 1 else ''} "
+        f"(first after {say(times[first - 1])}; longest {steps:,} {'step' if steps == 1 else 'steps'}, from {before} "
+        f"to {after}): added as {'a row' if missing == 1 else 'rows'} of missing values."
     )
-    text += f"; longest {steps:,} steps, from {before} to {after}): added as rows of missing values."
     notes.append(note("gaps", text))
 
 

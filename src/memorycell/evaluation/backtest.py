@@ -158,8 +158,9 @@ def evaluate_fitted(
     if after.max() < forecaster.horizon:
         end = forecaster.train_end_
         said = "" if isinstance(end, dict) else f", which end at {say_date(end)}"
+        rows = "1 row" if forecaster.horizon == 1 else f"{forecaster.horizon} rows"
         raise ValueError(
-            f"expected at least {forecaster.horizon} rows (the horizon) after the training data{said}, got "
+            f"expected at least {rows} (the horizon) after the training data{said}, got "
             f"{max(0, int(after.max()))}: give newer rows, or backtest (--folds), which refits on the way"
         )
     seconds = float(getattr(forecaster, "train_seconds_", 0.0))
@@ -227,7 +228,7 @@ def _run_fold(
     )
     for kind in baselines:
         if progress is not None:
-            progress(f"{kind} on {len(origins):,} origins")
+            progress(f"{kind} on {len(origins):,} {'origin' if len(origins) == 1 else 'origins'}")
         baseline, begun = BASELINES[kind](forecasts.levels), time.perf_counter()
         try:
             baseline.fit(encoded, train_stop, int(getattr(fitted, "window_", 1)), horizon)

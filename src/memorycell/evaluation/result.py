@@ -168,6 +168,9 @@ class Evaluation:
         lines += [f"Note: {text}" for text in [*self.notes, *missing]]
         return "\n".join(lines)
 
+    def __str__(self) -> str:
+        return self.summary()
+
     def _text_table(self, k: int) -> list[str]:
         metrics = [name for name in ("rmse", "mae", "smape", "mase", "crps") if name in self.best.scores[k].overall]
         titles = [{"smape": "sMAPE"}.get(name, name.upper()) for name in metrics]

@@ -134,10 +134,9 @@ def data(material: Material) -> Section:
             _split_caption(splits),
         )
     )
-    notes = [
-        *encoded.notes,
-        *(note for note in forecaster.notes_ if note.get("kind") not in ("normalize", "refit")),
-    ]
+    # What is said of this table holds; the same kind of note from the training rows would only contradict it.
+    said = {note.get("kind") for note in encoded.notes} | {"normalize", "refit"}
+    notes = [*encoded.notes, *(note for note in forecaster.notes_ if note.get("kind") not in said)]
     section.add(bullets(dict.fromkeys(note["text"] for note in notes)))
     return section
 
@@ -170,6 +169,8 @@ def _ranges(material: Material) -> Html:
         column = values[observed, k]
         known = column[np.isfinite(column)]
         numbers = [known.min(), known.mean(), known.max(), known.std()] if len(known) else [np.nan] * 4
+        # Scaled to float32 and back, a zero is only nearly one.
+        numbers = [0.0 if abs(number) < 1e-6 * np.abs(known).max(initial=0.0) else number for number in numbers]
         rows.append([name, *(significant(float(number)) for number in numbers), f"{len(column) - len(known):,}"])
     unit = f" ({material.unit})" if material.unit else ""
     return table([f"target{unit}", "least", "mean", "greatest", "std", "missing"], rows)

@@ -45,23 +45,27 @@ def load(cls: type[Model], path: str | os.PathLike[str]) -> Model:
         raise ModelFileError(f"{os.fspath(path)} holds a {file.kind}, expected a {KIND}")
     try:
         parameters = {name: tuple(v) if isinstance(v, list) else v for name, v in file.config["parameters"].items()}
+        if str(parameters.get("device")).startswith("cuda") and not torch.cuda.is_available():
+            parameters["device"] = "auto"  # trained on a GPU, used where there is none
         forecaster: Any = cls(**parameters)
         forecaster._check_parameters()
         forecaster.codec_ = TableCodec.from_json(file.config["codec"])
         for name in _LEARNED:
             setattr(forecaster, name, file.config["learned"][name])
         forecaster.train_end_ = _map(_stamp, file.config["train_end"])
-        network = _network(forecaster.state, file.config["network"])
+        # Without memory first: sizes that the file's tensors do not bear out are never allocated.
+        outline = _network(forecaster.state, file.config["network"], "meta", len(file.tensors))
     except ModelFileError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise ModelFileError(
             f"{os.fspath(path)} is damaged or was tampered with: its configuration cannot be used ({error})"
         ) from error
-    weights = {f"network.{name}": value for name, value in network.state_dict().items()}
+    weights = {f"network.{name}": value for name, value in outline.state_dict().items()}
     scores = file.tensors.get("calibration", torch.empty(0))
     expected = (len(scores), forecaster.horizon, len(forecaster.target_names_), len(forecaster.quantiles))
-    check_tensors(file.tensors, {**weights, "calibration": torch.empty(expected)}, os.fspath(path))
+    check_tensors(file.tensors, {**weights, "calibration": torch.empty(expected, device="meta")}, os.fspath(path))
+    network = _network(forecaster.state, file.config["network"], "cpu", len(file.tensors))
     network.load_state_dict({name: file.tensors[f"network.{name}"] for name in network.state_dict()})
     forecaster.network_ = network.to(forecaster._device())
     stride = max(1, int(file.config.get("calibration_stride", 1)))
@@ -69,17 +73,18 @@ def load(cls: type[Model], path: str | os.PathLike[str]) -> Model:
     return forecaster
 
 
-def _network(state: str, config: dict[str, Any]) -> ForecastNetwork:
+def _network(state: str, config: dict[str, Any], device: str, n_tensors: int) -> ForecastNetwork:
     config = dict(config)
     shape = dict(config.pop("shape"))
     shape["code_sizes"] = tuple(shape["code_sizes"])
     shape["static_code_sizes"] = tuple(shape["static_code_sizes"])
-    if max(config["hidden_size"], config["window"], config["horizon"], config["num_layers"]) > 1_000_000:
+    sizes = (config["hidden_size"], config["window"], config["horizon"])
+    if max(sizes) > 1_000_000 or config["num_layers"] > n_tensors:
         raise ModelFileError("a size in the network's configuration is beyond anything this library writes")
     kind = CarriedForecaster if state == "carried" else NETWORKS[config.pop("network")]
     config.pop("network", None)
     # The weights that follow overwrite these: drawing them must not move the user's generator.
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+    with torch.random.fork_rng(devices=[]), torch.device(device):
         return kind(TableShape(**shape), config.pop("window"), config.pop("horizon"), **config)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -302,7 +302,8 @@ class Forecaster(Estimator):
         self.network_, self.codec_ = network, codec
         self._note(
             "refit",
-            f"Trained once more on all rows for {epochs} epochs (epoch {self.best_epoch_} was best on validation).",
+            f"Trained once more on all rows for {epochs} {'epoch' if epochs == 1 else 'epochs'} "
+            f"(epoch {self.best_epoch_} was best on validation).",
         )
 
     def _check_parameters(self) -> None:
@@ -327,12 +328,13 @@ class Forecaster(Estimator):
                 raise ValueError(f"expected {name} to be at least 0 and under 0.5, got {getattr(self, name)!r}")
 
     def _codec(self, target: str | Sequence[str] | None) -> TableCodec:
-        targets = None if target is None else [target] if isinstance(target, str) else list(target)
+        targets = None if target is None else list(_column_names("target", target))
+        known, static, categorical, exclude = (
+            _column_names(name, getattr(self, name)) for name in ("known_future", "static", "categorical", "exclude")
+        )
         return TableCodec(
-            targets, time=self.time, series=self.series,
-            known_future=tuple(self.known_future), static=tuple(self.static),
-            categorical=tuple(self.categorical), exclude=tuple(self.exclude), calendar=self.calendar, fill=self.fill,
-            freq=self.freq,
+            targets, time=self.time, series=self.series, known_future=known, static=static, categorical=categorical,
+            exclude=exclude, calendar=self.calendar, fill=self.fill, freq=self.freq,
         )  # fmt: skip
 
     def _calibrate(self, encoded: EncodedTable, recent: NDArray[np.int64]) -> None:
@@ -562,3 +564,14 @@ class Forecaster(Estimator):
         if self.device != "auto":
             return self.device
         return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _column_names(role: str, names: str | Sequence[str]) -> tuple[str, ...]:
+    """The names given for `role`: one alone is a list of one."""
+    if isinstance(names, str):
+        return (names,)
+    given = tuple(names) if isinstance(names, Iterable) else (names,)
+    if not all(isinstance(name, str) for name in given):
+        kind = type(names).__name__
+        raise TypeError(f"expected {role} to be the name of a column or a list of names, got {kind}: give names only")
+    return given

@@ -53,7 +53,7 @@ def choose_batch_size(samples: int) -> int:
 
 def choose_epochs(samples: int, batch_size: int) -> int:
     """About 2,500 steps: early stopping ends most runs before."""
-    return int(np.clip(round(2500 * batch_size / max(1, samples)), 6, 100))
+    return int(np.clip(round(2500 * batch_size / max(1, samples)), 4, 100))
 
 
 def choose_linear(network: str, normalize: str, samples: int) -> bool:
