@@ -111,10 +111,10 @@ def read_table(
 
     Parameters
     ----------
-    source : path, frame, array, dict or Table
+    source : path, frame, array, list, dict or Table
         Path of a CSV (``.csv``, ``.tsv``, ``.csv.gz``) or Parquet file; a pandas, polars or pyarrow frame; a
-        numpy array, 1-D (column ``y``) or 2-D with a row per step (columns ``x0``, ``x1``, ...); a dict of
-        columns.
+        numpy array or list of numbers, 1-D (column ``y``) or 2-D with a row per step (columns ``x0``, ``x1``,
+        ...); a dict of columns.
     delimiter, decimal : str, optional
         Of a text file. By default found from its first lines and, unless comma and point, said in the notes.
     encoding : str
@@ -147,6 +147,8 @@ def read_table(
 
     if isinstance(source, str | Path):
         table = _read_path(Path(source), delimiter, decimal, encoding)
+    elif isinstance(source, list | tuple):
+        table = from_numpy(_numbers(source))
     elif isinstance(source, np.ndarray):
         table = from_numpy(source)
     elif isinstance(source, dict):
@@ -159,6 +161,16 @@ def read_table(
     if not table.columns:
         raise ValueError(f"{table.source} has no columns that can be used")
     return table
+
+
+def _numbers(values: list[Any] | tuple[Any, ...]) -> NDArray[np.float64]:
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            "expected a list of numbers, or of rows of equally many numbers; columns with names and dates go in a "
+            "dict, a frame or a file"
+        ) from None
 
 
 def check_names(names: list[str], source: str) -> None:
