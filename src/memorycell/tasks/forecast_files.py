@@ -53,19 +53,18 @@ def load(cls: type[Model], path: str | os.PathLike[str]) -> Model:
         for name in _LEARNED:
             setattr(forecaster, name, file.config["learned"][name])
         forecaster.train_end_ = _map(_stamp, file.config["train_end"])
-        # Without memory first: sizes that the file's tensors do not bear out are never allocated.
-        outline = _network(forecaster.state, file.config["network"], "meta", len(file.tensors))
-    except ModelFileError:
-        raise
+        _check_sizes(file.config["network"], file.tensors)
+        network = _network(forecaster.state, file.config["network"])
+    except ModelFileError as error:
+        raise ModelFileError(f"{os.fspath(path)} is damaged or was tampered with: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise ModelFileError(
             f"{os.fspath(path)} is damaged or was tampered with: its configuration cannot be used ({error})"
         ) from error
-    weights = {f"network.{name}": value for name, value in outline.state_dict().items()}
+    weights = {f"network.{name}": value for name, value in network.state_dict().items()}
     scores = file.tensors.get("calibration", torch.empty(0))
     expected = (len(scores), forecaster.horizon, len(forecaster.target_names_), len(forecaster.quantiles))
-    check_tensors(file.tensors, {**weights, "calibration": torch.empty(expected, device="meta")}, os.fspath(path))
-    network = _network(forecaster.state, file.config["network"], "cpu", len(file.tensors))
+    check_tensors(file.tensors, {**weights, "calibration": torch.empty(1).expand(expected)}, os.fspath(path))
     network.load_state_dict({name: file.tensors[f"network.{name}"] for name in network.state_dict()})
     forecaster.network_ = network.to(forecaster._device())
     stride = max(1, int(file.config.get("calibration_stride", 1)))
@@ -73,18 +72,32 @@ def load(cls: type[Model], path: str | os.PathLike[str]) -> Model:
     return forecaster
 
 
-def _network(state: str, config: dict[str, Any], device: str, n_tensors: int) -> ForecastNetwork:
+def _check_sizes(config: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
+    """Refuse sizes that the file's own tensors do not bear out, before anything of such a size is allocated.
+
+    Each product is that of a tensor that the network would hold. (Building it without memory, on torch's meta device,
+    would say the same, but takes torch two seconds to load.)
+    """
+    shape, held = config["shape"], sum(tensor.numel() for tensor in tensors.values())
+    hidden, horizon = config["hidden_size"], config["horizon"]
+    inputs = shape["past"] + shape["static"] + shape["known"] + shape["targets"]
+    categories = sum(shape["code_sizes"]) + sum(shape["static_code_sizes"])
+    products = [hidden * hidden, hidden * shape["past"], hidden * config.get("segment", 1), horizon, inputs, categories]
+    if config["linear"]:
+        products.append(horizon * (config["window"] + shape["known"]))
+    if max(products) > held or config["num_layers"] > len(tensors):
+        raise ModelFileError("its configuration tells of a larger network than the file holds weights for")
+
+
+def _network(state: str, config: dict[str, Any]) -> ForecastNetwork:
     config = dict(config)
     shape = dict(config.pop("shape"))
     shape["code_sizes"] = tuple(shape["code_sizes"])
     shape["static_code_sizes"] = tuple(shape["static_code_sizes"])
-    sizes = (config["hidden_size"], config["window"], config["horizon"])
-    if max(sizes) > 1_000_000 or config["num_layers"] > n_tensors:
-        raise ModelFileError("a size in the network's configuration is beyond anything this library writes")
-    kind = CarriedForecaster if state == "carried" else NETWORKS[config.pop("network")]
-    config.pop("network", None)
+    name = config.pop("network")
+    kind = CarriedForecaster if state == "carried" else NETWORKS[name]
     # The weights that follow overwrite these: drawing them must not move the user's generator.
-    with torch.random.fork_rng(devices=[]), torch.device(device):
+    with torch.random.fork_rng(devices=[]):
         return kind(TableShape(**shape), config.pop("window"), config.pop("horizon"), **config)
 
 
