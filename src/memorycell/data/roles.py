@@ -44,11 +44,11 @@ def require(table: Table, names: Iterable[str], role: str) -> None:
 
 
 def find_series(table: Table, series: str | None) -> str | None:
-    """The column that tells the series apart: the given one, or unique_id in a table of unique_id, ds, y."""
+    """The column that tells the series apart: the given one, or one of the customary name unique_id."""
     if series is not None:
         require(table, [series], "series")
         return series
-    return "unique_id" if {"unique_id", "ds", "y"} <= set(table.columns) else None
+    return "unique_id" if "unique_id" in table.columns else None
 
 
 def decide_roles(
