@@ -311,9 +311,9 @@ def test_a_script_in_a_column_name_is_only_a_name() -> None:
     assert TableCodec("temp", calendar=False).fit(frame).encode(frame).past_names[1] == name
 
 
-def test_until() -> None:
+def test_the_time_goes_by_the_name_of_its_column() -> None:
     codec = TableCodec("temp").fit(weather())
-    assert len(codec.until(weather(), "2024-01-31")) == 31 and codec.time_name == "date"
+    assert codec.time_name == "date"
 
 
 def test_long_and_wide_tables_are_quick() -> None:

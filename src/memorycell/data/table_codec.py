@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from memorycell.data.calendar import calendar_names
 from memorycell.data.codec import Json, register_codec
-from memorycell.data.columns import Coded, Number, Placed, place, stamps_of
+from memorycell.data.columns import Coded, Number, Placed, place
 from memorycell.data.dates import Stamps, find_time
 from memorycell.data.encoded import EncodedTable
 from memorycell.data.encoding import encode_placed
@@ -207,13 +207,6 @@ class TableCodec:
     def time_name(self) -> str:
         """The time's name in forecasts: its column, "date" if several make it, "step" if there is none."""
         return self.time_[0] if len(self.time_) == 1 else "date" if self.dated_ else "step"
-
-    def until(self, table: Any, date: Any) -> Table:
-        """The rows of a table up to and including `date` (of its own kind: a date, or a step number)."""
-        table = read_table(table)
-        stamps = stamps_of(table, self.time_, self.series_)
-        limit = np.datetime64(date, "ns") if stamps.dtype.kind == "M" else int(date)
-        return table.take(stamps <= limit)
 
 
 def _names(names: str | Sequence[str] | None) -> list[str] | None:

@@ -29,9 +29,7 @@ def forecast_columns(forecasts: Forecasts, codec: TableCodec) -> dict[str, NDArr
     columns: dict[str, NDArray] = {}
     if codec.series_ is not None:
         columns[codec.series_] = np.repeat(np.array(forecasts.ids, dtype=object)[forecasts.series], horizon)
-    # A date that was composed of several columns has no name of its own; numbered rows have no dates.
-    time = codec.time_[0] if len(codec.time_) == 1 else "time" if codec.time_ else "step"
-    columns[time] = forecasts.dates.reshape(-1)
+    columns[codec.time_name] = forecasts.dates.reshape(-1)
     for k, target in enumerate(forecasts.target_names):
         columns[target] = forecasts.point[:, :, k].reshape(-1)
         for j, level in enumerate(forecasts.levels):

@@ -13,9 +13,8 @@ from memorycell.data.windows import WindowDataset
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.carried import CarriedForecaster
 from memorycell.networks.forecasting import ForecastNetwork
+from memorycell.tasks.forecast_training import INFERENCE_BATCH
 from memorycell.training import using_threads
-
-_BATCH = 512
 
 
 @torch.inference_mode()
@@ -29,7 +28,7 @@ def run_network(
             return _run_carried(network, encoded, origins)
         device = next(network.parameters()).device
         dataset = WindowDataset(encoded, network.window, network.horizon, origins)
-        parts = [network(dataset.gather(rows).to(device)) for rows in torch.arange(len(origins)).split(_BATCH)]
+        parts = [network(dataset.gather(rows).to(device)) for rows in torch.arange(len(origins)).split(INFERENCE_BATCH)]
     return torch.cat([point for point, _ in parts]).cpu(), torch.cat([spread for _, spread in parts]).cpu()
 
 
@@ -45,7 +44,7 @@ def _run_carried(
     for series in np.unique(owner):
         mine = np.flatnonzero(owner == series)
         first, state = int(encoded.offsets[series]), None
-        for rows in torch.arange(first, int(origins[mine].max()) + 1).split(_BATCH):
+        for rows in torch.arange(first, int(origins[mine].max()) + 1).split(INFERENCE_BATCH):
             each, spread, state = network.forecast(dataset.gather_steps(rows[None]).to(device), state)
             here = torch.from_numpy(mine[(origins[mine] >= int(rows[0])) & (origins[mine] <= int(rows[-1]))])
             steps = torch.from_numpy(origins)[here] - rows[0]
