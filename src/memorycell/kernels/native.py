@@ -14,7 +14,7 @@ import torch
 
 import memorycell.kernels
 
-_ABI = 1  # MEMORYCELL_ABI of csrc/memorycell.h
+_ABI = 2  # MEMORYCELL_ABI of csrc/memorycell.h
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
@@ -41,6 +41,16 @@ def _check(library: ctypes.CDLL, path: Path) -> str | None:
         return f"{path} is not memorycell's native library: it has no function mc_abi"
     if found != _ABI:
         return f"{path} has interface version {found}, expected {_ABI}: reinstall memorycell"
+    library.mc_level_name.restype = ctypes.c_char_p
+    library.mc_peak.restype = ctypes.c_double
+    library.mc_reserve_bytes.restype = ctypes.c_int64
+    for function in (library.mc_level_name, library.mc_level_runs):
+        function.argtypes = [ctypes.c_int64]
+    library.mc_peak.argtypes = [ctypes.c_int64, ctypes.c_int64]
+    library.mc_reserve_bytes.argtypes = [ctypes.c_char_p]
+    library.mc_forward.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
+    library.mc_backward.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
+    library.mc_trace.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
     ours = _openmp(library)
     # With a second OpenMP runtime the modes would be set in threads that torch does not compute with, and
     # torch.set_num_threads would not be obeyed. The counts of mapped files tell nothing here: scikit-learn
@@ -89,6 +99,44 @@ def library() -> ctypes.CDLL | None:
 def why_missing() -> str | None:
     """Why `library()` is None, with the remedy; None if it is there."""
     return _load()[1]
+
+
+def levels() -> list[str]:
+    """The levels that the library has and this processor runs, the best first; empty without a library.
+
+    On x86-64 "v4" (AVX-512), "v3" (AVX2), "v2" (SSE4.2), elsewhere "base".
+    """
+    native, found = library(), []
+    if native is not None:
+        number = 0
+        while (name := native.mc_level_name(number)) is not None:
+            if native.mc_level_runs(number):
+                found.append(name.decode())
+            number += 1
+    return found
+
+
+@functools.cache
+def level() -> int:
+    """The number of the level in use: the best that runs, or the one that ``MEMORYCELL_ISA`` names.
+
+    Raises
+    ------
+    ValueError
+        If ``MEMORYCELL_ISA`` names a level that the library lacks or this processor cannot run.
+    """
+    native, runs = library(), levels()
+    if native is None:
+        raise ValueError(f"expected the native library for a level, got none: {why_missing()}")
+    wanted = os.environ.get("MEMORYCELL_ISA") or runs[0]
+    if wanted not in runs:
+        raise ValueError(
+            f"expected MEMORYCELL_ISA to be one of {', '.join(runs)}, the levels this processor runs, got {wanted!r}"
+        )
+    number = 0
+    while native.mc_level_name(number).decode() != wanted:
+        number += 1
+    return number
 
 
 @contextmanager

@@ -1,0 +1,363 @@
+// Backward: through time, and in the same call the products that need every gate gradient.
+//
+// Steps go backwards in chunks of some hundred rows. Within a chunk, step by step: the tile of gate gradients
+// of the later step times W_hh, then the cell's pointwise half. After it, while the chunk's gate gradients are
+// hot: dx = gradients · W_ih, and dW += (x | h before)ᵀ · gradients.
+//
+// A gradient that has travelled a few hundred steps falls below the smallest normal number and is flushed to
+// zero. From there on nothing is left to compute: a step whose incoming gradients are all exactly zero is dead.
+#ifndef MEMORYCELL_BACKWARD_H
+#define MEMORYCELL_BACKWARD_H
+
+#include "cells_backward.h"
+#include "flush.h"
+#include "weight_gradients.h"
+
+namespace mc::MC_LEVEL {
+
+constexpr int64_t kBackwardChunk = 256;
+
+template <class T>
+class BackwardPass {
+ public:
+  BackwardPass(const mc_run& run, const mc_gradients& wanted) : layer_(run), wanted_(wanted) {}
+
+  int operator()(Arena& arena, int64_t threads) {
+    if (!layer_.prepare(arena)) return MC_NO_MEMORY;
+    share_ = share_of(layer_, threads);
+    if (!take_memory(arena)) return MC_NO_MEMORY;
+    in_team(share_.threads, [&](const Worker& worker) { work(worker); });
+    return MC_OK;
+  }
+
+ private:
+  struct Scratch {
+    T* gradients[2];  // of this chunk and the one before, in turn
+    T *dh, *dx;
+    Sums<T> sums;
+    NormSums<T> norms;
+    WeightGradients<T> weights;
+  };
+
+  bool take_memory(Arena& arena) {
+    const mc_run& run = layer_.run;
+    const int64_t batch = layer_.batch, units = layer_.units;
+    carried_.c = layer_.lstm ? arena.take<T>(batch * units) : nullptr;
+    carried_.h = arena.take<T>(batch * units);
+    carried_.c_0 = c_0_ = layer_.lstm ? arena.take<T>(batch * units) : nullptr;
+    carried_.h_0 = h_0_ = layer_.gru ? arena.take<T>(batch * units) : nullptr;
+    carried_.dout = {static_cast<const T*>(wanted_.dout), wanted_.dout_time, wanted_.dout_row, layer_.out.first,
+                     layer_.place};
+    const int64_t peepholes = run.coupled ? 2 : 3;
+    const T* w_ch = layer_.pad(run.w_ch, peepholes, arena);
+    carried_.peephole_i = w_ch;
+    carried_.peephole_f = w_ch ? w_ch + units : nullptr;
+    carried_.peephole_o = w_ch ? w_ch + (peepholes - 1) * units : nullptr;
+    carried_.cell_gain = cell_gain_ = layer_.pad(run.norm_ch_gain, 1, arena);
+    carried_.cell_shift = layer_.pad(run.norm_ch_bias, 1, arena);
+    gain_x_ = layer_.pad(run.norm_ih_gain, layer_.gates, arena);
+    gain_h_ = layer_.pad(run.norm_hh_gain, layer_.gates, arena);
+
+    deep_ = layer_.gates * units;
+    pairs_ = (layer_.blocks + 1) / 2;
+    input_panels_ = wanted_.dx ? (layer_.input + kPanel<T> - 1) / kPanel<T> : 0;
+    recurrent_ = arena.take<T>(pairs_ * deep_ * kPanel<T>);
+    projection_ = arena.take<T>(input_panels_ * deep_ * kPanel<T>);
+    // A vector more than the gates: pairs of vectors may reach over the end, and rows of a tile must not meet
+    // in one set of the first cache.
+    gradients_row_ = (layer_.gradient_slots * layer_.blocks + 1) * kLanes<T>;
+    tile_rows_ = layer_.normed ? batch : kTileRows;
+    dh_row_ = layer_.normed ? pairs_ * kPanel<T> : 4 * kPanel<T>;
+    const int64_t most = most_rows(layer_, batch, kBackwardChunk);
+    for (int i = 0; i < share_.threads; ++i) {
+      Scratch& s = scratch_[i];
+      const bool shared = !share_.by_rows && i > 0;
+      for (int k = 0; k < 2; ++k)
+        s.gradients[k] = shared ? scratch_[0].gradients[k] : arena.take<T>(most * gradients_row_);
+      s.dh = arena.take<T>(tile_rows_ * dh_row_);
+      s.dx = arena.take<T>(most * input_panels_ * kPanel<T>);
+      s.sums.bias = arena.take<T>(layer_.gradient_slots * units);
+      s.sums.peephole = arena.take<T>(3 * units);
+      s.norms.take(layer_, arena);
+      s.weights.take(layer_, most, shared ? &scratch_[0].weights : nullptr, arena);
+    }
+    return !arena.failed();
+  }
+
+  void work(const Worker& worker) {
+    const Flushing flushing;
+    const Range rows = rows_of(layer_, worker, share_.by_rows);
+    const bool split = !share_.by_rows && worker.count > 1;
+    const Range pairs = split ? part_of(pairs_, worker.count, worker.index) : Range{0, pairs_};
+    Scratch& scratch = scratch_[worker.index];
+    start(rows, pairs, scratch);
+    layer_.pack_columns(layer_.run.w_hh, layer_.hidden, layer_.h_order,
+                        split ? pairs : part_of(pairs_, worker.count, worker.index), recurrent_);
+    layer_.pack_columns(layer_.run.w_ih, layer_.input, layer_.x_order,
+                        part_of(input_panels_, worker.count, worker.index), projection_);
+    worker.meet();
+
+    T* later = nullptr;  // gate gradients of the step after
+    int turn = 0;
+    for (int64_t s = layer_.steps; s > 0; turn ^= 1) {
+      const Chunk chunk = chunk_from(layer_, rows, s, kBackwardChunk, true);
+      T* row = scratch.gradients[turn] + chunk.count * gradients_row_;
+      while (s > chunk.steps.first) {
+        --s;
+        row -= present(layer_, rows, s).size() * gradients_row_;
+        step(s, rows, pairs, later, row, scratch);
+        later = row;
+        if (split) worker.meet();
+      }
+      finish_chunk(chunk, pairs, worker, split, scratch.gradients[turn], scratch);
+    }
+    retire(rows.first, present(layer_, rows, 0), pairs, later, scratch);
+    finish(rows, pairs);
+    worker.meet();
+    finish_weights(worker, split);
+  }
+
+  // Zero sums, and the gradients of the final state.
+  void start(Range rows, Range pairs, Scratch& scratch) {
+    const auto clear = [](T* values, int64_t count) {
+      for (int64_t i = 0; i < count; ++i) values[i] = 0;
+    };
+    clear(scratch.sums.bias, layer_.gradient_slots * layer_.units);
+    clear(scratch.sums.peephole, 3 * layer_.units);
+    scratch.norms.clear(layer_);
+    for (int64_t b = rows.first; b < rows.last; ++b)
+      for (int64_t block = 2 * pairs.first; block < least(2 * pairs.last, layer_.blocks); ++block) {
+        const int64_t unit = block * kLanes<T>, at = b * layer_.units + unit;
+        const int64_t from = layer_.place[b] * layer_.hidden + unit;
+        const int lanes = layer_.lanes_of(block);
+        const auto put = [&](T* to, const void* values) {
+          if (to) store(to + at, values ? load_first(static_cast<const T*>(values) + from, lanes) : Vec<T>{});
+        };
+        put(carried_.h, wanted_.dh_n);
+        put(carried_.c, wanted_.dc_n);
+        put(c_0_, layer_.run.c_0);
+        put(h_0_, layer_.run.h_0);
+      }
+  }
+
+  // Step s of the rows that have it; `row`: where the gate gradients of the first of them go.
+  void step(int64_t s, Range rows, Range pairs, const T* later, T* row, Scratch& scratch) {
+    const Range here = present(layer_, rows, s), next = present(layer_, rows, s + 1);
+    if (next.last > here.last)  // running backwards, row by row has had its first step
+      retire_rows({here.last, next.last}, pairs, later + (here.last - next.first) * gradients_row_, scratch);
+    const int64_t both = least(here.last, next.last);
+    const Range continued{here.first, most(both, here.first)}, fresh{continued.last, here.last};
+    for (const bool goes_on : {true, false}) {
+      const Range now = goes_on ? continued : fresh;
+      if (now.size() <= 0) continue;
+      T* to = row + (now.first - here.first) * gradients_row_;
+      if (dead(s, now, pairs, goes_on ? later : nullptr)) {
+        clear_gradients(now.size(), pairs, to);
+      } else {
+        alive(s, now, pairs, goes_on, later, to, scratch);
+      }
+    }
+  }
+
+  // Whether all that a step's gradients come from is exactly zero.
+  bool dead(int64_t s, Range rows, Range pairs, const T* later) const {
+    const int64_t first = pairs.first * kPanel<T>, last = least(pairs.last * kPanel<T>, layer_.units);
+    const int64_t real = least(last, layer_.hidden);
+    const T* product = later ? later + layer_.h_order.first_slot * layer_.units : nullptr;
+    for (int64_t b = rows.first; b < rows.last; ++b) {
+      if (product && !all_zero(product + (b - rows.first) * gradients_row_, deep_)) return false;
+      if (carried_.c && !all_zero(carried_.c + b * layer_.units + first, last - first)) return false;
+      if ((!later || layer_.gru || layer_.zone_h) && !all_zero(carried_.h + b * layer_.units + first, last - first))
+        return false;
+      if (carried_.dout && !all_zero(carried_.dout.at(layer_.time_of(s), b) + first, real - first)) return false;
+    }
+    return true;
+  }
+
+  void clear_gradients(int64_t rows, Range pairs, T* row) const {
+    const int64_t first = pairs.first * kPanel<T>, last = least(pairs.last * kPanel<T>, layer_.units);
+    for (int64_t r = 0; r < rows; ++r, row += gradients_row_)
+      for (int64_t slot = 0; slot < layer_.gradient_slots; ++slot)
+        for (int64_t u = first; u < last; ++u) row[slot * layer_.units + u] = 0;
+  }
+
+  void alive(int64_t s, Range rows, Range pairs, bool continued, const T* later, T* to, Scratch& scratch) {
+    const int64_t tiles = (rows.size() + tile_rows_ - 1) / tile_rows_;
+    const int64_t together =
+        layer_.normed ? pairs_ : panels_at_once((rows.size() + tiles - 1) / tiles);
+    const int64_t groups = (pairs.size() + together - 1) / together;
+    for (int64_t i = 0; i < groups; ++i) {
+      const int64_t first = pairs.first + (s % 2 ? groups - 1 - i : i) * together;
+      const Range group{first, least(first + together, pairs.last)};
+      for (int64_t tile = 0; tile < tiles; ++tile) {
+        const Range part = part_of(rows.size(), tiles, tile);
+        BackwardStep<T> step{};
+        step.s = s, step.t = layer_.time_of(s), step.continued = continued;
+        step.rows = {rows.first + part.first, rows.first + part.last};
+        step.blocks = {2 * group.first, least(2 * group.last, layer_.blocks)};
+        step.dh = scratch.dh, step.dh_row = dh_row_;
+        step.gradients = to + part.first * gradients_row_, step.gradients_row = gradients_row_;
+        if (continued)
+          multiply_recurrent(later + part.first * gradients_row_, step.rows.size(), group, scratch.dh);
+        cell(step, scratch);
+      }
+    }
+  }
+
+  // dh = gate gradients · W_hh for the units of some panels.
+  void multiply_recurrent(const T* gradients, int64_t rows, Range pairs, T* dh) const {
+    TileArguments<T> t{};
+    t.a = gradients + layer_.h_order.first_slot * layer_.units, t.a_row = gradients_row_;
+    t.w = recurrent_ + pairs.first * deep_ * kPanel<T>;
+    t.w_row = kPanel<T>, t.w_panel = deep_ * kPanel<T>, t.k_count = deep_;
+    t.c = dh, t.c_row = dh_row_, t.c_panel = kPanel<T>;
+    product<T>(t, rows, pairs.size());
+  }
+
+  void cell(const BackwardStep<T>& step, Scratch& scratch) {
+    const Sums<T>& sums = scratch.sums;
+    if (layer_.gru) {
+      gru_backward(layer_, carried_, sums, step);
+    } else if (!layer_.lstm) {
+      rnn_backward(layer_, carried_, sums, step);
+    } else {
+      lstm_output_backward(layer_, carried_, step);
+      if (layer_.normed) scratch.norms.cell(layer_, step, cell_gain_);
+      const bool peephole = carried_.peephole_i;
+      if (layer_.run.coupled)
+        peephole ? lstm_gates_backward<T, true, true>(layer_, carried_, sums, step)
+                 : lstm_gates_backward<T, true, false>(layer_, carried_, sums, step);
+      else
+        peephole ? lstm_gates_backward<T, false, true>(layer_, carried_, sums, step)
+                 : lstm_gates_backward<T, false, false>(layer_, carried_, sums, step);
+    }
+    if (layer_.normed) scratch.norms.gates(layer_, step, gain_x_, gain_h_);
+  }
+
+  void finish_chunk(const Chunk& chunk, Range pairs, const Worker& worker, bool split, T* gradients, Scratch& scratch) {
+    bool nothing = true;
+    for (int64_t r = 0; nothing && r < chunk.count; ++r)
+      nothing = all_zero(gradients + r * gradients_row_, layer_.gradient_slots * layer_.units);
+    if (wanted_.dx && !layer_.run.tokens) {
+      const Range part = split ? part_of(chunk.count, worker.count, worker.index) : Range{0, chunk.count};
+      multiply_projection(gradients + part.first * gradients_row_, nothing ? 0 : part.size(), scratch.dx);
+      int64_t width = input_panels_ * kPanel<T>;
+      each_row(layer_, chunk, [&](int64_t s, int64_t b, int64_t index) {
+        if (index < part.first || index >= part.last) return;
+        put_dx(s, b, nothing ? nullptr : scratch.dx + (index - part.first) * width);
+      });
+    }
+    if (!nothing) scratch.weights.add(layer_, chunk, pairs, gradients, gradients_row_);
+  }
+
+  // dx = gate gradients · W_ih for some rows, each input_panels_ panels wide.
+  void multiply_projection(const T* gradients, int64_t rows, T* dx) const {
+    if (rows <= 0) return;
+    TileArguments<T> t{};
+    t.a = gradients + layer_.x_order.first_slot * layer_.units, t.a_row = gradients_row_;
+    t.w = projection_, t.w_row = kPanel<T>, t.w_panel = deep_ * kPanel<T>, t.k_count = deep_;
+    t.c = dx, t.c_row = input_panels_ * kPanel<T>, t.c_panel = kPanel<T>;
+    product<T>(t, rows, input_panels_);
+  }
+
+  void put_dx(int64_t s, int64_t b, T* values) const {
+    const int64_t t = layer_.time_of(s);
+    const Rows<T> dx{static_cast<T*>(wanted_.dx), wanted_.dx_time, wanted_.dx_row, layer_.x.first, layer_.place};
+    T* to = dx.at(t, b);
+    if (values && layer_.x_mask) multiply(values, layer_.x_mask.at(t, b), layer_.input);
+    if (wanted_.dx_add) {
+      for (int64_t i = 0; values && i < layer_.input; ++i) to[i] += values[i];
+    } else if (values) {
+      copy(values, layer_.input, to);
+    } else {
+      for (int64_t i = 0; i < layer_.input; ++i) to[i] = 0;
+    }
+  }
+
+  // The gradient of the initial h: of rows whose first step is done …
+  void retire_rows(Range rows, Range pairs, const T* later, Scratch& scratch) const {
+    if (!wanted_.dh_0) return;
+    for (int64_t b = rows.first; b < rows.last; ++b)
+      for (int64_t pair = pairs.first; pair < pairs.last; ++pair) {
+        multiply_recurrent(later + (b - rows.first) * gradients_row_, 1, {pair, pair + 1}, scratch.dh);
+        for (int64_t block = 2 * pair; block < least(2 * pair + 2, layer_.blocks); ++block) {
+          const int64_t unit = block * kLanes<T>;
+          const int lanes = layer_.lanes_of(block);
+          Vec<T> dh = load(scratch.dh + (block - 2 * pair) * kLanes<T>);
+          if (const T* keep = layer_.keep_h(b)) dh *= load_first(keep + unit, lanes);
+          if (layer_.gru || layer_.zone_h) dh += load(carried_.h + b * layer_.units + unit);
+          store_first(static_cast<T*>(wanted_.dh_0) + layer_.place[b] * layer_.hidden + unit, dh, lanes);
+        }
+      }
+  }
+
+  // … and of all at the end: those of the first step.
+  void retire(int64_t, Range rows, Range pairs, const T* later, Scratch& scratch) const {
+    if (rows.size() > 0) retire_rows(rows, pairs, later, scratch);
+  }
+
+  // Rows without steps hand the gradient of their state on; so does every cell.
+  void finish(Range rows, Range pairs) const {
+    const Range stepped = present(layer_, rows, most_present());
+    for (int64_t b = rows.first; b < rows.last; ++b)
+      for (int64_t block = 2 * pairs.first; block < least(2 * pairs.last, layer_.blocks); ++block) {
+        const int64_t unit = block * kLanes<T>, at = b * layer_.units + unit;
+        const int64_t to = layer_.place[b] * layer_.hidden + unit;
+        const int lanes = layer_.lanes_of(block);
+        if (wanted_.dh_0 && b >= stepped.last)
+          store_first(static_cast<T*>(wanted_.dh_0) + to, load(carried_.h + at), lanes);
+        if (wanted_.dc_0 && carried_.c) store_first(static_cast<T*>(wanted_.dc_0) + to, load(carried_.c + at), lanes);
+      }
+  }
+
+  // The step that most rows have: time 0.
+  int64_t most_present() const { return layer_.run.reverse && layer_.steps ? layer_.steps - 1 : 0; }
+
+  void finish_weights(const Worker& worker, bool split) {
+    WeightGradients<T>* parts[kMostThreads];
+    for (int i = 0; i < worker.count; ++i) parts[i] = &scratch_[i].weights;
+    const Range pairs = part_of(pairs_, worker.count, worker.index);
+    WeightGradients<T>::write(layer_, wanted_, parts, split ? 1 : worker.count, pairs);
+    if (worker.index) return;
+    for (int i = 1; i < worker.count; ++i) {
+      scratch_[0].norms.add(layer_, scratch_[i].norms);
+      for (int64_t k = 0; k < layer_.gradient_slots * layer_.units; ++k)
+        scratch_[0].sums.bias[k] += scratch_[i].sums.bias[k];
+      for (int64_t k = 0; k < 3 * layer_.units; ++k) scratch_[0].sums.peephole[k] += scratch_[i].sums.peephole[k];
+    }
+    write_vectors(scratch_[0]);
+  }
+
+  void write_vectors(const Scratch& s) const {
+    const auto write = [&](void* to, const T* from, const int* slot, int64_t count) {
+      for (int64_t g = 0; to && g < count; ++g)
+        copy(from + slot[g] * layer_.units, layer_.hidden, static_cast<T*>(to) + g * layer_.hidden);
+    };
+    constexpr int kSame[] = {0, 1, 2, 3}, kGruX[] = {1, 2, 0}, kGruH[] = {1, 2, 3}, kCoupled[] = {0, 2};
+    const int *x = layer_.gru ? kGruX : kSame, *h = layer_.gru ? kGruH : kSame;
+    write(wanted_.db_ih, s.sums.bias, x, layer_.gates);
+    write(wanted_.db_hh, s.sums.bias, h, layer_.gates);
+    write(wanted_.dw_ch, s.sums.peephole, layer_.run.coupled ? kCoupled : kSame, layer_.run.coupled ? 2 : 3);
+    if (!layer_.normed) return;
+    write(wanted_.dnorm_ih_bias, s.sums.bias, x, layer_.gates);
+    write(wanted_.dnorm_hh_bias, s.sums.bias, h, layer_.gates);
+    write(wanted_.dnorm_ih_gain, s.norms.gain_x, kSame, layer_.gates);
+    write(wanted_.dnorm_hh_gain, s.norms.gain_h, kSame, layer_.gates);
+    write(wanted_.dnorm_ch_gain, s.norms.gain_c, kSame, 1);
+    write(wanted_.dnorm_ch_bias, s.norms.bias_c, kSame, 1);
+  }
+
+  Layer<T> layer_;
+  const mc_gradients& wanted_;
+  Share share_;
+  Carried<T> carried_{};
+  T *c_0_ = nullptr, *h_0_ = nullptr;
+  const T *gain_x_ = nullptr, *gain_h_ = nullptr, *cell_gain_ = nullptr;
+  T *recurrent_ = nullptr, *projection_ = nullptr;  // panels of W_hh and W_ih, by columns
+  int64_t deep_ = 0, pairs_ = 0, input_panels_ = 0, gradients_row_ = 0, tile_rows_ = 0, dh_row_ = 0;
+  Scratch scratch_[kMostThreads] = {};
+};
+
+}  // namespace mc::MC_LEVEL
+
+#endif

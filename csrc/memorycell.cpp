@@ -1,0 +1,90 @@
+// The functions of memorycell.h: each goes to the level that the caller names.
+#include "memorycell.h"
+
+#include "level.h"
+
+namespace mc {
+#if defined(__x86_64__)
+extern const Level level_v4, level_v3, level_v2;
+#else
+extern const Level level_base;
+#endif
+}  // namespace mc
+
+namespace {
+
+#if defined(__x86_64__)
+const mc::Level* const kLevels[] = {&mc::level_v4, &mc::level_v3, &mc::level_v2};
+#else
+const mc::Level* const kLevels[] = {&mc::level_base};
+#endif
+constexpr int64_t kCount = sizeof(kLevels) / sizeof(kLevels[0]);
+
+bool runs(int64_t level) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  switch (level) {
+    case 0:
+      return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vl");
+    case 1:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    case 2:
+      return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
+    default:
+      return false;
+  }
+#else
+  return level == 0;
+#endif
+}
+
+const mc::Level* level_of(int64_t level) { return level >= 0 && level < kCount && runs(level) ? kLevels[level] : nullptr; }
+
+// The level of a run, or null if it asks for something that no level knows.
+const mc::Level* level_of(const mc_run& run) {
+  const bool known = (run.bytes == 4 || run.bytes == 8) && run.mode >= MC_LSTM && run.mode <= MC_RNN_RELU;
+  return known ? level_of(run.level) : nullptr;
+}
+
+}  // namespace
+
+extern "C" {
+
+int mc_abi(void) { return MEMORYCELL_ABI; }
+
+const char* mc_level_name(int64_t level) { return level >= 0 && level < kCount ? kLevels[level]->name : nullptr; }
+
+int mc_level_runs(int64_t level) { return level_of(level) != nullptr; }
+
+double mc_peak(int64_t level, int64_t threads) {
+  const mc::Level* found = level_of(level);
+  return found ? found->peak(threads) : 0.0;
+}
+
+int64_t mc_run_bytes(void) { return sizeof(mc_run); }
+int64_t mc_gradients_bytes(void) { return sizeof(mc_gradients); }
+
+int64_t mc_reserve_bytes(const mc_run* run) {
+  const mc::Level* level = level_of(*run);
+  return level ? level->reserve_bytes(*run) : -1;
+}
+
+int mc_forward(const mc_run* runs, int64_t count, int64_t threads) {
+  for (int64_t i = 0; i < count; ++i)
+    if (!level_of(runs[i])) return MC_UNKNOWN;
+  return count ? level_of(runs[0])->forward(runs, count, threads) : MC_OK;
+}
+
+int mc_backward(const mc_run* runs, const mc_gradients* gradients, int64_t count, int64_t threads) {
+  for (int64_t i = 0; i < count; ++i)
+    if (!level_of(runs[i])) return MC_UNKNOWN;
+  return count ? level_of(runs[0])->backward(runs, gradients, count, threads) : MC_OK;
+}
+
+int mc_trace(const mc_run* run, void* const* values, int64_t time, int64_t row) {
+  const mc::Level* level = level_of(*run);
+  return level ? level->trace(*run, values, time, row) : MC_UNKNOWN;
+}
+}

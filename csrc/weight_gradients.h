@@ -1,0 +1,180 @@
+// dW: the transposed product of what entered the weights with the gate gradients, chunk by chunk.
+#ifndef MEMORYCELL_WEIGHT_GRADIENTS_H
+#define MEMORYCELL_WEIGHT_GRADIENTS_H
+
+#include "cells_backward.h"
+#include "project.h"
+
+namespace mc::MC_LEVEL {
+
+// Whether `count` values are all zero, of either sign; stops early when they are not.
+template <class T>
+bool all_zero(const T* values, int64_t count) {
+  constexpr int64_t kStretch = 8 * kLanes<T>;
+  int64_t i = 0;
+  for (; i + kStretch <= count; i += kStretch) {
+    typename VectorOf<T>::bits any{};
+#pragma GCC unroll 8
+    for (int k = 0; k < 8; ++k) any |= (typename VectorOf<T>::bits)(load(values + i + k * kLanes<T>) != Vec<T>{});
+    for (int lane = 0; lane < kLanes<T>; ++lane)
+      if (any[lane]) return false;
+  }
+  for (; i < count; ++i)
+    if (values[i] != 0) return false;
+  return true;
+}
+
+// The layer normalisations of a step, back, and their parameters' gradients.
+template <class T>
+struct NormSums {
+  T *gain_x, *gain_h;   // (G, units)
+  T *gain_c, *bias_c;   // (units)
+
+  static int64_t size(const Layer<T>& layer) { return layer.normed ? (2 * layer.gates + 2) * layer.units : 0; }
+
+  void take(const Layer<T>& layer, Arena& arena) {
+    gain_x = arena.take<T>(size(layer));
+    gain_h = gain_x + layer.gates * layer.units;
+    gain_c = gain_h + layer.gates * layer.units;
+    bias_c = gain_c + layer.units;
+  }
+
+  void clear(const Layer<T>& layer) {
+    for (int64_t i = 0; i < size(layer); ++i) gain_x[i] = 0;
+  }
+
+  void add(const Layer<T>& layer, const NormSums& other) {
+    for (int64_t i = 0; i < size(layer); ++i) gain_x[i] += other.gain_x[i];
+  }
+
+  // The cell's: the gradient in step.dh, in place.
+  void cell(const Layer<T>& layer, const BackwardStep<T>& step, const T* gain) {
+    constexpr int kFirst[] = {0};
+    for (int64_t b = step.rows.first; b < step.rows.last; ++b) {
+      T* row = step.dh + (b - step.rows.first) * step.dh_row;
+      normalise_backward<T>({layer, 0, 1, 0}, row, kFirst, row, kFirst, layer.deviations(step.s, b)[2], gain,
+                            layer.reserved(step.s, b) + layer.slots.norm_c * kLanes<T>, layer.slots.count * kLanes<T>,
+                            gain_c, bias_c);
+    }
+  }
+
+  // The gates': from the gradients of the pre-activations, those of W_hh h first, which leave them as they are,
+  // then those of W_ih x in their place.
+  void gates(const Layer<T>& layer, const BackwardStep<T>& step, const T* gains_x, const T* gains_h) {
+    constexpr int kSame[] = {0, 1, 2, 3}, kGruX[] = {1, 2, 0}, kGruH[] = {1, 2, 3};
+    int h_slot[4];
+    for (int k = 0; k < layer.gates; ++k) h_slot[layer.h_order.gate[k]] = static_cast<int>(layer.h_order.first_slot) + k;
+    const int *from_x = layer.gru ? kGruX : kSame, *from_h = layer.gru ? kGruH : kSame;
+    for (int64_t b = step.rows.first; b < step.rows.last; ++b) {
+      T* row = step.gradients + (b - step.rows.first) * step.gradients_row;
+      const T* kept = layer.reserved(step.s, b);
+      const T* deviations = layer.deviations(step.s, b);
+      one(layer, row, from_h, h_slot, deviations + 1 + layer.gru, gains_h, kept + layer.slots.norm_h * kLanes<T>, gain_h);
+      one(layer, row, from_x, from_x, deviations, gains_x, kept + layer.slots.norm_x * kLanes<T>, gain_x);
+    }
+  }
+
+ private:
+  void one(const Layer<T>& layer, T* row, const int* from, const int* to, const T* deviations, const T* gains,
+           const T* kept, T* dgain) {
+    const int64_t stride = layer.slots.count * kLanes<T>, together = layer.gru ? 2 : layer.gates;
+    normalise_backward<T>({layer, 0, together, 0}, row, from, row, to, deviations[0], gains, kept, stride, dgain, nullptr);
+    if (layer.gru)
+      normalise_backward<T>({layer, 2, 1, 0}, row, from, row, to, deviations[1], gains, kept, stride, dgain, nullptr);
+  }
+};
+
+template <class T>
+class WeightGradients {
+ public:
+  // `shared`: work on the same sums as another thread, which has other units.
+  void take(const Layer<T>& layer, int64_t most, const WeightGradients* shared, Arena& arena) {
+    width_ = layer.input + layer.hidden;
+    pairs_ = (layer.blocks + 1) / 2;
+    entered_ = arena.take<T>(most * width_);
+    sums_ = shared ? shared->sums_ : arena.take<T>(layer.gates * pairs_ * width_ * kPanel<T>);
+    if (layer.run.tokens) table_ = shared ? shared->table_ : arena.take<T>(layer.run.vocabulary * layer.gates * layer.units);
+    any_ = false;
+  }
+
+  // Adds (x | h before)ᵀ · gradients of a chunk, for the units of some pairs of blocks.
+  void add(const Layer<T>& layer, const Chunk& chunk, Range pairs, const T* gradients, int64_t gradients_row) {
+    each_row(layer, chunk, [&](int64_t s, int64_t b, int64_t index) {
+      T* row = entered_ + index * width_;
+      gather_x(layer, s, b, row);
+      gather_h(layer, s, b, row + layer.input);
+    });
+    multiply(layer, layer.x_order, {0, layer.input}, chunk.count, pairs, gradients, gradients_row);
+    multiply(layer, layer.h_order, {layer.input, width_}, chunk.count, pairs, gradients, gradients_row);
+    any_ = true;
+  }
+
+  // Sums the parts and writes the rows of dw_ih and dw_hh that belong to some pairs of blocks.
+  static void write(const Layer<T>& layer, const mc_gradients& wanted, WeightGradients* const* parts, int count,
+                    Range pairs) {
+    const int64_t width = parts[0]->width_, all_pairs = parts[0]->pairs_, size = width * kPanel<T>;
+    for (int64_t k = 0; k < layer.gates; ++k)
+      for (int64_t pair = pairs.first; pair < pairs.last; ++pair) {
+        const int64_t at = (k * all_pairs + pair) * size;
+        T* sum = nullptr;
+        for (int i = 0; i < count; ++i) {
+          if (!parts[i]->any_) continue;
+          T* part = parts[i]->sums_ + at;
+          for (int64_t j = 0; sum && j < size; j += kLanes<T>) store(sum + j, load(sum + j) + load(part + j));
+          if (!sum) sum = part;
+        }
+        if (!sum) {  // no step was alive
+          sum = parts[0]->sums_ + at;
+          for (int64_t j = 0; j < size; ++j) sum[j] = 0;
+        }
+        for (int half = 0; half < 2 && 2 * pair + half < layer.blocks; ++half) {
+          const int64_t block = 2 * pair + half, unit = block * kLanes<T>;
+          const auto put = [&](void* to, int gate, int64_t first, int64_t columns) {
+            if (to)
+              unpack_transposed(sum + first * kPanel<T> + half * kLanes<T>, columns,
+                                static_cast<T*>(to) + (gate * layer.hidden + unit) * columns, columns,
+                                layer.lanes_of(block));
+          };
+          put(wanted.dw_ih, layer.x_order.gate[k], 0, layer.input);
+          put(wanted.dw_hh, layer.h_order.gate[k], layer.input, layer.hidden);
+        }
+      }
+  }
+
+ private:
+  // h before step s as it enters W_hh.
+  void gather_h(const Layer<T>& layer, int64_t s, int64_t b, T* to) const {
+    const T* h = layer.has_before(s, b) ? layer.out.at(layer.time_of(s - 1), b) : layer.h_0(b);
+    if (!h) {
+      for (int64_t i = 0; i < layer.hidden; ++i) to[i] = 0;
+      return;
+    }
+    copy(h, layer.hidden, to);
+    if (const T* keep = layer.keep_h(b)) mc::MC_LEVEL::multiply(to, keep, layer.hidden);
+  }
+
+  // Rows `of` of the sums: columns `of` of what entered, transposed, times the gradients.
+  void multiply(const Layer<T>& layer, const GateOrder& order, Range of, int64_t rows, Range pairs, const T* gradients,
+                int64_t gradients_row) {
+    for (int64_t k = 0; k < layer.gates; ++k) {
+      TileArguments<T> t{};
+      t.a = entered_ + of.first, t.a_row = width_;
+      t.w = gradients + (order.first_slot + k) * layer.units + pairs.first * kPanel<T>;
+      t.w_row = gradients_row, t.w_panel = kPanel<T>, t.k_count = rows;
+      t.c = sums_ + ((k * pairs_ + pairs.first) * width_ + of.first) * kPanel<T>;
+      t.c_row = kPanel<T>, t.c_panel = width_ * kPanel<T>;
+      t.base = any_ ? t.c : nullptr, t.base_row = t.c_row;
+      product<T, true>(t, of.size(), pairs.size());
+    }
+  }
+
+  int64_t width_ = 0, pairs_ = 0;
+  T* entered_ = nullptr;  // (rows of a chunk, I + H)
+  T* sums_ = nullptr;     // (G, pairs, I + H, 2 L)
+  T* table_ = nullptr;
+  bool any_ = false;
+};
+
+}  // namespace mc::MC_LEVEL
+
+#endif

@@ -1,0 +1,426 @@
+"""The fused kernels of the native library as torch operators, and their gradients.
+
+`memorycell::forward` runs a stack of layers, `memorycell::backward` goes back through it; both are opaque to
+torch, so that `torch.compile` and `torch.export` keep batch and time dynamic. `run` is the differentiable whole.
+"""
+
+from __future__ import annotations
+
+import functools
+import struct
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from memorycell.kernels import native
+
+MODES = ("LSTM", "GRU", "RNN_TANH", "RNN_RELU")  # the numbers of csrc/memorycell.h
+RECURRENT_DROPOUT, ZONEOUT_H, ZONEOUT_C, DROPOUT = 1, 2, 4, 8  # kinds of masks
+
+_RUN = struct.Struct("=42q2d6q")  # mc_run
+_GRADIENTS = struct.Struct("=22q")  # mc_gradients
+_NOWHERE = (0, 0, 0)  # a null pointer and its distances
+
+
+class Spec(NamedTuple):
+    """What a stack of layers is made of, beside its tensors: numbers only, as an operator takes them."""
+
+    mode: int  # index into MODES
+    coupled: int
+    layers: int
+    directions: int
+    bias: int
+    peephole: int
+    norm: int
+    masks: int  # kinds of masks, added up
+    packed: int  # 1: x is (Σ lengths, I), as a PackedSequence holds it
+    batch_first: int  # how a padded output lies in memory
+    steps: int
+    batch: int
+    rows: int  # Σ lengths
+
+    @property
+    def cells(self) -> int:
+        """Layers times directions."""
+        return self.layers * self.directions
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of one cell's parameters, in the order of mc_run."""
+        return _parameters(*self[4:7], self.mode == 0)
+
+    def count(self, kind: int) -> int:
+        """Masks of a kind: one a cell, or one after each layer but the last."""
+        return (self.layers - 1 if kind == DROPOUT else self.cells) if self.masks & kind else 0
+
+
+@functools.cache
+def _parameters(bias: int, peephole: int, norm: int, lstm: bool) -> tuple[str, ...]:
+    names = ["w_ih", "w_hh", *(("b_ih", "b_hh") if bias else ()), *(("w_ch",) if peephole else ())]
+    if norm:
+        for which in ("norm_ih", "norm_hh", "norm_ch")[: 3 if lstm else 2]:
+            names += [f"{which}_gain", f"{which}_bias"]
+    return tuple(names)
+
+
+# Where each parameter stands in mc_run; the gradients follow the same order.
+_PLACES = {
+    name: place
+    for place, name in enumerate(
+        ("w_ih", "w_hh", "b_ih", "b_hh", "w_ch")
+        + ("norm_ih_gain", "norm_ih_bias", "norm_hh_gain", "norm_hh_bias", "norm_ch_gain", "norm_ch_bias")
+    )
+}
+
+
+def _pointers(spec: Spec, tensors: Sequence[Tensor | None]) -> list[int]:
+    """Addresses of one cell's parameters, or of their gradients."""
+    pointers = [0] * len(_PLACES)
+    for name, tensor in zip(spec.parameters, tensors, strict=True):
+        if tensor is not None:
+            pointers[_PLACES[name]] = tensor.data_ptr()
+    return pointers
+
+
+def _rows(spec: Spec, tensor: Tensor) -> tuple[int, int, int]:
+    """Address, and distances between steps and rows, of (T, B, ·), or packed of (Σ lengths, ·)."""
+    if spec.packed:
+        return tensor.data_ptr(), 0, tensor.stride(0)
+    return tensor.data_ptr(), tensor.stride(0), tensor.stride(1)
+
+
+def _mask_rows(mask: Tensor) -> tuple[int, int, int]:
+    return mask.data_ptr(), mask.stride(0), mask.stride(1)
+
+
+def _split_masks(spec: Spec, masks: Sequence[Tensor]) -> dict[int, Sequence[Tensor]]:
+    found, first = {}, 0
+    for kind in (RECURRENT_DROPOUT, ZONEOUT_H, ZONEOUT_C, DROPOUT):
+        found[kind] = masks[first : first + spec.count(kind)]
+        first += spec.count(kind)
+    return found
+
+
+def _describe(
+    spec: Spec,
+    rates: Sequence[float],
+    x: Tensor,
+    initial: Sequence[Tensor],
+    ragged: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    masks: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    final: Sequence[Tensor],
+    reserve: Tensor | None,
+) -> bytes:
+    """mc_run of each cell, layer by layer."""
+    by_kind = _split_masks(spec, masks)
+    n, hidden = len(spec.parameters), parameters[1].shape[1]
+    size = x.element_size()
+    state = spec.batch * hidden * size
+    active, order = [tensor.data_ptr() for tensor in ragged] + [0] * (2 - len(ragged))
+    level = native.level()
+    described = []
+    for k in range(spec.cells):
+        layer, direction = divmod(k, spec.directions)
+        source = outputs[layer - 1] if layer else x
+        address, time, row = _rows(spec, outputs[layer])
+        dropped, keep = by_kind[DROPOUT], by_kind[RECURRENT_DROPOUT]
+        zones = [_mask_rows(by_kind[kind][k]) if by_kind[kind] else _NOWHERE for kind in (ZONEOUT_H, ZONEOUT_C)]
+        described.append(
+            _RUN.pack(
+                *(level, size, spec.mode, spec.coupled, direction),
+                *(spec.steps, spec.batch, source.shape[-1], hidden, active, order, spec.packed),
+                *_rows(spec, source),
+                *(0, 0, 0, 0),  # tokens
+                *(_mask_rows(dropped[layer - 1]) if layer and dropped else _NOWHERE),
+                *[initial[i].data_ptr() + k * state if i < len(initial) else 0 for i in (0, 1)],
+                *_pointers(spec, parameters[k * n : (k + 1) * n]),
+                keep[k].data_ptr() if keep else 0,
+                *(*zones[0], *zones[1]),
+                *(0.0 if zones[i][0] else rates[i] for i in (0, 1)),
+                *(address + direction * hidden * size, time, row),
+                *[final[i].data_ptr() + k * state if i < len(final) else 0 for i in (0, 1)],
+                0 if reserve is None else reserve.data_ptr() + k * reserve.stride(0) * size,
+            )
+        )
+    return b"".join(described)
+
+
+@functools.cache
+def _reserve_width(level: int, size: int, mode: int, coupled: int, hidden: int, norm: int, zone_c: bool) -> int:
+    """Numbers that a step of a row takes in the reserve of one cell: the library knows."""
+    library = native.library()
+    assert library is not None  # noqa: S101 - whoever calls has looked
+    fields: list[Any] = [0] * 50
+    fields[:9] = level, size, mode, coupled, 0, 1, 1, 1, hidden
+    fields[29] = norm  # norm_ih_gain: only whether it is null
+    fields[42:44] = 0.0, 1.0 if zone_c else 0.0
+    return int(library.mc_reserve_bytes(_RUN.pack(*fields))) // size
+
+
+def _empty_rows(spec: Spec, like: Tensor, width: int) -> Tensor:
+    """An output (T, B, width), or packed (Σ lengths, width). What no row's step is written to is zero."""
+    if spec.packed:
+        return like.new_empty(spec.rows, width)
+    empty = like.new_empty if spec.rows == spec.steps * spec.batch else like.new_zeros
+    if spec.batch_first:
+        return empty(spec.batch, spec.steps, width).transpose(0, 1)
+    return empty(spec.steps, spec.batch, width)
+
+
+def _allocate(
+    spec: Spec, rates: Sequence[float], x: Tensor, parameters: Sequence[Tensor], save: bool
+) -> tuple[list[Tensor], list[Tensor], Tensor]:
+    """Outputs of all layers, the final state, and the reserve (cells, Σ lengths · width)."""
+    hidden = parameters[1].shape[1]
+    outputs = [_empty_rows(spec, x, spec.directions * hidden) for _ in range(spec.layers)]
+    final = [x.new_empty(spec.cells, spec.batch, hidden) for _ in range(2 if spec.mode == 0 else 1)]
+    zoned = bool(spec.masks & ZONEOUT_C or rates[1])
+    width = 0
+    if save:
+        width = _reserve_width(
+            native.level(), x.element_size(), spec.mode, spec.coupled, int(hidden), spec.norm, spec.mode == 0 and zoned
+        )
+    return outputs, final, x.new_empty(spec.cells, spec.rows * width)
+
+
+def _threads() -> int:
+    return torch.get_num_threads()
+
+
+def _check(status: int) -> None:
+    if status == 1:
+        raise MemoryError("the fused kernels could not get memory for their packed weights and buffers")
+    if status:
+        raise RuntimeError(f"the fused kernels could not run this layer (status {status})")
+
+
+# ---- Operators ----
+
+_LIBRARY = torch.library.Library("memorycell", "DEF")
+_INPUTS = (
+    "int[] spec, float[] rates, Tensor x, Tensor[] initial, Tensor[] ragged, Tensor[] parameters, Tensor[] masks"
+)
+_LIBRARY.define(f"forward({_INPUTS}, bool save) -> Tensor[]")
+_LIBRARY.define(
+    f"backward({_INPUTS}, Tensor[] outputs, Tensor reserve, Tensor?[] gradients, bool[] wanted) -> Tensor[]"
+)
+
+
+def _forward(
+    spec: Sequence[int],
+    rates: Sequence[float],
+    x: Tensor,
+    initial: Sequence[Tensor],
+    ragged: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    masks: Sequence[Tensor],
+    save: bool,
+) -> list[Tensor]:
+    s = Spec(*spec)
+    outputs, final, reserve = _allocate(s, rates, x, parameters, save)
+    library = native.library()
+    runs = _describe(
+        s, rates, x, initial, ragged, parameters, masks, outputs, final, reserve if save else None
+    )
+    _check(library.mc_forward(runs, s.cells, _threads()))  # type: ignore[union-attr]
+    return [*outputs, *final, reserve]
+
+
+def _forward_shapes(
+    spec: Sequence[int],
+    rates: Sequence[float],
+    x: Tensor,
+    initial: Sequence[Tensor],
+    ragged: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    masks: Sequence[Tensor],
+    save: bool,
+) -> list[Tensor]:
+    outputs, final, reserve = _allocate(Spec(*spec), rates, x, parameters, save)
+    return [*outputs, *final, reserve]
+
+
+def _gradients_like(
+    s: Spec, x: Tensor, initial: Sequence[Tensor], parameters: Sequence[Tensor], wanted: Sequence[bool]
+) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
+    dx = _empty_rows(s, x, x.shape[-1]) if wanted[0] else None
+    state = [torch.empty_like(part) for part in initial] if wanted[1] else []
+    weights = [torch.empty_like(part) for part in parameters] if wanted[2] else []
+    return dx, state, weights
+
+
+def _backward(
+    spec: Sequence[int],
+    rates: Sequence[float],
+    x: Tensor,
+    initial: Sequence[Tensor],
+    ragged: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    masks: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    reserve: Tensor,
+    gradients: Sequence[Tensor | None],
+    wanted: Sequence[bool],
+) -> list[Tensor]:
+    s = Spec(*spec)
+    dx, dinitial, dparameters = _gradients_like(s, x, initial, parameters, wanted)
+    size, hidden, n = x.element_size(), parameters[1].shape[1], len(s.parameters)
+    state = s.batch * hidden * size
+    doutputs: list[Tensor | None] = [_empty_rows(s, x, out.shape[-1]) for out in outputs[:-1]]
+    doutputs.append(_contiguous_rows(gradients[0]))
+    dfinal = [None if part is None else part.contiguous() for part in gradients[1:]]
+    described = []
+    for k in range(s.cells):
+        layer, direction = divmod(k, s.directions)
+        dout, source = doutputs[layer], doutputs[layer - 1] if layer else dx
+        address, time, row = _NOWHERE if dout is None else _rows(s, dout)
+        described.append(
+            _GRADIENTS.pack(
+                *(address and address + direction * hidden * size, time, row),
+                *[part.data_ptr() + k * state if (part := _at(dfinal, i)) is not None else 0 for i in (0, 1)],
+                *(_NOWHERE if source is None else _rows(s, source)),
+                # The other direction comes first: backwards goes from the last run to the first.
+                direction < s.directions - 1,
+                *[part.data_ptr() + k * state if (part := _at(dinitial, i)) is not None else 0 for i in (0, 1)],
+                *(_pointers(s, dparameters[k * n : (k + 1) * n]) if dparameters else [0] * len(_PLACES)),
+            )
+        )
+    runs = _describe(s, rates, x, initial, ragged, parameters, masks, outputs, (), reserve)
+    library = native.library()
+    _check(library.mc_backward(runs, b"".join(described), s.cells, _threads()))  # type: ignore[union-attr]
+    return [*([] if dx is None else [dx]), *dinitial, *dparameters]
+
+
+def _at(tensors: Sequence[Tensor | None], i: int) -> Tensor | None:
+    return tensors[i] if i < len(tensors) else None
+
+
+def _contiguous_rows(gradient: Tensor | None) -> Tensor | None:
+    """The kernels step through time and batch as they like, but read the units of a row one after the other."""
+    if gradient is None or gradient.stride(-1) == 1 or gradient.shape[-1] == 1:
+        return gradient
+    return gradient.contiguous()
+
+
+def _backward_shapes(
+    spec: Sequence[int],
+    rates: Sequence[float],
+    x: Tensor,
+    initial: Sequence[Tensor],
+    ragged: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    masks: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    reserve: Tensor,
+    gradients: Sequence[Tensor | None],
+    wanted: Sequence[bool],
+) -> list[Tensor]:
+    dx, dinitial, dparameters = _gradients_like(Spec(*spec), x, initial, parameters, wanted)
+    return [*([] if dx is None else [dx]), *dinitial, *dparameters]
+
+
+_LIBRARY.impl("forward", _forward, "CPU")
+_LIBRARY.impl("backward", _backward, "CPU")
+torch.library.register_fake("memorycell::forward", _forward_shapes, lib=_LIBRARY)
+torch.library.register_fake("memorycell::backward", _backward_shapes, lib=_LIBRARY)
+
+
+class _Recurrent(torch.autograd.Function):
+    """The operators, with each other as gradient; twice differentiable through the reference."""
+
+    @staticmethod
+    def forward(  # type: ignore[override]
+        spec: Spec, rates: tuple[float, float], counts: tuple[int, int, int], x: Tensor, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        initial, ragged, parameters, masks = _grouped(counts, tensors)
+        return tuple(torch.ops.memorycell.forward(spec, rates, x, initial, ragged, parameters, masks, True))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.spec, ctx.rates, ctx.counts, x, *tensors = inputs
+        ctx.layers = ctx.spec.layers
+        ctx.save_for_backward(x, *tensors, *output[: ctx.layers], output[-1])
+        ctx.mark_non_differentiable(*output[: ctx.layers - 1], output[-1])
+        ctx.set_materialize_grads(False)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
+        spec, counts = ctx.spec, ctx.counts
+        x, *rest = ctx.saved_tensors
+        tensors, outputs, reserve = rest[: -ctx.layers - 1], rest[-ctx.layers - 1 : -1], rest[-1]
+        initial, ragged, parameters, masks = _grouped(counts, tensors)
+        given = list(gradients[ctx.layers - 1 : -1])
+        first = len(initial)
+        needs = ctx.needs_input_grad[3:]
+        wanted = [needs[0], any(needs[1 : 1 + first]), any(needs[1 + first + len(ragged) :])]
+        if torch.is_grad_enabled():
+            from memorycell.kernels.twice import gradients_by_reference
+
+            found = gradients_by_reference(spec, ctx.rates, x, initial, ragged, parameters, masks, given, wanted)
+        else:
+            found = torch.ops.memorycell.backward(
+                spec, ctx.rates, x, initial, ragged, parameters, masks, outputs, reserve, given, wanted
+            )
+        parts = iter(found)
+        dx = next(parts) if wanted[0] else None
+        dinitial = [next(parts) if wanted[1] else None for _ in initial]
+        dparameters = [next(parts) if wanted[2] else None for _ in parameters]
+        return None, None, None, dx, *dinitial, *[None] * len(ragged), *dparameters, *[None] * len(masks)
+
+
+def _grouped(counts: tuple[int, int, int], tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], ...]:
+    """Initial state, raggedness, parameters and masks, from the flat list that autograd wants."""
+    bounds = (0, counts[0], counts[0] + counts[1], sum(counts), len(tensors))
+    return tuple(list(tensors[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True))
+
+
+def run(
+    spec: Spec,
+    rates: tuple[float, float],
+    x: Tensor,
+    initial: Sequence[Tensor],
+    ragged: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    masks: Sequence[Tensor] = (),
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """A stack of layers over a batch of sequences, differentiable.
+
+    Parameters
+    ----------
+    spec : Spec
+        What the tensors mean.
+    rates : (float, float)
+        Share of the previous h and c that stays at every step (zoneout's expectation); 0 where masks say it.
+    x : Tensor
+        (T, B, I), any strides but contiguous features; or packed (Σ lengths, I).
+    initial : sequence of Tensor
+        h (L·D, B, H) and of an LSTM c, contiguous; empty: zeros.
+    ragged : sequence of Tensor
+        int64 on the CPU: rows that have a step t (T,), never rising, and where sorted row b stands (B,); or only
+        the first, if rows are sorted by falling length; or nothing, if all rows have T steps.
+    parameters : sequence of Tensor
+        By layer, direction, then name as in `spec.parameters`; contiguous.
+    masks : sequence of Tensor
+        Of recurrent dropout (B, H), contiguous, zoneout of h and of c (T, B, H), by cell; then dropout between
+        layers (T, B, D·H).
+
+    Returns
+    -------
+    output (T, B, D·H) or packed (Σ lengths, D·H), and the final state, shaped as `initial`.
+
+    Raises
+    ------
+    MemoryError
+        If there is no memory for the packed weights.
+    """
+    tensors = (*initial, *ragged, *parameters, *masks)
+    if torch.is_grad_enabled() and (x.requires_grad or any(t.requires_grad for t in tensors)):
+        counts = (len(initial), len(ragged), len(parameters))
+        results = _Recurrent.apply(spec, rates, counts, x, *tensors)
+    else:
+        results = torch.ops.memorycell.forward(spec, rates, x, initial, ragged, parameters, masks, False)
+    return results[spec.layers - 1], tuple(results[spec.layers : -1])
