@@ -76,9 +76,9 @@ CONSTRUCTORS = {
         "expected reset_after to be True or False",
     ),
     "backend": (
-        lambda: LSTM(8, 6, backend="cpp"),
+        lambda: LSTM(8, 6, backend="cudnn"),
         ValueError,
-        "one of 'auto', 'reference', 'torch', got 'cpp'",
+        "one of 'auto', 'cpp', 'reference', 'torch', got 'cudnn'",
     ),
     "cell-size": (lambda: LSTMCell(8, 0), ValueError, "expected hidden_size of at least 1, got 0"),
     "cell-activation": (lambda: RNNCell(8, 6, nonlinearity=1), ValueError, "expected nonlinearity"),

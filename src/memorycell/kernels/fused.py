@@ -9,14 +9,16 @@ from __future__ import annotations
 import functools
 import struct
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from memorycell.kernels import native
+from memorycell.kernels.reference import GATES, Cell, Gates, Mode
 
-MODES = ("LSTM", "GRU", "RNN_TANH", "RNN_RELU")  # the numbers of csrc/memorycell.h
+MODES: tuple[Mode, ...] = ("LSTM", "GRU", "RNN_TANH", "RNN_RELU")  # the numbers of csrc/memorycell.h
 RECURRENT_DROPOUT, ZONEOUT_H, ZONEOUT_C, DROPOUT = 1, 2, 4, 8  # kinds of masks
 
 _RUN = struct.Struct("=42q2d6q")  # mc_run
@@ -42,6 +44,11 @@ class Spec(NamedTuple):
     rows: int  # Σ lengths
 
     @property
+    def cell(self) -> Cell:
+        """The equations."""
+        return Cell(MODES[self.mode], coupled=bool(self.coupled))
+
+    @property
     def cells(self) -> int:
         """Layers times directions."""
         return self.layers * self.directions
@@ -56,6 +63,15 @@ class Spec(NamedTuple):
         return (self.layers - 1 if kind == DROPOUT else self.cells) if self.masks & kind else 0
 
 
+def lacks(cell: Cell, projected: bool) -> str | None:
+    """What the fused kernels lack for a cell, or None if they can compute it."""
+    if projected:
+        return "the fused kernels have no projection (proj_size)"
+    if not cell.reset_after:
+        return "the fused kernels have no reset before the product (reset_after=False)"
+    return None
+
+
 @functools.cache
 def _parameters(bias: int, peephole: int, norm: int, lstm: bool) -> tuple[str, ...]:
     names = ["w_ih", "w_hh", *(("b_ih", "b_hh") if bias else ()), *(("w_ch",) if peephole else ())]
@@ -66,13 +82,7 @@ def _parameters(bias: int, peephole: int, norm: int, lstm: bool) -> tuple[str, .
 
 
 # Where each parameter stands in mc_run; the gradients follow the same order.
-_PLACES = {
-    name: place
-    for place, name in enumerate(
-        ("w_ih", "w_hh", "b_ih", "b_hh", "w_ch")
-        + ("norm_ih_gain", "norm_ih_bias", "norm_hh_gain", "norm_hh_bias", "norm_ch_gain", "norm_ch_bias")
-    )
-}
+_PLACES = {name: place for place, name in enumerate(_parameters(1, 1, 1, True))}
 
 
 def _pointers(spec: Spec, tensors: Sequence[Tensor | None]) -> list[int]:
@@ -95,8 +105,15 @@ def _mask_rows(mask: Tensor) -> tuple[int, int, int]:
     return mask.data_ptr(), mask.stride(0), mask.stride(1)
 
 
-def _split_masks(spec: Spec, masks: Sequence[Tensor]) -> dict[int, Sequence[Tensor]]:
-    found, first = {}, 0
+_NO_MASKS: dict[int, Sequence[Tensor]] = dict.fromkeys((RECURRENT_DROPOUT, ZONEOUT_H, ZONEOUT_C, DROPOUT), ())
+
+
+def split_masks(spec: Spec, masks: Sequence[Tensor]) -> dict[int, Sequence[Tensor]]:
+    """The masks by kind, in the order of the kinds."""
+    if not spec.masks:
+        return _NO_MASKS
+    found: dict[int, Sequence[Tensor]] = {}
+    first = 0
     for kind in (RECURRENT_DROPOUT, ZONEOUT_H, ZONEOUT_C, DROPOUT):
         found[kind] = masks[first : first + spec.count(kind)]
         first += spec.count(kind)
@@ -116,34 +133,41 @@ def _describe(
     reserve: Tensor | None,
 ) -> bytes:
     """mc_run of each cell, layer by layer."""
-    by_kind = _split_masks(spec, masks)
-    n, hidden = len(spec.parameters), parameters[1].shape[1]
-    size = x.element_size()
+    # Straight on: small layers take no longer than this function does.
+    n, hidden, size = len(spec.parameters), parameters[1].shape[1], x.element_size()
     state = spec.batch * hidden * size
-    active, order = [tensor.data_ptr() for tensor in ragged] + [0] * (2 - len(ragged))
-    level = native.level()
+    active = ragged[0].data_ptr() if ragged else 0
+    order = ragged[1].data_ptr() if len(ragged) == 2 else 0
+    h_0, c_0 = [part.data_ptr() for part in initial] + [0] * (2 - len(initial))
+    h_n, c_n = [part.data_ptr() for part in final] + [0] * (2 - len(final))
+    kept, kept_bytes = (0, 0) if reserve is None else (reserve.data_ptr(), reserve.stride(0) * size)
+    by_kind = split_masks(spec, masks)
+    keep, zones_h, zones_c, dropped = by_kind.values()
+    head = (native.level(), size, spec.mode, spec.coupled)
+    lengths = (active, order, spec.packed)
     described = []
     for k in range(spec.cells):
         layer, direction = divmod(k, spec.directions)
         source = outputs[layer - 1] if layer else x
         address, time, row = _rows(spec, outputs[layer])
-        dropped, keep = by_kind[DROPOUT], by_kind[RECURRENT_DROPOUT]
-        zones = [_mask_rows(by_kind[kind][k]) if by_kind[kind] else _NOWHERE for kind in (ZONEOUT_H, ZONEOUT_C)]
         described.append(
             _RUN.pack(
-                *(level, size, spec.mode, spec.coupled, direction),
-                *(spec.steps, spec.batch, source.shape[-1], hidden, active, order, spec.packed),
+                *head,
+                direction,
+                *(spec.steps, spec.batch, source.shape[-1], hidden),
+                *lengths,
                 *_rows(spec, source),
                 *(0, 0, 0, 0),  # tokens
                 *(_mask_rows(dropped[layer - 1]) if layer and dropped else _NOWHERE),
-                *[initial[i].data_ptr() + k * state if i < len(initial) else 0 for i in (0, 1)],
+                *(h_0 and h_0 + k * state, c_0 and c_0 + k * state),
                 *_pointers(spec, parameters[k * n : (k + 1) * n]),
                 keep[k].data_ptr() if keep else 0,
-                *(*zones[0], *zones[1]),
-                *(0.0 if zones[i][0] else rates[i] for i in (0, 1)),
+                *(_mask_rows(zones_h[k]) if zones_h else _NOWHERE),
+                *(_mask_rows(zones_c[k]) if zones_c else _NOWHERE),
+                *(0.0 if zones_h else rates[0], 0.0 if zones_c else rates[1]),
                 *(address + direction * hidden * size, time, row),
-                *[final[i].data_ptr() + k * state if i < len(final) else 0 for i in (0, 1)],
-                0 if reserve is None else reserve.data_ptr() + k * reserve.stride(0) * size,
+                *(h_n and h_n + k * state, c_n and c_n + k * state),
+                kept and kept + k * kept_bytes,
             )
         )
     return b"".join(described)
@@ -201,9 +225,7 @@ def _check(status: int) -> None:
 # ---- Operators ----
 
 _LIBRARY = torch.library.Library("memorycell", "DEF")
-_INPUTS = (
-    "int[] spec, float[] rates, Tensor x, Tensor[] initial, Tensor[] ragged, Tensor[] parameters, Tensor[] masks"
-)
+_INPUTS = "int[] spec, float[] rates, Tensor x, Tensor[] initial, Tensor[] ragged, Tensor[] parameters, Tensor[] masks"
 _LIBRARY.define(f"forward({_INPUTS}, bool save) -> Tensor[]")
 _LIBRARY.define(
     f"backward({_INPUTS}, Tensor[] outputs, Tensor reserve, Tensor?[] gradients, bool[] wanted) -> Tensor[]"
@@ -223,9 +245,7 @@ def _forward(
     s = Spec(*spec)
     outputs, final, reserve = _allocate(s, rates, x, parameters, save)
     library = native.library()
-    runs = _describe(
-        s, rates, x, initial, ragged, parameters, masks, outputs, final, reserve if save else None
-    )
+    runs = _describe(s, rates, x, initial, ragged, parameters, masks, outputs, final, reserve if save else None)
     _check(library.mc_forward(runs, s.cells, _threads()))  # type: ignore[union-attr]
     return [*outputs, *final, reserve]
 
@@ -323,17 +343,51 @@ def _backward_shapes(
     return [*([] if dx is None else [dx]), *dinitial, *dparameters]
 
 
+def _one_by_one(operator: Any, info: Any, in_dims: Any, *arguments: Any) -> tuple[list[Tensor], list[int]]:
+    """vmap: sample by sample. An ensemble's weights differ, and so do the gradients of each sample's own."""
+
+    def pick(argument: Any, dim: Any, i: int) -> Any:
+        if isinstance(dim, (list, tuple)):
+            return [pick(one, d, i) for one, d in zip(argument, dim, strict=True)]
+        return argument if dim is None else argument.select(dim, i)
+
+    results = [
+        operator(*(pick(argument, dim, i) for argument, dim in zip(arguments, in_dims, strict=True)))
+        for i in range(info.batch_size)
+    ]
+    stacked = [torch.stack(parts) for parts in zip(*results, strict=True)]
+    return stacked, [0] * len(stacked)
+
+
 _LIBRARY.impl("forward", _forward, "CPU")
 _LIBRARY.impl("backward", _backward, "CPU")
 torch.library.register_fake("memorycell::forward", _forward_shapes, lib=_LIBRARY)
 torch.library.register_fake("memorycell::backward", _backward_shapes, lib=_LIBRARY)
 
+for _operator in (torch.ops.memorycell.forward, torch.ops.memorycell.backward):
+    torch.library.register_vmap(_operator._qualified_op_name, functools.partial(_one_by_one, _operator), lib=_LIBRARY)
+
+
+def _eager(x: Tensor) -> bool:
+    """Whether nobody looks on (a compiler, a transform, a mode): the operators can be called without dispatch.
+
+    Dispatch and its list arguments cost 20 µs a call, several times a small layer's arithmetic.
+    """
+    return (
+        type(x) in (Tensor, torch.nn.Parameter)
+        and not torch.compiler.is_compiling()
+        and not torch._C._len_torch_dispatch_stack()
+        and not torch._C._are_functorch_transforms_active()
+    )
+
 
 class _Recurrent(torch.autograd.Function):
     """The operators, with each other as gradient; twice differentiable through the reference."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         spec: Spec, rates: tuple[float, float], counts: tuple[int, int, int], x: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
         initial, ragged, parameters, masks = _grouped(counts, tensors)
@@ -342,29 +396,28 @@ class _Recurrent(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
         ctx.spec, ctx.rates, ctx.counts, x, *tensors = inputs
-        ctx.layers = ctx.spec.layers
-        ctx.save_for_backward(x, *tensors, *output[: ctx.layers], output[-1])
-        ctx.mark_non_differentiable(*output[: ctx.layers - 1], output[-1])
+        layers = ctx.spec.layers
+        ctx.save_for_backward(x, *tensors, *output[:layers], output[-1])
+        ctx.mark_non_differentiable(*output[: layers - 1], output[-1])
         ctx.set_materialize_grads(False)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Any, ...]:
-        spec, counts = ctx.spec, ctx.counts
+        spec, layers = ctx.spec, ctx.spec.layers
         x, *rest = ctx.saved_tensors
-        tensors, outputs, reserve = rest[: -ctx.layers - 1], rest[-ctx.layers - 1 : -1], rest[-1]
-        initial, ragged, parameters, masks = _grouped(counts, tensors)
-        given = list(gradients[ctx.layers - 1 : -1])
+        tensors, outputs, reserve = rest[: -layers - 1], rest[-layers - 1 : -1], rest[-1]
+        initial, ragged, parameters, masks = _grouped(ctx.counts, tensors)
+        given = list(gradients[layers - 1 : -1])
         first = len(initial)
         needs = ctx.needs_input_grad[3:]
         wanted = [needs[0], any(needs[1 : 1 + first]), any(needs[1 + first + len(ragged) :])]
         if torch.is_grad_enabled():
-            from memorycell.kernels.twice import gradients_by_reference
+            from memorycell.kernels.twice import gradients_by_reference  # which looks at Spec
 
             found = gradients_by_reference(spec, ctx.rates, x, initial, ragged, parameters, masks, given, wanted)
         else:
-            found = torch.ops.memorycell.backward(
-                spec, ctx.rates, x, initial, ragged, parameters, masks, outputs, reserve, given, wanted
-            )
+            call = _backward if _eager(x) else torch.ops.memorycell.backward
+            found = call(spec, ctx.rates, x, initial, ragged, parameters, masks, outputs, reserve, given, wanted)
         parts = iter(found)
         dx = next(parts) if wanted[0] else None
         dinitial = [next(parts) if wanted[1] else None for _ in initial]
@@ -372,10 +425,25 @@ class _Recurrent(torch.autograd.Function):
         return None, None, None, dx, *dinitial, *[None] * len(ragged), *dparameters, *[None] * len(masks)
 
 
-def _grouped(counts: tuple[int, int, int], tensors: Sequence[Tensor]) -> tuple[Sequence[Tensor], ...]:
+class _EagerRecurrent(_Recurrent):
+    """The same, for when nobody looks on: torch inspects the signature of a Function with a context of its own
+    at every call, for 30 µs."""
+
+    @staticmethod
+    def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
+        spec, rates, counts, x, *tensors = inputs
+        initial, ragged, parameters, masks = _grouped(counts, tensors)
+        results = tuple(_forward(spec, rates, x, initial, ragged, parameters, masks, True))
+        _Recurrent.setup_context(ctx, inputs, results)
+        return results
+
+    setup_context = torch.autograd.Function.setup_context
+
+
+def _grouped(counts: tuple[int, int, int], tensors: Sequence[Tensor]) -> tuple[list[Tensor], ...]:
     """Initial state, raggedness, parameters and masks, from the flat list that autograd wants."""
     bounds = (0, counts[0], counts[0] + counts[1], sum(counts), len(tensors))
-    return tuple(list(tensors[a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True))
+    return tuple(list(tensors[a:b]) for a, b in pairwise(bounds))
 
 
 def run(
@@ -417,10 +485,55 @@ def run(
     MemoryError
         If there is no memory for the packed weights.
     """
+    if x.shape[-1] > 1 and x.stride(-1) != 1:
+        x = x.contiguous()
+    initial, parameters = _contiguous(initial), _contiguous(parameters)
     tensors = (*initial, *ragged, *parameters, *masks)
     if torch.is_grad_enabled() and (x.requires_grad or any(t.requires_grad for t in tensors)):
         counts = (len(initial), len(ragged), len(parameters))
-        results = _Recurrent.apply(spec, rates, counts, x, *tensors)
+        function = _EagerRecurrent if _eager(x) else _Recurrent
+        results = function.apply(spec, rates, counts, x, *tensors)
     else:
-        results = torch.ops.memorycell.forward(spec, rates, x, initial, ragged, parameters, masks, False)
+        call = _forward if _eager(x) else torch.ops.memorycell.forward
+        results = call(spec, rates, x, initial, ragged, parameters, masks, False)
     return results[spec.layers - 1], tuple(results[spec.layers : -1])
+
+
+def _contiguous(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+    return [tensor if tensor.is_contiguous() else tensor.contiguous() for tensor in tensors]
+
+
+def trace(
+    spec: Spec,
+    rates: tuple[float, float],
+    x: Tensor,
+    initial: Sequence[Tensor],
+    ragged: Sequence[Tensor],
+    parameters: Sequence[Tensor],
+    masks: Sequence[Tensor] = (),
+) -> tuple[Tensor, tuple[Tensor, ...], list[list[Gates]]]:
+    """`run` without gradients on unpacked x, and what every gate did, by layer and direction.
+
+    Arguments as for `run`. Records as of `reference.run`: (T, B, H) by name, zero beyond a row's length.
+    """
+    initial, parameters = _contiguous(initial), _contiguous(parameters)
+    results = torch.ops.memorycell.forward(spec, rates, x, initial, ragged, parameters, masks, True)
+    outputs, final, reserve = results[: spec.layers], results[spec.layers : -1], results[-1]
+    runs = _describe(spec, rates, x, initial, ragged, parameters, masks, outputs, final, reserve)
+    hidden, lstm = parameters[1].shape[1], spec.mode == 0
+    names = (*GATES[MODES[spec.mode]], *(("cell",) if lstm else ()))
+    records: list[list[Gates]] = [[] for _ in range(spec.layers)]
+    for k in range(spec.cells):
+        layer, direction = divmod(k, spec.directions)
+        values = x.new_zeros(len(names), spec.steps, spec.batch, hidden)
+        pointers = struct.pack(f"={len(names)}q", *(value.data_ptr() for value in values))
+        if names:
+            library = native.library()
+            _check(
+                library.mc_trace(runs[k * _RUN.size :], pointers, spec.batch * hidden, hidden)  # type: ignore[union-attr]
+            )
+        record = dict(zip(names, values.unbind(0), strict=True))
+        cell = {"cell": record.pop("cell")} if lstm else {}
+        hidden_states = outputs[layer][..., direction * hidden : (direction + 1) * hidden]
+        records[layer].append(record | {"hidden": hidden_states} | cell)
+    return outputs[-1], tuple(final), records

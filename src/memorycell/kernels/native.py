@@ -96,6 +96,11 @@ def library() -> ctypes.CDLL | None:
     return _load()[0]
 
 
+def available() -> bool:
+    """Whether `library()` is there."""
+    return _load()[0] is not None
+
+
 def why_missing() -> str | None:
     """Why `library()` is None, with the remedy; None if it is there."""
     return _load()[1]

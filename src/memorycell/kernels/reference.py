@@ -8,7 +8,7 @@ steps in one product.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -262,6 +262,66 @@ def run(
     records = records or [_nothing(cell, state)]
     stacked = {name: torch.stack([record[name] for record in records])[:steps] for name in records[0]}
     return stacked["hidden"], state, stacked if trace else {}
+
+
+def run_stack(
+    cell: Cell,
+    x: Tensor,
+    initial: Sequence[State],
+    weights: Sequence[Weights],
+    *,
+    directions: int = 1,
+    lengths: Tensor | None = None,
+    noise: Sequence[Noise] = (),
+    between: Sequence[Tensor | None] = (),
+    trace: bool = False,
+) -> tuple[Tensor, list[State], list[list[Gates]]]:
+    """`run` layer upon layer, in one direction or two.
+
+    Parameters
+    ----------
+    x
+        (T, B, I).
+    initial, weights, noise
+        By layer, then direction; no noise: none.
+    between
+        What multiplies the output (T, B, D·P) of each layer but the last; None: nothing does.
+
+    Returns
+    -------
+    output (T, B, D·P), final states by layer and direction, and with `trace` the records by layer, then direction.
+
+    Example
+    -------
+    >>> w = Weights(torch.ones(1, 1), torch.ones(1, 1))
+    >>> zero = (torch.zeros(1, 1),)
+    >>> x = torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1)
+    >>> run_stack(Cell("RNN_RELU"), x, [zero, zero], [w, w])[0].flatten()  # sums of sums so far
+    tensor([ 1.,  4., 10.])
+    """
+    finals, records = [], []
+    for layer in range(len(weights) // directions):
+        outputs, gates = [], []
+        for direction in range(directions):
+            k = layer * directions + direction
+            output, final, record = run(
+                cell,
+                x,
+                initial[k],
+                weights[k],
+                lengths=lengths,
+                noise=noise[k] if noise else QUIET,
+                reverse=direction == 1,
+                trace=trace,
+            )
+            outputs.append(output)
+            finals.append(final)
+            gates.append(record)
+        records.append(gates)
+        x = outputs[0] if directions == 1 else torch.cat(outputs, -1)
+        mask = between[layer] if layer < len(between) else None
+        x = x if mask is None else x * mask
+    return x, finals, records
 
 
 def _nothing(cell: Cell, state: State) -> Gates:

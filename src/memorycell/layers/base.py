@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from torch.backends.cudnn.rnn import get_cudnn_mode
 from torch.nn.utils.rnn import PackedSequence
 
-from memorycell.kernels import reference, torch_ops
+from memorycell.kernels import fused, reference, torch_ops
 from memorycell.kernels.reference import Cell, Gates, Noise, State, Weights
 from memorycell.layers import parameters as rules
-from memorycell.layers.draws import Draws, draw
+from memorycell.layers import running
+from memorycell.layers.draws import draw
 from memorycell.layers.inputs import Given, Lengths, read
+from memorycell.layers.running import Backends, torch_lacks
 from memorycell.layers.stepping import Stream, step_stack
 from memorycell.layers.trace import Trace, stacked
 
@@ -68,6 +70,7 @@ class Recurrent(nn.Module):
         # Whether training draws masks that the plain path below does not know.
         self._draws = bool((dropout and num_layers > 1) or recurrent_dropout or weight_dropout)
         self.backend = backend
+        self._plain = backend != "reference"
         self._register(device, dtype)
         self.reset_parameters()
         self.flatten_parameters()
@@ -91,19 +94,36 @@ class Recurrent(nn.Module):
                 for name, shape in shapes.items():
                     value = nn.Parameter(torch.empty(shape, device=device, dtype=dtype))
                     self.register_parameter(name + suffix, value)
-        self._flat_names = [names[n] for names in self._names for n in rules.TORCH_NAMES if n in names]
+        # Torch's own order; what torch does not know follows, in the order of the fused kernels.
+        self._flat_names = [full for names in self._names for full in names.values()]
 
     @property
     def backend(self) -> str:
-        """What computes: "reference", "torch" (its operators), or "auto": torch's where they can."""
-        return self._backend
+        """What computes: "cpp" (the fused kernels), "torch" (its operators), "reference", or "auto"."""
+        return self.backends.name
 
     @backend.setter
     def backend(self, backend: str) -> None:
-        lacks = rules.torch_lacks(self.cell, peephole=self.peephole, layer_norm=self.layer_norm, zoneout=any(self.zone))
-        always = lacks or ("torch's operators have no recurrent_dropout" if self.recurrent_dropout else None)
-        self._backend = rules.backend(backend, always)
-        self._fused = backend != "reference" and lacks is None
+        lacks = torch_lacks(self.cell, peephole=self.peephole, layer_norm=self.layer_norm, zoneout=any(self.zone))
+        if lacks is None and backend == "torch" and self.recurrent_dropout:
+            lacks = "torch's operators have no recurrent_dropout"
+        self.backends = Backends(backend, self.cell, projected=self.proj_size > 0, torch_lacks=lacks)
+
+    @property
+    def directions(self) -> int:
+        """2 if bidirectional, else 1."""
+        return 2 if self.bidirectional else 1
+
+    @property
+    def cells(self) -> int:
+        """Layers times directions: L·D."""
+        return self.num_layers * self.directions
+
+    @property
+    def fused_spec(self) -> tuple[int, int, int, int, int, int, int]:
+        """The part of `fused.Spec` that calls do not change."""
+        flags = int(self.bias), int(self.peephole), int(self.layer_norm)
+        return fused.MODES.index(self.mode), int(self.cell.coupled), self.num_layers, self.directions, *flags
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew from torch's default generator, as torch.nn does: U(-1/√H, 1/√H)."""
@@ -130,7 +150,7 @@ class Recurrent(nn.Module):
         """Lay the weights out as cuDNN wants them: in one block. Does nothing off the GPU or for variants."""
         weights = [self._parameters.get(name) for name in self._flat_names]
         first = weights[0]
-        if first is None or not (first.is_cuda and self._fused and torch.backends.cudnn.is_acceptable(first)):
+        if first is None or not (first.is_cuda and self.backends.torch() and torch.backends.cudnn.is_acceptable(first)):
             return
         alike = {w.data_ptr() for w in weights if w is not None and w.is_cuda and w.dtype is first.dtype}
         if len(alike) < len(weights) or not torch._use_cudnn_rnn_flatten_weight():
@@ -195,7 +215,7 @@ class Recurrent(nn.Module):
             state = hx
         elif hx is not None:
             raise TypeError("expected the state once, got both state and hx, torch's name for it")
-        if self._fused and lengths is None and isinstance(x, Tensor) and x.ndim == 3:
+        if self._plain and lengths is None and isinstance(x, Tensor) and x.ndim == 3:
             result = self._run_plain(x, state)
             if result is not None:
                 return result
@@ -205,7 +225,7 @@ class Recurrent(nn.Module):
     def _run_plain(self, x: Tensor, state: Any) -> tuple[Tensor, Any] | None:
         """What `_run` gives for a rectangular batch; None where `_run` must look closer.
 
-        With little on the way to torch's operator: a small batch's arithmetic takes no longer than Python.
+        With little on the way to the operator: a small batch's arithmetic takes no longer than Python.
         """
         if self._draws and (self.training or x.is_cuda):
             return None
@@ -217,27 +237,42 @@ class Recurrent(nn.Module):
         batch, steps, width = x.shape
         if not self.batch_first:
             batch, steps = steps, batch
-        if width != self.input_size or not steps or x.dtype is not flat[0].dtype:
+        if width != self.input_size or not steps or x.dtype is not flat[0].dtype or x.device != flat[0].device:
             return None
-        rows = 2 * self.num_layers if self.bidirectional else self.num_layers
-        hidden = self.proj_size or self.hidden_size
-        is_lstm = self.mode == "LSTM"
-        if state is None:
-            state = x.new_zeros(rows, batch, hidden)
-            if is_lstm:
-                state = state, x.new_zeros(rows, batch, self.hidden_size) if self.proj_size else state
-        else:
-            parts = state if is_lstm else (state,)
-            if type(parts) is not tuple or len(parts) != 1 + is_lstm:
+        parts = () if state is None else state if self.mode == "LSTM" else (state,)
+        if state is not None:
+            widths = self.state_widths()
+            if type(parts) is not tuple or len(parts) != len(widths):
                 return None
-            for part, width in zip(parts, (hidden, self.hidden_size), strict=False):
-                fits = isinstance(part, Tensor) and part.shape == (rows, batch, width)
-                if not fits or part.dtype is not x.dtype:
+            for part, width in zip(parts, widths, strict=True):
+                fits = isinstance(part, Tensor) and part.shape == (self.cells, batch, width)
+                if not fits or part.dtype is not x.dtype or part.device != x.device:
                     return None
+        if self.backends.fused(x, flat[0]):
+            return self._run_plain_fused(x, parts, flat, steps, batch)
+        if not self.backends.torch():
+            return None
+        if not parts:
+            parts = tuple(x.new_zeros(self.cells, batch, width) for width in self.state_widths())
         train = torch.is_grad_enabled()
         rest = (self.bias, self.num_layers, 0.0, train, self.bidirectional, self.batch_first)
-        result = torch_ops.SEQUENCE[self.mode](x, state, flat, *rest)
-        return (result[0], result[1:]) if is_lstm else result
+        initial = parts if self.mode == "LSTM" else parts[0]
+        result = torch_ops.SEQUENCE[self.mode](x, initial, flat, *rest)
+        return (result[0], result[1:]) if self.mode == "LSTM" else result
+
+    def _run_plain_fused(
+        self, x: Tensor, initial: State, flat: list[Tensor], steps: int, batch: int
+    ) -> tuple[Tensor, Any] | None:
+        zone_c, zone_h = self.zone
+        if self.training and (zone_c or zone_h):
+            return None
+        rest = (0, 0, int(self.batch_first), steps, batch, steps * batch)
+        spec = fused.Spec(*self.fused_spec, *rest)
+        x = x.transpose(0, 1) if self.batch_first else x
+        output, final = fused.run(spec, (zone_h, zone_c), x, initial, (), flat)
+        if self.batch_first:
+            output = output.transpose(0, 1)
+        return output, final if len(final) == 2 else final[0]
 
     def trace(self, x: Tensor | PackedSequence, state: Any = None, lengths: Lengths = None) -> Trace:
         """`forward`, and every gate, cell and hidden state on the way; always by the reference.
@@ -286,18 +321,22 @@ class Recurrent(nn.Module):
         if not isinstance(x, Tensor) or x.ndim != 2:
             got = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
             raise ValueError(f"expected x of shape (batch, {self.input_size}), got {got}")
-        given = read(self, x.unsqueeze(1 if self.batch_first else 0), state, None)
+        time = 1 if self.batch_first else 0
+        if self.backends.fused(x, self.get_parameter("weight_ih_l0")):
+            output, final = self.forward(x.unsqueeze(time), state)
+            return output.squeeze(time), final
+        given = read(self, x.unsqueeze(time), state, None)
         draws = draw(self, 1, given.batch, x)
-        output, final = step_stack(
+        output, finals = step_stack(
             self.cell,
             x,
-            _by_layer(given.state),
+            list(zip(*(part.unbind(0) for part in given.initial()), strict=True)),
             draws.masked(self.weights()),
             [reference.at(noise, 0) for noise in draws.noise],
             [None if mask is None else mask[0] for mask in draws.between],
-            self._fused and not self.proj_size,
+            self.backends.torch() and not self.proj_size,
         )
-        return output, given.give_back_state(_together(final))
+        return output, given.give_back_state(running.together(finals))
 
     def stream(self, batch_size: int = 1) -> Stream:
         """A copy of the weights, with a state of `batch_size` rows, that is fed step by step.
@@ -321,7 +360,7 @@ class Recurrent(nn.Module):
             self.state_widths(),
             rules.size("batch_size", batch_size),
             Noise(None, zone_h or None, zone_c or None),
-            self._fused and not self.proj_size,
+            self.backends.torch() and not self.proj_size,
         )
 
     def _check_one_direction(self) -> None:
@@ -334,69 +373,9 @@ class Recurrent(nn.Module):
     def _run(self, x: Any, state: Any, lengths: Any, trace: bool) -> tuple[Any, Any, list[list[Gates]], Given]:
         given = read(self, x, state, lengths)
         draws = draw(self, given.steps, given.batch, given.x)
-        weights = draws.masked(self.weights())
-        records: list[list[Gates]] = []
-        if trace or not self._fused or (self.training and self.recurrent_dropout):
-            padded, final, records = self._run_reference(given, weights, draws, trace)
-            return given.give_back(padded), given.give_back_state(final), records, given
-        flat = [value for w in weights for value in w[:5] if value is not None]
-        one_by_one = self.dropout and (self.training or given.x.is_cuda)
-        shape: dict[str, Any] = {
-            "bias": self.bias,
-            "num_layers": self.num_layers,
-            "bidirectional": self.bidirectional,
-            "between": draws.between if one_by_one else None,
-        }
-        output: Tensor | PackedSequence
-        if given.packed is not None:
-            output, final = torch_ops.run_packed(self.mode, given.packed, given.state, flat, **shape)
-            return output, given.give_back_state(final), records, given
-        if given.lengths is None:
-            output, final = torch_ops.run(self.mode, given.x, given.state, flat, **shape)
-        else:
-            ragged = (given.x, given.lengths, given.state)
-            output, final = torch_ops.run_ragged(self.mode, *ragged, flat, **shape)
-        return given.give_back(output), given.give_back_state(final), records, given
-
-    def _run_reference(
-        self, given: Given, weights: list[Weights], draws: Draws, trace: bool
-    ) -> tuple[Tensor, State, list[list[Gates]]]:
-        directions = 2 if self.bidirectional else 1
-        x, initial = given.padded(), _by_layer(given.state)
-        finals, records = [], []
-        for layer in range(self.num_layers):
-            outputs, gates = [], []
-            for direction in range(directions):
-                k = layer * directions + direction
-                output, final, record = reference.run(
-                    self.cell,
-                    x,
-                    initial[k],
-                    weights[k],
-                    lengths=given.lengths,
-                    noise=draws.noise[k],
-                    reverse=direction == 1,
-                    trace=trace,
-                )
-                outputs.append(output)
-                finals.append(final)
-                gates.append(record)
-            records.append(gates)
-            x = outputs[0] if directions == 1 else torch.cat(outputs, -1)
-            mask = draws.between[layer] if layer < self.num_layers - 1 else None
-            x = x if mask is None else x * mask
-        return x, _together(finals), records
+        output, final, records = running.run(self, given, draws, trace)
+        return output, given.give_back_state(final), records, given
 
     def extra_repr(self) -> str:
         """As torch.nn's, with whatever differs from its default."""
         return rules.described(self, any(self.zone))
-
-
-def _by_layer(state: State) -> list[State]:
-    """(h, c), each (L·D, B, ·), as a state of each layer and direction."""
-    return list(zip(*(part.unbind(0) for part in state), strict=True))
-
-
-def _together(states: list[State]) -> State:
-    """The way back."""
-    return tuple(torch.stack(parts) for parts in zip(*states, strict=True))

@@ -7,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from memorycell.kernels import fused
 from memorycell.kernels.random import bernoulli
 from memorycell.kernels.reference import Cell, Noise, State, Weights
 from memorycell.layers import parameters as rules
 from memorycell.layers.inputs import check_dtype, check_parts, check_state_dtype
+from memorycell.layers.running import Backends, masks_of, parameters_of, torch_lacks
 from memorycell.layers.stepping import step_cell
 
 
@@ -59,14 +61,13 @@ class RecurrentCell(nn.Module):
 
     @property
     def backend(self) -> str:
-        """What computes: "reference", "torch" (its operators), or "auto": torch's where they can."""
-        return self._backend
+        """What computes: "cpp" (the fused kernels), "torch" (its operators), "reference", or "auto"."""
+        return self.backends.name
 
     @backend.setter
     def backend(self, backend: str) -> None:
-        lacks = rules.torch_lacks(self.cell, peephole=self.peephole, layer_norm=self.layer_norm, zoneout=any(self.zone))
-        self._backend = rules.backend(backend, lacks)
-        self._fused = backend != "reference" and lacks is None
+        lacks = torch_lacks(self.cell, peephole=self.peephole, layer_norm=self.layer_norm, zoneout=any(self.zone))
+        self.backends = Backends(backend, self.cell, projected=False, torch_lacks=lacks)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew from torch's default generator, as torch.nn does: U(-1/√H, 1/√H)."""
@@ -102,10 +103,23 @@ class RecurrentCell(nn.Module):
         before = self._read_state(state, x)
         if unbatched:
             x, before = x.unsqueeze(0), tuple(part.unsqueeze(0) for part in before)
-        after = step_cell(self.cell, x, before, self.weights(), self._draw(x), self._fused)
+        after = self._step(x, before)
         if unbatched:
             after = tuple(part.squeeze(0) for part in after)
         return after if len(after) == 2 else after[0]
+
+    def _step(self, x: Tensor, before: State) -> State:
+        weights, noise = self.weights(), self._draw(x)
+        if not self.backends.fused(x, weights.w_ih):
+            return step_cell(self.cell, x, before, weights, noise, self.backends.torch())
+        over_time = Noise(None, *(z.unsqueeze(0) if isinstance(z, Tensor) else z for z in noise[1:]))
+        kinds, masks, rates = masks_of([over_time], ())
+        flags = int(self.bias), int(self.peephole), int(self.layer_norm)
+        mode, batch, dtype = fused.MODES.index(self.cell.mode), x.shape[0], weights.w_ih.dtype
+        spec = fused.Spec(mode, int(self.cell.coupled), 1, 1, *flags, kinds, 0, 0, 1, batch, batch)
+        initial = [part.to(dtype).unsqueeze(0) for part in before]
+        _, after = fused.run(spec, rates, x.to(dtype).unsqueeze(0), initial, (), parameters_of(weights), masks)
+        return tuple(part.squeeze(0) for part in after)
 
     def _read_state(self, state: Any, x: Tensor) -> State:
         expected = (*x.shape[:-1], self.hidden_size)

@@ -26,11 +26,32 @@ class Given:
     x: Tensor  # (T, B, I); of a PackedSequence its data
     packed: PackedSequence | None
     lengths: Tensor | None  # int64 (B,) on the CPU; None: all rows have T steps
-    state: State  # h (L·D, B, P), of an LSTM also c (L·D, B, H)
+    state: State | None  # h (L·D, B, P), of an LSTM also c (L·D, B, H); None: zeros
+    widths: tuple[int, ...]  # P, or P and H
+    cells: int  # L·D
     steps: int
     batch: int
     unbatched: bool
     batch_first: bool
+
+    def initial(self) -> State:
+        """The state, zeros if none was given."""
+        if self.state is not None:
+            return self.state
+        return tuple(self.x.new_zeros(self.cells, self.batch, width) for width in self.widths)
+
+    def ragged(self) -> list[Tensor]:
+        """Rows that have a step t (T,), and where the rows, sorted by falling length, stand; empty: all have all.
+
+        int64 on the CPU. The second is missing where rows are sorted as they come.
+        """
+        if self.packed is not None:
+            order = self.packed.sorted_indices
+            return [self.packed.batch_sizes, *([] if order is None else [order.cpu()])]
+        if self.lengths is None:
+            return []
+        ended = torch.bincount(self.lengths, minlength=self.steps + 1).cumsum(0)[: self.steps]
+        return [self.batch - ended, self.lengths.argsort(descending=True, stable=True)]
 
     def padded(self) -> Tensor:
         """x of shape (T, B, I), whatever was given."""
@@ -62,7 +83,18 @@ def read(layer: Recurrent, x: Any, state: Any, lengths: Any) -> Given:
         _check_values(layer, x.data, ("Σ lengths",))
         steps, batch = len(x.batch_sizes), int(x.batch_sizes[0])
         initial = _read_state(layer, state, batch, x.data)
-        return Given(x.data, x, torch_ops.lengths_of(x), initial, steps, batch, False, layer.batch_first)
+        return Given(
+            x.data,
+            x,
+            torch_ops.lengths_of(x),
+            initial,
+            layer.state_widths(),
+            layer.cells,
+            steps,
+            batch,
+            False,
+            layer.batch_first,
+        )
     if not isinstance(x, Tensor):
         raise TypeError(f"expected x to be a Tensor or a PackedSequence, got {type(x).__name__}")
     unbatched = x.ndim == 2
@@ -81,7 +113,7 @@ def read(layer: Recurrent, x: Any, state: Any, lengths: Any) -> Given:
         )
     ends = None if lengths is None else _read_lengths(lengths, batch, steps)
     initial = _read_state(layer, state, None if unbatched else batch, x)
-    return Given(x, None, ends, initial, steps, batch, unbatched, layer.batch_first)
+    return Given(x, None, ends, initial, layer.state_widths(), layer.cells, steps, batch, unbatched, layer.batch_first)
 
 
 def _axes(layer: Recurrent) -> tuple[str, str]:
@@ -125,12 +157,11 @@ def _read_lengths(lengths: Any, batch: int, steps: int) -> Tensor | None:
     return None if steps and bool((ends == steps).all()) else ends
 
 
-def _read_state(layer: Recurrent, state: Any, batch: int | None, x: Tensor) -> State:
-    """The state as a tuple of (L·D, B, ·), zeros if there is none; batch None: x is one sequence."""
-    rows = layer.num_layers * (2 if layer.bidirectional else 1)
-    widths = layer.state_widths()
+def _read_state(layer: Recurrent, state: Any, batch: int | None, x: Tensor) -> State | None:
+    """The state as a tuple of (L·D, B, ·), None if there is none; batch None: x is one sequence."""
     if state is None:
-        return tuple(x.new_zeros(rows, 1 if batch is None else batch, width) for width in widths)
+        return None
+    rows, widths = layer.cells, layer.state_widths()
     names = ("h", "c")[: len(widths)]
     parts = check_parts(state, names, type(layer).__name__)
     for name, part, width in zip(names, parts, widths, strict=True):

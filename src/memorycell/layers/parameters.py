@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from memorycell.kernels.reference import Cell, Mode, Norm, Weights
 
 TORCH_NAMES = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
-BACKENDS = ("auto", "reference", "torch")
 
 
 def parameter_shapes(
@@ -136,29 +135,6 @@ def optional_forget_bias(forget_bias: Any, bias: bool) -> float | None:
     if not bias:
         raise ValueError(f"expected bias=True with forget_bias={forget_bias}, got bias=False")
     return float(forget_bias)
-
-
-def backend(name: Any, lacks: str | None) -> str:
-    """`name`, if it is a backend that can run; `lacks`: what torch's operators lack for this layer."""
-    if name not in BACKENDS:
-        raise ValueError(f"expected backend to be one of {', '.join(map(repr, BACKENDS))}, got {name!r}")
-    if name == "torch" and lacks:
-        raise ValueError(f"backend='torch' cannot run this layer: {lacks}; use backend='auto'")
-    return name
-
-
-def torch_lacks(cell: Cell, *, peephole: bool, layer_norm: bool, zoneout: bool) -> str | None:
-    """What torch's operators lack for a cell, or None if they can compute it."""
-    for wanted, what in (
-        (peephole, "peepholes (peephole=True)"),
-        (layer_norm, "layer normalisation (layer_norm=True)"),
-        (cell.coupled, "coupled gates (coupled=True)"),
-        (not cell.reset_after, "reset before the product (reset_after=False)"),
-        (zoneout, "zoneout"),
-    ):
-        if wanted:
-            return f"torch's operators have no {what}"
-    return None
 
 
 _DEFAULTS: dict[str, Any] = {

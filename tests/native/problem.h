@@ -1,0 +1,279 @@
+// A layer's problem: its sizes and variants, and every tensor in a buffer that shows what was written where.
+#ifndef MEMORYCELL_CHECK_PROBLEM_H
+#define MEMORYCELL_CHECK_PROBLEM_H
+
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <string>
+#include <vector>
+
+#include "memorycell.h"
+
+namespace check {
+
+// What a case has beside the plain cell.
+enum : unsigned {
+  kBias = 1,
+  kInitial = 2,
+  kPeephole = 4,
+  kNorm = 8,
+  kKeepH = 16,
+  kZoneMasks = 32,
+  kZoneRates = 64,
+  kInputMask = 128,
+  kReverse = 256,
+  kBatchFirst = 512,
+  kTokens = 1024,
+  kFinalOnly = 2048,  // no gradient of the outputs: the loss sees the final state alone
+};
+
+// Rows as long as each other; of any lengths in any order; sorted by falling length; the same without padding.
+enum class Lengths { kFull, kRagged, kSorted, kPacked };
+
+struct Case {
+  int64_t mode, coupled;
+  unsigned has;
+  Lengths lengths;
+  int64_t steps, batch, input, hidden;
+};
+
+inline std::string to_string(const Case& c) {
+  static const char* const modes[] = {"LSTM", "GRU", "RNN_TANH", "RNN_RELU"};
+  static const char* const lengths[] = {"", " ragged", " sorted", " packed"};
+  static const char* const variants[] = {"bias", "initial", "peephole", "norm", "keep_h", "zone masks", "zone rates",
+                                         "x_mask", "reverse", "batch first", "tokens", "final only"};
+  std::string text = std::string(modes[c.mode]) + (c.coupled ? " coupled" : "");
+  text += " T=" + std::to_string(c.steps) + " B=" + std::to_string(c.batch) + " I=" + std::to_string(c.input) +
+          " H=" + std::to_string(c.hidden) + lengths[static_cast<int>(c.lengths)];
+  for (unsigned i = 0; i < sizeof(variants) / sizeof(variants[0]); ++i)
+    if (c.has >> i & 1) text += std::string(", ") + variants[i];
+  return text;
+}
+
+// ---- Buffers ----
+
+// A sanitizer or valgrind sees a step over the edge best if the memory ends there; else guards on both sides do.
+#if defined(__SANITIZE_ADDRESS__) || defined(CHECK_EXACT)
+constexpr size_t kGuardBytes = 0;
+#else
+constexpr size_t kGuardBytes = 256;
+#endif
+constexpr unsigned char kPoison = 0xff;  // every byte: a NaN in both types, with bits that no operation returns
+
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  // One number past a cache line, unless `aligned`: no kernel may rely on more than the type's own alignment.
+  explicit Buffer(int64_t count, bool aligned = false)
+      : count_(count), front_(kGuardBytes + (aligned ? 0 : sizeof(T))), bytes_(front_ + size() + kGuardBytes) {
+    memory_.reset(static_cast<unsigned char*>(::operator new(bytes_, kLine)));
+    std::memset(memory_.get(), kPoison, bytes_);
+  }
+
+  T* data() const { return memory_ ? reinterpret_cast<T*>(memory_.get() + front_) : nullptr; }
+  T& operator[](int64_t i) const { return data()[i]; }
+  int64_t count() const { return count_; }
+
+  bool poisoned(int64_t i) const { return all_poison(front_ + static_cast<size_t>(i) * sizeof(T), sizeof(T)); }
+  bool guards_intact() const { return all_poison(0, front_) && all_poison(front_ + size(), bytes_ - front_ - size()); }
+  bool same_bits(const Buffer& other) const {
+    return bytes_ == other.bytes_ && (bytes_ == 0 || std::memcmp(memory_.get(), other.memory_.get(), bytes_) == 0);
+  }
+
+ private:
+  static constexpr std::align_val_t kLine{64};
+  struct Free {
+    void operator()(unsigned char* memory) const { ::operator delete(memory, kLine); }
+  };
+
+  size_t size() const { return static_cast<size_t>(count_) * sizeof(T); }
+  bool all_poison(size_t first, size_t count) const {
+    for (size_t i = first; i < first + count; ++i)
+      if (memory_.get()[i] != kPoison) return false;
+    return true;
+  }
+
+  int64_t count_ = 0;
+  size_t front_ = 0, bytes_ = 0;
+  std::unique_ptr<unsigned char, Free> memory_;
+};
+
+// ---- Tensors by name ----
+
+// First those with a gradient, then the other inputs, then the outputs, which stand for their own gradients too.
+enum Name {
+  kX, kH0, kC0, kWIh, kWHh, kBIh, kBHh, kWCh,
+  kNormIhGain, kNormIhBias, kNormHhGain, kNormHhBias, kNormChGain, kNormChBias,
+  kXMask, kMaskH, kZoneH, kZoneC,
+  kOut, kHN, kCN,
+  kNames
+};
+constexpr int kDifferentiable = kXMask;
+constexpr const char* kNameOf[] = {
+    "x", "h_0", "c_0", "w_ih", "w_hh", "b_ih", "b_hh", "w_ch",
+    "norm_ih_gain", "norm_ih_bias", "norm_hh_gain", "norm_hh_bias", "norm_ch_gain", "norm_ch_bias",
+    "x_mask", "keep_h", "zone_h", "zone_c", "out", "h_n", "c_n"};
+constexpr int64_t kVocabulary = 7;
+
+// Where the numbers of a tensor stand: a flat list, or rows over time and batch with gaps between them.
+struct Shape {
+  int64_t count = 0;  // numbers with all gaps; 0 as `width` too: there is no such tensor
+  int64_t width = 0, time = 0, row = 0;
+  bool over_time = false, packed = false;
+};
+
+// The lengths of a case's rows, and the shapes that follow.
+struct Layout {
+  Case c;
+  std::vector<int64_t> length, place, active, first;  // by sorted row: length, place in order; by step
+  int64_t gates;
+
+  explicit Layout(const Case& c);
+  Shape shape(int name) const;
+  int64_t at(const Shape& s, int64_t t, int64_t b) const {
+    return s.packed ? (first[static_cast<size_t>(t)] + b) * s.row
+                    : t * s.time + place[static_cast<size_t>(b)] * s.row;
+  }
+  // Calls body(index) for every number of a tensor that is not in a gap.
+  template <class Body>
+  void each(const Shape& s, const Body& body) const {
+    if (!s.over_time)
+      for (int64_t i = 0; i < s.count; ++i) body(i);
+    else
+      for (int64_t b = 0; b < c.batch; ++b)
+        for (int64_t t = 0; t < length[static_cast<size_t>(b)]; ++t)
+          for (int64_t i = 0; i < s.width; ++i) body(at(s, t, b) + i);
+  }
+};
+
+// A number in [-1, 1) that float32 holds exactly.
+inline double uniform(uint64_t stream, uint64_t index) {
+  uint64_t z = (stream << 40) + index * 0x9e3779b97f4a7c15u + 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return static_cast<double>((z ^ (z >> 31)) >> 40) / 8388608.0 - 1.0;
+}
+
+inline Layout::Layout(const Case& of) : c(of), gates(of.mode == MC_LSTM ? (of.coupled ? 3 : 4) : of.mode == MC_GRU ? 3 : 1) {
+  const auto steps = static_cast<size_t>(c.steps), batch = static_cast<size_t>(c.batch);
+  length.assign(batch, c.steps);
+  place.resize(batch);
+  for (size_t b = 0; b < batch; ++b) {
+    // A stride that is prime to the batch sizes of the table shuffles the rows.
+    place[b] = static_cast<int64_t>(c.lengths == Lengths::kRagged ? (b * 5 + 1) % batch : b);
+    // Falling from T to 0; a lone row has half of the steps.
+    if (c.lengths != Lengths::kFull) length[b] = c.steps * (c.batch - static_cast<int64_t>(b)) / (c.batch + 1);
+  }
+  if (c.lengths != Lengths::kFull && batch > 2) length[0] = length[1] = c.steps, length[batch - 1] = 0;
+  active.assign(steps, 0);
+  first.assign(steps, 0);
+  int64_t before = 0;
+  for (size_t t = 0; t < steps; ++t) {
+    for (const int64_t n : length) active[t] += n > static_cast<int64_t>(t);
+    first[t] = before;
+    before += active[t];
+  }
+}
+
+inline Shape Layout::shape(int name) const {
+  const bool lstm = c.mode == MC_LSTM;
+  const auto flat = [](bool there, int64_t count) { return there ? Shape{count, count, 0, 0, false, false} : Shape{}; };
+  const auto rows = [&](bool there, int64_t width, bool packed) {
+    if (!there) return Shape{};
+    const int64_t row = width + 3;
+    if (packed && c.lengths == Lengths::kPacked) {
+      const int64_t all = c.steps ? first.back() + active.back() : 0;
+      return Shape{all * row, width, 0, row, true, true};
+    }
+    if (c.has & kBatchFirst) return Shape{c.batch * (c.steps * row + 1), width, row, c.steps * row + 1, true, false};
+    return Shape{c.steps * (c.batch * row + 2), width, c.batch * row + 2, row, true, false};
+  };
+  const int64_t state = c.batch * c.hidden, parameters = gates * c.hidden;
+  const bool norm = c.has & kNorm, initial = c.has & kInitial, masks = c.has & kZoneMasks;
+  switch (name) {
+    case kX:
+      return c.has & kTokens ? Shape{kVocabulary * c.input, c.input, 0, c.input, false, false} : rows(true, c.input, true);
+    case kH0: return flat(initial, state);
+    case kC0: return flat(initial && lstm, state);
+    case kWIh: return flat(true, parameters * c.input);
+    case kWHh: return flat(true, parameters * c.hidden);
+    case kBIh:
+    case kBHh: return flat(c.has & kBias, parameters);
+    case kWCh: return flat(c.has & kPeephole, (c.coupled ? 2 : 3) * c.hidden);
+    case kNormIhGain:
+    case kNormIhBias:
+    case kNormHhGain:
+    case kNormHhBias: return flat(norm, parameters);
+    case kNormChGain:
+    case kNormChBias: return flat(norm && lstm, c.hidden);
+    case kXMask: return rows(c.has & kInputMask, c.input, false);
+    case kMaskH: return flat(c.has & kKeepH, state);
+    case kZoneH: return rows(masks, c.hidden, false);
+    case kZoneC: return rows(masks && lstm, c.hidden, false);
+    case kOut: return rows(true, c.hidden, true);
+    case kHN: return flat(true, state);
+    case kCN: return flat(lstm, state);
+    default: return {};
+  }
+}
+
+// Tensors of a layout, all poison at first; those that a case has not got stay null.
+template <class T>
+struct Tensors {
+  Shape shape[kNames];
+  Buffer<T> values[kNames];
+
+  void make(const Layout& layout, int name) {
+    shape[name] = layout.shape(name);
+    if (shape[name].width) values[name] = Buffer<T>(shape[name].count);
+  }
+  Buffer<T>& operator[](int name) { return values[name]; }
+  const Buffer<T>& operator[](int name) const { return values[name]; }
+  bool has(int name) const { return shape[name].width != 0; }
+};
+
+// A layout with values for its inputs and for the gradients of its outputs.
+template <class T>
+struct Problem : Layout {
+  Tensors<T> tensors;
+  std::vector<int64_t> tokens;
+
+  explicit Problem(const Case& of) : Layout(of) {
+    for (int name = 0; name < kNames; ++name) {
+      tensors.make(*this, name);
+      each(tensors.shape[name], [&](int64_t i) { tensors[name][i] = value(name, i); });
+    }
+    for (int64_t i = 0; (c.has & kTokens) && i < c.steps * c.batch; ++i) tokens.push_back(i * 3 % kVocabulary);
+  }
+
+ private:
+  T value(int name, int64_t index) const {
+    const double u = uniform(static_cast<uint64_t>(name), static_cast<uint64_t>(index));
+    const auto in_float = [](double x) { return static_cast<T>(static_cast<float>(x)); };
+    switch (name) {
+      case kWIh: return in_float(u / std::sqrt(static_cast<double>(c.input)));
+      case kWHh: return in_float(0.9 * u / std::sqrt(static_cast<double>(c.hidden)));
+      case kNormIhGain:
+      case kNormHhGain:
+      case kNormChGain: return in_float(1 + 0.3 * u);
+      case kBIh:
+      case kBHh:
+      case kWCh:
+      case kNormIhBias:
+      case kNormHhBias:
+      case kNormChBias: return in_float(0.4 * u);
+      case kXMask:
+      case kMaskH: return in_float(u < -0.4 ? 0 : 1.25);
+      case kZoneH:
+      case kZoneC: return in_float(u < 0 ? 0 : u < 0.5 ? 1 : u);
+      default: return in_float(u);
+    }
+  }
+};
+
+}  // namespace check
+
+#endif
