@@ -225,7 +225,7 @@ def _check(status: int) -> None:
 # ---- Operators ----
 
 _LIBRARY = torch.library.Library("memorycell", "DEF")
-_INPUTS = "int[] spec, float[] rates, Tensor x, Tensor[] initial, Tensor[] ragged, Tensor[] parameters, Tensor[] masks"
+_INPUTS = "SymInt[] spec, float[] rates, Tensor x, Tensor[] initial, Tensor[] ragged, Tensor[] parameters, Tensor[] masks"
 _LIBRARY.define(f"forward({_INPUTS}, bool save) -> Tensor[]")
 _LIBRARY.define(
     f"backward({_INPUTS}, Tensor[] outputs, Tensor reserve, Tensor?[] gradients, bool[] wanted) -> Tensor[]"

@@ -96,8 +96,9 @@ def library() -> ctypes.CDLL | None:
     return _load()[0]
 
 
+@torch.compiler.assume_constant_result
 def available() -> bool:
-    """Whether `library()` is there."""
+    """Whether `library()` is there; a constant to torch.compile."""
     return _load()[0] is not None
 
 
