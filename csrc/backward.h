@@ -143,8 +143,9 @@ class BackwardPass {
   // Step s of the rows that have it; `row`: where the gate gradients of the first of them go.
   void step(int64_t s, Range rows, Range pairs, const T* later, T* row, Scratch& scratch) {
     const Range here = present(layer_, rows, s), next = present(layer_, rows, s + 1);
-    if (next.last > here.last)  // running backwards, row by row has had its first step
-      retire_rows({here.last, next.last}, pairs, later + (here.last - next.first) * gradients_row_, scratch);
+    const int64_t ended = most(here.last, next.first);
+    if (next.last > ended)  // running backwards, row by row of this thread has had its first step
+      retire_rows({ended, next.last}, pairs, later + (ended - next.first) * gradients_row_, scratch);
     const int64_t both = least(here.last, next.last);
     const Range continued{here.first, most(both, here.first)}, fresh{continued.last, here.last};
     for (const bool goes_on : {true, false}) {
@@ -197,6 +198,9 @@ class BackwardPass {
         step.blocks = {2 * group.first, least(2 * group.last, layer_.blocks)};
         step.dh = scratch.dh, step.dh_row = dh_row_;
         step.gradients = to + part.first * gradients_row_, step.gradients_row = gradients_row_;
+        layer_.template prefetch<false>(s, step.rows, step.blocks, 0, layer_.slots.count);
+        if (layer_.lstm && s > 0)
+          layer_.template prefetch<false>(s - 1, step.rows, step.blocks, layer_.slots.cell, 1);
         if (continued)
           multiply_recurrent(later + part.first * gradients_row_, step.rows.size(), group, scratch.dh);
         cell(step, scratch);

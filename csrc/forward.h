@@ -201,6 +201,7 @@ class ForwardPass {
         step.blocks = here;
         step.gx = gx + part.first * layer_.columns, step.gx_row = layer_.columns;
         step.gh = gh, step.gh_row = tile_columns_;
+        if (layer_.run.reserve) layer_.template prefetch<true>(s, step.rows, here, 0, layer_.slots.count);
         multiply_recurrent(step);
         advance(step);
       }

@@ -162,6 +162,17 @@ struct Layer {
   T* deviations(int64_t s, int64_t b) const {
     return static_cast<T*>(run.reserve) + rows * reserve_row() + (first_at[s] + b) * norms;
   }
+  // Fetches the reserve of some rows and blocks into the second cache while a tile is computed. Saved steps are
+  // too many to be in a cache when they are needed, or written.
+  template <bool kWrite>
+  void prefetch(int64_t s, Range rows, Range blocks, int64_t slot, int64_t count) const {
+    for (int64_t b = rows.first; b < rows.last; ++b) {
+      const char* line = reinterpret_cast<const char*>(reserved(s, b) + (blocks.first * slots.count + slot) * L);
+      const char* const end = line + ((blocks.size() - 1) * slots.count + count) * L * static_cast<int64_t>(sizeof(T));
+      for (; line < end; line += 64) __builtin_prefetch(line, kWrite, 2);
+    }
+  }
+
   // Whether sorted row b already has a step before s.
   bool has_before(int64_t s, int64_t b) const { return s > 0 && b < count_at[s - 1]; }
 

@@ -4,6 +4,13 @@
 
 #include "memorycell.h"
 
+// What every stream starts with; a stream is one block of memory.
+struct mc_stream {
+  void (*step)(mc_stream*, const void* x, void* out);
+  void (*get_state)(const mc_stream*, void* h, void* c);
+  void (*set_state)(mc_stream*, const void* h, const void* c);
+};
+
 namespace mc {
 
 struct Level {
@@ -13,6 +20,7 @@ struct Level {
   int (*backward)(const mc_run*, const mc_gradients*, int64_t, int64_t);
   int (*trace)(const mc_run&, void* const*, int64_t, int64_t);
   double (*peak)(int64_t);
+  mc_stream* (*open_stream)(const mc_run*, int64_t, int64_t);
 };
 
 }  // namespace mc

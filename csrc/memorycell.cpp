@@ -1,6 +1,8 @@
 // The functions of memorycell.h: each goes to the level that the caller names.
 #include "memorycell.h"
 
+#include <cstdlib>
+
 #include "level.h"
 
 namespace mc {
@@ -87,4 +89,23 @@ int mc_trace(const mc_run* run, void* const* values, int64_t time, int64_t row) 
   const mc::Level* level = level_of(*run);
   return level ? level->trace(*run, values, time, row) : MC_UNKNOWN;
 }
+
+mc_stream* mc_stream_open(const mc_run* runs, int64_t layers, int64_t weights) {
+  if (layers < 1 || weights < MC_AS_GIVEN || weights > MC_INT8) return nullptr;
+  for (int64_t i = 0; i < layers; ++i) {
+    const mc_run &run = runs[i], &first = runs[0];
+    const bool alike = run.level == first.level && run.bytes == first.bytes && run.batch == first.batch &&
+                       run.hidden == first.hidden && (i == 0 || run.input == first.hidden);
+    if (!level_of(run) || !alike || (weights != MC_AS_GIVEN && run.bytes != 4)) return nullptr;
+  }
+  return level_of(runs[0])->open_stream(runs, layers, weights);
+}
+
+void mc_stream_step(mc_stream* stream, const void* x, void* out) { stream->step(stream, x, out); }
+
+void mc_stream_get_state(const mc_stream* stream, void* h, void* c) { stream->get_state(stream, h, c); }
+
+void mc_stream_set_state(mc_stream* stream, const void* h, const void* c) { stream->set_state(stream, h, c); }
+
+void mc_stream_close(mc_stream* stream) { free(stream); }
 }

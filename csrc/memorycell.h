@@ -132,6 +132,37 @@ MEMORYCELL_API int mc_backward(const mc_run* runs, const mc_gradients* gradients
  * that a row has not got are left as they are. */
 MEMORYCELL_API int mc_trace(const mc_run* run, void* const* values, int64_t time, int64_t row);
 
+/* ---- Streams: the same layers, fed step by step ---- */
+
+/* How a stream keeps its two weight matrices; all else, and all arithmetic between them, stays as given. */
+enum {
+  MC_AS_GIVEN = 0,
+  MC_BFLOAT16 = 1, /* rounded to the nearest; float32 only */
+  MC_INT8 = 2      /* a 127th of the largest weight of each row of w_ih and w_hh times -127 … 127; float32 only */
+};
+
+/* A copy of the weights and a state, all in one block of memory. Steps of different streams may run at once, those
+ * of one stream may not. */
+typedef struct mc_stream mc_stream;
+
+/* A stream of `layers` layers, the output of one being the input of the next, with a state of zeros. Of each run
+ * count: level, bytes, mode, coupled, batch, input, hidden, the parameters (copied) and the two zone rates. Null if
+ * there is no memory, no such level or mode, or the layers do not fit each other. */
+MEMORYCELL_API mc_stream* mc_stream_open(const mc_run* runs, int64_t layers, int64_t weights);
+
+/* One step, on the calling thread: x (B, I) to the last layer's out (B, H), both contiguous. The bits of `out` are
+ * those of mc_forward at the same level with the same state and weights (those of int8 are near, not equal, to a
+ * forward pass with the rounded weights). Subnormal numbers count as zero. */
+MEMORYCELL_API void mc_stream_step(mc_stream* stream, const void* x, void* out);
+
+/* The state of all layers, (L, B, H) each; c only of an LSTM. */
+MEMORYCELL_API void mc_stream_get_state(const mc_stream* stream, void* h, void* c);
+
+/* The same way back; null: zeros. */
+MEMORYCELL_API void mc_stream_set_state(mc_stream* stream, const void* h, const void* c);
+
+MEMORYCELL_API void mc_stream_close(mc_stream* stream);
+
 /* ---- Subnormal numbers ---- */
 
 /* 1 if subnormal numbers can be flushed to zero on this processor, else 0. */

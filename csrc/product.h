@@ -46,21 +46,24 @@ __attribute__((noinline)) void tile(const TileArguments<T>& t) {
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) sum[r][v] = Vec<T>{};
     const int64_t a_row = t.a_row, w_row = t.w_row, w_panel = t.w_panel;
-    const T* a = t.a + (kTransposed ? k0 * a_row : k0);
+    // A pointer to every fourth row: base + row · {1, 2, 3} are one address each, so that none is spilled.
+    const T* a[(R + 3) / 4];
+#pragma GCC unroll 4
+    for (int i = 0; i < (R + 3) / 4; ++i) a[i] = t.a + (kTransposed ? k0 * a_row + 4 * i : k0 + 4 * i * a_row);
     const T* w = t.w + k0 * w_row;
-    const int64_t count = least(t.k_count - k0, kBlock);
-#pragma GCC unroll 2
-    for (int64_t k = 0; k < count; ++k) {
+    const T* const end = w + least(t.k_count - k0, kBlock) * w_row;
+    while (w != end) {
       Vec<T> weight[V];
 #pragma GCC unroll 8
       for (int v = 0; v < V; ++v) weight[v] = load(w + (v / 2) * w_panel + (v % 2) * L);
 #pragma GCC unroll 16
       for (int r = 0; r < R; ++r) {
-        const Vec<T> x = splat(a[kTransposed ? r : r * a_row]);
+        const Vec<T> x = splat(a[r / 4][kTransposed ? r % 4 : r % 4 * a_row]);
 #pragma GCC unroll 8
         for (int v = 0; v < V; ++v) sum[r][v] = fma(x, weight[v], sum[r][v]);
       }
-      a += kTransposed ? a_row : 1;
+#pragma GCC unroll 4
+      for (int i = 0; i < (R + 3) / 4; ++i) a[i] += kTransposed ? a_row : 1;
       w += w_row;
     }
 #pragma GCC unroll 16
@@ -101,28 +104,36 @@ constexpr Tiles<T, kTransposed> kTiles{};
 MC_INLINE int panels_at_once(int64_t rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 
 // C = base + A · W for any number of rows and panels, tile by tile; `base` and C as in TileArguments, for the
-// first row and panel. Rows are split into nearly equal tiles.
+// first row and panel. Rows are split into nearly equal tiles. `t` is used up: a copy of it would be read back in
+// wider pieces than it was written in, which stalls the processor.
 template <class T, bool kTransposed = false>
-void product(TileArguments<T> t, int64_t rows, int64_t panels) {
+void product(TileArguments<T>& t, int64_t rows, int64_t panels) {
   const int64_t blocks = (rows + kTileRows - 1) / kTileRows;
   const int at_once = kTransposed ? 1 : panels_at_once(rows);
-  const TileArguments<T> start = t;
+  const int64_t a_row = kTransposed ? 1 : t.a_row;
+  const T *const a = t.a, *w = t.w, *base = t.base;
+  T* c = t.c;
   for (int64_t p = 0; p < panels;) {
     const int n = panels - p >= at_once ? at_once : 1;
+    int64_t first = 0;
     for (int64_t b = 0; b < blocks; ++b) {
-      const Range part = part_of(rows, blocks, b);
-      t.a = start.a + part.first * (kTransposed ? 1 : start.a_row);
-      t.w = start.w + p * start.w_panel;
-      t.c = start.c + part.first * start.c_row + p * start.c_panel;
-      if (start.base) t.base = start.base + part.first * start.base_row + p * start.c_panel;
+      const int64_t count = (rows - first) / (blocks - b);
+      t.a = a + first * a_row;
+      t.w = w;
+      t.c = c + first * t.c_row;
+      t.base = base ? base + first * t.base_row : nullptr;
       if (n == 4)
         tile<T, 1, 4, false>(t);
       else if (n == 2)
         tile<T, 2, 2, false>(t);
       else
-        detail::kTiles<T, kTransposed>.of_rows[part.size()](t);
+        detail::kTiles<T, kTransposed>.of_rows[count](t);
+      first += count;
     }
     p += n;
+    w += n * t.w_panel;
+    c += n * t.c_panel;
+    if (base) base += n * t.c_panel;
   }
 }
 

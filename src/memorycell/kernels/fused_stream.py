@@ -1,0 +1,126 @@
+"""A stack of layers in the native library, fed one step at a time: packed weights and a state in place."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import weakref
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from memorycell.kernels import fused, native
+from memorycell.kernels.reference import Cell, Noise, Weights
+
+PRECISIONS = (None, "bfloat16", "int8")  # of the weight matrices; the numbers of csrc/memorycell.h
+
+# A step of so many bytes of weights or fewer (some 20 µs) keeps Python's global lock: whoever gives it up for a
+# few microseconds may wait for another thread's 5 ms to have it back.
+_BRIEF = 1 << 20
+
+
+class _Functions(NamedTuple):
+    open: Any
+    step: Any
+    brief_step: Any
+    get_state: Any
+    set_state: Any
+    close: Any
+
+
+@functools.cache
+def _functions() -> _Functions:
+    library = native.library()
+    if library is None:
+        raise ValueError(f"expected the native library for a stream, got none: {native.why_missing()}")
+    pointer, number = ctypes.c_void_p, ctypes.c_int64
+    brief = ctypes.PyDLL(library._name, handle=library._handle)
+    for function in (library.mc_stream_step, brief.mc_stream_step, library.mc_stream_get_state):
+        function.argtypes, function.restype = [pointer, pointer, pointer], None
+    library.mc_stream_set_state.argtypes = [pointer, pointer, pointer]
+    library.mc_stream_open.argtypes = [ctypes.c_char_p, number, number]
+    library.mc_stream_close.argtypes = [pointer]
+    library.mc_stream_open.restype = pointer
+    return _Functions(
+        library.mc_stream_open,
+        library.mc_stream_step,
+        brief.mc_stream_step,
+        library.mc_stream_get_state,
+        library.mc_stream_set_state,
+        library.mc_stream_close,
+    )
+
+
+def _described(cell: Cell, w: Weights, batch_size: int, noise: Noise) -> bytes:
+    """The part of mc_run that a stream reads."""
+    norms = [part for norm in (w.norm_ih, w.norm_hh, w.norm_ch) for part in (norm or (None, None))]
+    fields: list[Any] = [0] * 50
+    fields[:5] = native.level(), w.w_ih.element_size(), fused.MODES.index(cell.mode), int(cell.coupled), 0
+    fields[5:9] = 1, batch_size, w.w_ih.shape[1], w.w_hh.shape[1]
+    parameters = (w.w_ih, w.w_hh, w.b_ih, w.b_hh, w.w_ch, *norms)
+    fields[24:35] = [0 if part is None else part.data_ptr() for part in parameters]
+    fields[42:44] = noise.zone_h or 0.0, noise.zone_c or 0.0
+    return fused._RUN.pack(*fields)
+
+
+def _contiguous(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().contiguous()
+    return None if value is None else type(value)(*map(_contiguous, value))
+
+
+class FusedStream:
+    """Packed weights and the state of a stack of layers; freed with this object.
+
+    `step(pointer, x, out)` takes one step from x (B, I) to out (B, H), both addresses of contiguous numbers of the
+    weights' dtype. Steps of different streams may run at once, those of one stream may not.
+
+    Parameters
+    ----------
+    cell, noise
+        The same for all layers; zoneout's rates are the only noise that a stream knows.
+    weights : sequence of Weights
+        By layer, float32 or float64 on the CPU; copied.
+    precision : str or None
+        How w_ih and w_hh are kept: None as they are, "bfloat16" or "int8" (float32 only).
+
+    Raises
+    ------
+    ValueError
+        Without the native library.
+    MemoryError
+        If there is no memory for the packed weights.
+    """
+
+    def __init__(
+        self, cell: Cell, weights: Sequence[Weights], batch_size: int, noise: Noise, precision: str | None
+    ) -> None:
+        functions = _functions()
+        kept = [_contiguous(w) for w in weights]
+        runs = b"".join(_described(cell, w, batch_size, noise) for w in kept)
+        self.pointer: int | None = functions.open(runs, len(kept), PRECISIONS.index(precision))
+        if self.pointer is None:
+            raise MemoryError("the stream could not get memory for its packed weights")
+        self._finaliser = weakref.finalize(self, functions.close, self.pointer)
+        numbers = sum(w.w_ih.numel() + w.w_hh.numel() for w in kept)
+        size = {"bfloat16": 2, "int8": 1}.get(precision or "", kept[0].w_ih.element_size())
+        self.step = functions.brief_step if numbers * size <= _BRIEF else functions.step
+        self._parts = 2 if cell.mode == "LSTM" else 1
+        self._like = kept[0].w_ih.new_empty(len(kept), batch_size, kept[0].w_hh.shape[1])
+
+    def get_state(self) -> tuple[Tensor, ...]:
+        """A copy of the state: h, and of an LSTM c, (L, B, H) each."""
+        parts = tuple(torch.empty_like(self._like) for _ in range(self._parts))
+        _functions().get_state(self.pointer, *self._addresses(parts))
+        return parts
+
+    def set_state(self, parts: Sequence[Tensor]) -> None:
+        """Copies the state from tensors as `get_state` returns them, of any dtype and strides; nothing: zeros."""
+        kept = [part.detach().to(self._like).contiguous() for part in parts]
+        _functions().set_state(self.pointer, *self._addresses(kept))
+
+    @staticmethod
+    def _addresses(parts: Sequence[Tensor]) -> list[int | None]:
+        return [part.data_ptr() for part in parts] + [None] * (2 - len(parts))
