@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    scripts = ["startup.py", "loop.py", "adding.py"]
+    scripts = ["startup.py", "loop.py", "adding.py", "kernels"]
     if os.environ.get("MEMORYCELL_DATA"):
         scripts.append("forecasting.py")
     else:

@@ -3,6 +3,7 @@
 
 #include "backward.h"
 #include "forward.h"
+#include "masks.h"
 #include "stream.h"
 
 #define MC_NAME_OF(level) #level
@@ -119,6 +120,14 @@ double peak(int64_t threads) {
   return total;
 }
 
+void any_bernoulli(uint64_t key, uint64_t first_row, int64_t rows, int64_t width, int64_t threshold, double one,
+                   int64_t bytes, void* out) {
+  if (bytes == 8)
+    bernoulli(key, first_row, rows, width, threshold, one, static_cast<double*>(out));
+  else
+    bernoulli(key, first_row, rows, width, threshold, static_cast<float>(one), static_cast<float*>(out));
+}
+
 mc_stream* open_stream(const mc_run* runs, int64_t layers, int64_t weights) {
   return with_type(runs[0], [&](auto zero) { return Stream<decltype(zero)>::open(runs, layers, weights); });
 }
@@ -127,8 +136,9 @@ mc_stream* open_stream(const mc_run* runs, int64_t layers, int64_t weights) {
 }  // namespace MC_LEVEL
 
 extern const Level MC_SYMBOL(MC_LEVEL);
-const Level MC_SYMBOL(MC_LEVEL) = {MC_NAME(MC_LEVEL),  MC_LEVEL::reserve_bytes, MC_LEVEL::forward,
-                                   MC_LEVEL::backward, MC_LEVEL::trace,         MC_LEVEL::peak,
-                                   MC_LEVEL::open_stream};
+const Level MC_SYMBOL(MC_LEVEL) = {MC_NAME(MC_LEVEL),   MC_LEVEL::reserve_bytes,
+                                   MC_LEVEL::forward,   MC_LEVEL::backward,
+                                   MC_LEVEL::trace,     MC_LEVEL::any_bernoulli,
+                                   MC_LEVEL::peak,      MC_LEVEL::open_stream};
 
 }  // namespace mc

@@ -90,6 +90,12 @@ int mc_trace(const mc_run* run, void* const* values, int64_t time, int64_t row) 
   return level ? level->trace(*run, values, time, row) : MC_UNKNOWN;
 }
 
+void mc_bernoulli(int64_t level, int64_t key, int64_t first_row, int64_t rows, int64_t width, int64_t threshold,
+                  double one, int64_t bytes, void* out) {
+  if (const mc::Level* found = level_of(level))
+    found->bernoulli(static_cast<uint64_t>(key), static_cast<uint64_t>(first_row), rows, width, threshold, one, bytes, out);
+}
+
 mc_stream* mc_stream_open(const mc_run* runs, int64_t layers, int64_t weights) {
   if (layers < 1 || weights < MC_AS_GIVEN || weights > MC_INT8) return nullptr;
   for (int64_t i = 0; i < layers; ++i) {

@@ -163,6 +163,14 @@ MEMORYCELL_API void mc_stream_set_state(mc_stream* stream, const void* h, const 
 
 MEMORYCELL_API void mc_stream_close(mc_stream* stream);
 
+/* ---- Random masks ---- */
+
+/* Writes `one` where the hash of a counter (SplitMix64's finaliser) lies below `threshold` as a signed number,
+ * else zero: element (r, k) of (rows, width), contiguous, of `bytes` bytes a number. Its counter is
+ * (first_row + r) · 2^32 + k + 1. */
+MEMORYCELL_API void mc_bernoulli(int64_t level, int64_t key, int64_t first_row, int64_t rows, int64_t width,
+                                 int64_t threshold, double one, int64_t bytes, void* out);
+
 /* ---- Subnormal numbers ---- */
 
 /* 1 if subnormal numbers can be flushed to zero on this processor, else 0. */

@@ -3,7 +3,8 @@
     python benchmarks/kernels [--quick] [--only TEXT ...] [--kinds forward training memory] [--threads 1 2]
                               [--rounds 7] [--json build/kernels.json] [--picture build/kernels.svg]
 
-    python benchmarks/kernels --quick                      small shapes, few rounds
+    python benchmarks/kernels                              everything: most of an hour
+    python benchmarks/kernels --quick                      small shapes, few rounds: some minutes
     python benchmarks/kernels --only "ragged" peephole     the jobs whose names contain one of these
     python benchmarks/kernels --only "LSTM 32,100" --threads 1 --kinds training
     pip install jax onnx onnxruntime openvino              the peers besides torch; those not installed are named

@@ -79,12 +79,12 @@ def measure(
                 refuse(checked)
                 return None
         for count, team in teams.items():
-            before = team[0].ask("ceiling")
+            before = team[0].ask("ceiling", times=pace.rounds)
             for number, job in enumerate(jobs, 1):
                 said(f"{number}/{len(jobs)}, {report.threads(count)}: {job}")
                 findings.timings.append(Timing(job, count, *match.play(job, team, pace)))
             # Twice, for a neighbour may have been busy: the higher one is nearer to the ceiling.
-            after = team[0].ask("ceiling")
+            after = team[0].ask("ceiling", times=pace.rounds)
             findings.ceilings[count] = {name: max(value, after[name]) for name, value in before.items()}
             for player in team:
                 _introduce(player, findings)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 
+V3 = {"MEMORYCELL_ISA": "v3"}
+RESTRICTING = {*AVX2, *V3}
+
 
 @dataclass(frozen=True)
 class Contestant:
@@ -23,9 +26,7 @@ class Contestant:
 
 CONTESTANTS = (
     Contestant("memorycell", "kernels.peers.ours", "ours"),
-    Contestant(
-        "memorycell v3", "kernels.peers.ours", "ours", "only_with_avx2", "v3", environment={"MEMORYCELL_ISA": "v3"}
-    ),
+    Contestant("memorycell v3", "kernels.peers.ours", "ours", "only_with_avx2", "v3", environment=V3),
     Contestant("torch", "kernels.peers.torch_nn", "torch"),
     Contestant("torch AVX2", "kernels.peers.torch_nn", "torch", level="v3", environment=AVX2),
     Contestant("torch without oneDNN", "kernels.peers.torch_nn", "native", "without_onednn"),

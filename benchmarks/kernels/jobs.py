@@ -82,7 +82,7 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 # Our ways that compute something else than the peers: only our own other way is compared with them.
 YARDSTICKS = {"padded": "of the padded time", "every step": "of the time with a loss at every step"}
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "recurrent dropout": {"recurrent_dropout": 0.3},
     "layer norm": {"layer_norm": True},
     "zoneout": {"zoneout": (0.1, 0.1)},

@@ -17,7 +17,7 @@ class Pace(NamedTuple):
     rounds: int = 7  # at most; large jobs make do with fewer
     fewest: int = 3
     turn: float = 0.05  # seconds of one contestant in one round, if a call is shorter
-    job: float = 15.0  # seconds of one job's rounds, as long as there are `fewest`
+    job: float = 10.0  # seconds of one job's rounds, as long as there are `fewest`
 
     def rounds_of(self, seconds: float) -> int:
         """Rounds of a job whose round takes `seconds`."""

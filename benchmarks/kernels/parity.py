@@ -65,7 +65,7 @@ def check(ours: Any, job: Job, way: str) -> dict[str, Any]:
 
 def fingerprint(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Sequence[float]]:
     """Norm and one projection of each array: enough to see that two processes compute the same."""
-    found = {}
+    found: dict[str, Sequence[float]] = {}
     for name, value in arrays.items():
         flat = np.asarray(value, dtype=np.float64).ravel()
         found[name] = (float(np.linalg.norm(flat)), float(flat @ np.cos(np.arange(flat.size))))

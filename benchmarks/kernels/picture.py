@@ -23,7 +23,7 @@ MARK: dict[str, Any] = {  # the fastest peer, if it is another than torch
     "markerfacecolor": "white",
     "markeredgecolor": PALETTE["ink"],
 }
-MOST = 60  # a bar that is longer is cut
+LEAST, MOST = 1 / 16, 64  # what lies beyond is cut
 
 
 def _name(row: Row) -> str:
@@ -32,17 +32,20 @@ def _name(row: Row) -> str:
     return f"{row.job.title} ({way})" if row.job.family == "one step" else row.job.title
 
 
+def _cut(ratio: float) -> float:
+    return min(max(ratio, LEAST), MOST)
+
+
 def _panel(axes: Axes, rows: Sequence[Row], names: list[str]) -> None:
     places = {name: place for place, name in enumerate(names)}
     kinds = {name: [row.job.kind for row in rows if _name(row) == name] for name in names}
     for row in rows:
         name = _name(row)
-        assert row.torch is not None and row.best is not None  # noqa: S101 -- draw() shows no others
-        theirs = row.ratios[row.torch]
+        theirs, best = row.ratios[row.torch or ""], row.best or ""  # draw() leaves out rows without
         count = len(kinds[name])
         thickness = 0.8 / max(count, 2)
         place = places[name] + (kinds[name].index(row.job.kind) - (count - 1) / 2) * thickness
-        length = min(theirs, MOST)
+        length = _cut(theirs)
         axes.barh(place, length - 1, thickness * 0.92, left=1, color=COLOURS[row.job.kind])
         axes.annotate(
             f"{theirs:.2f}" if theirs < 10 else f"{theirs:.0f}",
@@ -53,11 +56,11 @@ def _panel(axes: Axes, rows: Sequence[Row], names: list[str]) -> None:
             fontsize=7,
             color=PALETTE["ink"],
         )
-        if row.best != row.torch:
-            axes.plot(min(row.ratios[row.best], MOST), place, **MARK)
+        if best != row.torch:
+            axes.plot(_cut(row.ratios[best]), place, **MARK)
     axes.axvline(1, color=PALETTE["ink"], linewidth=1)
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}" if value >= 1 else f"1/{1 / value:g}"))
     axes.xaxis.set_major_locator(LogLocator(base=2, numticks=12))
     axes.xaxis.set_minor_locator(NullLocator())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-from kernels.contestants import Contestant
+from kernels.contestants import RESTRICTING, Contestant
 from kernels.jobs import Job
 
 FOLDER = Path(__file__).parents[1]  # of the package `kernels`
@@ -26,7 +27,7 @@ class Player:
         self.contestant, self.threads = contestant, threads
         self.version = ""
         self.absent: str | None = None
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Any = None  # subprocess.Popen with pipes
         self._errors: IO[str] | None = None
 
     def __enter__(self) -> Player:
@@ -40,7 +41,9 @@ class Player:
         if self._process is None and self.absent is None:
             paths = [str(FOLDER), os.environ.get("PYTHONPATH", "")]
             count = str(self.threads)
-            environment = os.environ | {
+            # What restricts some contestants must not restrict the others.
+            free = {name: value for name, value in os.environ.items() if name not in RESTRICTING}
+            environment = free | {
                 "PYTHONPATH": os.pathsep.join(filter(None, paths)),
                 "OMP_NUM_THREADS": count,
                 "MKL_NUM_THREADS": count,
@@ -69,7 +72,6 @@ class Player:
         if not self.start():
             return {"cannot": self.absent}
         request = {"do": do, **({"job": job.to_dict()} if job else {}), **more}
-        assert self._process is not None and self._process.stdin is not None  # noqa: S101 -- start() has made it
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
@@ -79,7 +81,6 @@ class Player:
 
     def _read(self) -> dict[str, Any]:
         process = self._process
-        assert process is not None and process.stdout is not None  # noqa: S101
         timer = threading.Timer(PATIENCE, process.kill)
         timer.start()
         line = process.stdout.readline()
@@ -99,9 +100,9 @@ class Player:
         """End the process: its input ends."""
         process, self._process = self._process, None
         if process is not None:
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
+            with contextlib.suppress(BrokenPipeError):  # of a request that a dead process has not read
+                process.stdin.close()
+            process.stdout.close()
             process.wait()
         if self._errors is not None:
             self._errors.close()

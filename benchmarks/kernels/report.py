@@ -97,7 +97,7 @@ def lost(found: Iterable[Row]) -> list[str]:
     """Where peers are faster or need less memory, in words."""
     said = []
     for row in found:
-        ahead = [f"{peer} {each:.3g}" for peer, each in row.ratios.items() if each < 1]
+        ahead = [f"{peer} {each:.3f}" for peer, each in row.ratios.items() if each < 1]
         if ahead:
             said.append(f"{row.job}, {threads(row.threads)}, {row.ours}: {'; '.join(ahead)}")
     return said

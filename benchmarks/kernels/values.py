@@ -51,7 +51,7 @@ def parameters(job: Job) -> dict[str, Array]:
     def uniform(*shape: int) -> Array:
         return (random.random(shape, dtype=np.float32) * 2 - 1) * np.float32(bound)
 
-    found = {}
+    found: dict[str, Array] = {}
     for layer in range(layers):
         columns = {"ih": hidden if layer else width, "hh": hidden}
         found |= {f"weight_{part}_l{layer}": uniform(rows, columns[part]) for part in columns}

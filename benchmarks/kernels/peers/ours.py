@@ -12,8 +12,17 @@ from kernels import values
 from kernels.jobs import VARIANTS, Job
 from kernels.peers import CannotRun, Prepared
 from kernels.peers.differentiable import prepared, stepping, tensors
+from memorycell.kernels import native
 
-VERSION = memorycell.__version__
+
+def _version() -> str:
+    """With the level of the kernels in use."""
+    library = native.library()
+    kernels = "without its native library" if library is None else library.mc_level_name(native.level()).decode()
+    return f"{memorycell.__version__} {kernels}"
+
+
+VERSION = _version()
 
 
 def only_with_avx2() -> None:

@@ -211,10 +211,6 @@ def _allocate(
     return outputs, final, x.new_empty(spec.cells, spec.rows * width)
 
 
-def _threads() -> int:
-    return torch.get_num_threads()
-
-
 def _check(status: int) -> None:
     if status == 1:
         raise MemoryError("the fused kernels could not get memory for their packed weights and buffers")
@@ -246,7 +242,7 @@ def _forward(
     outputs, final, reserve = _allocate(s, rates, x, parameters, save)
     library = native.library()
     runs = _describe(s, rates, x, initial, ragged, parameters, masks, outputs, final, reserve if save else None)
-    _check(library.mc_forward(runs, s.cells, _threads()))  # type: ignore[union-attr]
+    _check(library.mc_forward(runs, s.cells, native.threads()))  # type: ignore[union-attr]
     return [*outputs, *final, reserve]
 
 
@@ -311,7 +307,7 @@ def _backward(
         )
     runs = _describe(s, rates, x, initial, ragged, parameters, masks, outputs, (), reserve)
     library = native.library()
-    _check(library.mc_backward(runs, b"".join(described), s.cells, _threads()))  # type: ignore[union-attr]
+    _check(library.mc_backward(runs, b"".join(described), s.cells, native.threads()))  # type: ignore[union-attr]
     return [*([] if dx is None else [dx]), *dinitial, *dparameters]
 
 

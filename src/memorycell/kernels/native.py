@@ -50,6 +50,7 @@ def _check(library: ctypes.CDLL, path: Path) -> str | None:
     library.mc_reserve_bytes.argtypes = [ctypes.c_char_p]
     library.mc_forward.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
     library.mc_backward.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
+    library.mc_bernoulli.argtypes = [*[ctypes.c_int64] * 6, ctypes.c_double, ctypes.c_int64, ctypes.c_void_p]
     library.mc_trace.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
     ours = _openmp(library)
     # With a second OpenMP runtime the modes would be set in threads that torch does not compute with, and
@@ -145,6 +146,26 @@ def level() -> int:
     return number
 
 
+_forked = False
+
+
+def _note_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
+
+def threads() -> int:
+    """Threads that a call may use: torch's, but one in a forked process.
+
+    A fork copies what OpenMP knows of its pool and none of the pool's threads: to call them is to wait for ever.
+    """
+    return 1 if _forked else torch.get_num_threads()
+
+
 @contextmanager
 def flush_subnormals() -> Iterator[None]:
     """Within the block, subnormal numbers count as zero in every thread that torch computes with.
@@ -168,7 +189,7 @@ def flush_subnormals() -> Iterator[None]:
         with _flush_this_thread():
             yield
         return
-    n_threads = torch.get_num_threads()
+    n_threads = threads()
     previous = (ctypes.c_int * n_threads)()
     native.mc_set_flush(1, n_threads, previous)
     try:

@@ -13,6 +13,8 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
+from memorycell.kernels.native import level, library
+
 # SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators", figure 17).
 _GOLDEN = 0x9E3779B97F4A7C15
 _MIX_1 = 0xBF58476D1CE4E5B9
@@ -137,6 +139,19 @@ def bernoulli(
     """
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"expected a probability p from 0 to 1, got {p}")
+    return _draw(rows, width, p, 1.0, device, dtype, shared)
+
+
+def _draw(
+    rows: int,
+    width: int,
+    p: float,
+    one: float,
+    device: torch.device | str | None,
+    dtype: torch.dtype | None,
+    shared: bool,
+) -> Tensor:
+    """`one` with probability p, else zero."""
     stream = _current.get()
     key: int | Tensor
     if stream is None:
@@ -144,13 +159,26 @@ def bernoulli(
     else:
         key, first = stream.next_key(), 0 if shared else stream.row_offset
     dtype = torch.get_default_dtype() if dtype is None else dtype
+    native = None if torch.compiler.is_compiling() or 1.0 in (p, 1.0 - p) else library()
+    empty = torch.empty(rows, width, device=device, dtype=dtype)
+    if native is not None and empty.device.type == "cpu" and dtype in (torch.float32, torch.float64):
+        drawn = int(key)
+        size = empty.element_size()
+        native.mc_bernoulli(level(), drawn, first, rows, width, _threshold(p), one, size, empty.data_ptr())
+        return empty
     # A row spans 2**32 counters, so its numbers do not depend on the width.
     row = torch.arange(first << 32, (first + rows) << 32, 1 << 32, device=device)
     z = (row.unsqueeze(1) + torch.arange(1, width + 1, device=device)).mul_(_GOLDEN_S).add_(key)
     # As a signed number, z is uniform on -2**63 … 2**63 - 1. p = 1 would need the threshold 2**63: no int64.
     if p == 1.0:
         return torch.ones(z.shape, device=device, dtype=dtype)
-    return (_mix_(z) < int(p * _WORD) - (1 << 63)).to(dtype)
+    drawn_ones = (_mix_(z) < _threshold(p)).to(dtype)
+    return drawn_ones if one == 1.0 else drawn_ones.mul_(one)
+
+
+def _threshold(p: float) -> int:
+    """A signed 64-bit number is uniformly distributed below it with probability p."""
+    return int(p * _WORD) - (1 << 63)
 
 
 def keep_mask(
@@ -175,5 +203,4 @@ def keep_mask(
     """
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"expected a probability p from 0 to 1, got {p}")
-    mask = bernoulli(rows, width, 1.0 - p, device=device, dtype=dtype, shared=shared)
-    return mask if p in (0.0, 1.0) else mask.mul_(1.0 / (1.0 - p))
+    return _draw(rows, width, 1.0 - p, 1.0 if p in (0.0, 1.0) else 1.0 / (1.0 - p), device, dtype, shared)
