@@ -75,7 +75,7 @@ class BackwardPass {
       for (int k = 0; k < 2; ++k)
         s.gradients[k] = shared ? scratch_[0].gradients[k] : arena.take<T>(most * gradients_row_);
       s.dh = arena.take<T>(tile_rows_ * dh_row_);
-      s.dx = arena.take<T>(most * input_panels_ * kPanel<T>);
+      s.dx = arena.take<T>((most + kTileRows) * input_panels_ * kPanel<T>);
       s.sums.bias = arena.take<T>(layer_.gradient_slots * units);
       s.sums.peephole = arena.take<T>(3 * units);
       s.norms.take(layer_, arena);
@@ -91,6 +91,8 @@ class BackwardPass {
     const Range pairs = split ? part_of(pairs_, worker.count, worker.index) : Range{0, pairs_};
     Scratch& scratch = scratch_[worker.index];
     start(rows, pairs, scratch);
+    scratch.weights.clear_table(layer_, split ? part_of(layer_.run.vocabulary, worker.count, worker.index)
+                                              : Range{0, layer_.run.vocabulary});
     layer_.pack_columns(layer_.run.w_hh, layer_.hidden, layer_.h_order,
                         split ? pairs : part_of(pairs_, worker.count, worker.index), recurrent_);
     layer_.pack_columns(layer_.run.w_ih, layer_.input, layer_.x_order,
@@ -115,6 +117,26 @@ class BackwardPass {
     finish(rows, pairs);
     worker.meet();
     finish_weights(worker, split);
+  }
+
+  // Of tokens: from the gradients summed up by token to dx and to dw_ih.
+  void finish_tokens(const Worker& worker, WeightGradients<T>* const* parts, bool split) {
+    const Range tokens = part_of(layer_.run.vocabulary, worker.count, worker.index);
+    if (!split) WeightGradients<T>::sum_tables(parts, worker.count, tokens);
+    worker.meet();
+    const T* table = parts[0]->table();
+    const int64_t row = parts[0]->table_row(), width = input_panels_ * kPanel<T>;
+    T* dx = scratch_[worker.index].dx;
+    for (int64_t token = tokens.first; wanted_.dx && token < tokens.last; token += kTileRows) {
+      const int64_t count = least<int64_t>(kTileRows, tokens.last - token);
+      multiply_projection(table + token * row, row, count, dx);
+      for (int64_t r = 0; r < count; ++r) {
+        T* to = static_cast<T*>(wanted_.dx) + (token + r) * wanted_.dx_row;
+        for (int64_t i = 0; i < layer_.input; ++i) to[i] = wanted_.dx_add ? to[i] + dx[r * width + i] : dx[r * width + i];
+      }
+    }
+    parts[0]->add_table(layer_, part_of(pairs_, worker.count, worker.index));
+    worker.meet();
   }
 
   // Zero sums, and the gradients of the final state.
@@ -244,21 +266,23 @@ class BackwardPass {
       nothing = all_zero(gradients + r * gradients_row_, layer_.gradient_slots * layer_.units);
     if (wanted_.dx && !layer_.run.tokens) {
       const Range part = split ? part_of(chunk.count, worker.count, worker.index) : Range{0, chunk.count};
-      multiply_projection(gradients + part.first * gradients_row_, nothing ? 0 : part.size(), scratch.dx);
+      multiply_projection(gradients + (part.first * gradients_row_) + layer_.x_order.first_slot * layer_.units,
+                          gradients_row_, nothing ? 0 : part.size(), scratch.dx);
       int64_t width = input_panels_ * kPanel<T>;
       each_row(layer_, chunk, [&](int64_t s, int64_t b, int64_t index) {
         if (index < part.first || index >= part.last) return;
         put_dx(s, b, nothing ? nullptr : scratch.dx + (index - part.first) * width);
       });
     }
-    if (!nothing) scratch.weights.add(layer_, chunk, pairs, gradients, gradients_row_);
+    if (!nothing && (wanted_.dw_ih || wanted_.dw_hh || layer_.run.tokens))
+      scratch.weights.add(layer_, chunk, pairs, gradients, gradients_row_);
   }
 
   // dx = gate gradients · W_ih for some rows, each input_panels_ panels wide.
-  void multiply_projection(const T* gradients, int64_t rows, T* dx) const {
+  void multiply_projection(const T* gradients, int64_t row, int64_t rows, T* dx) const {
     if (rows <= 0) return;
     TileArguments<T> t{};
-    t.a = gradients + layer_.x_order.first_slot * layer_.units, t.a_row = gradients_row_;
+    t.a = gradients, t.a_row = row;
     t.w = projection_, t.w_row = kPanel<T>, t.w_panel = deep_ * kPanel<T>, t.k_count = deep_;
     t.c = dx, t.c_row = input_panels_ * kPanel<T>, t.c_panel = kPanel<T>;
     product<T>(t, rows, input_panels_);
@@ -320,8 +344,10 @@ class BackwardPass {
   void finish_weights(const Worker& worker, bool split) {
     WeightGradients<T>* parts[kMostThreads];
     for (int i = 0; i < worker.count; ++i) parts[i] = &scratch_[i].weights;
+    if (layer_.run.tokens) finish_tokens(worker, parts, split);
     const Range pairs = part_of(pairs_, worker.count, worker.index);
-    WeightGradients<T>::write(layer_, wanted_, parts, split ? 1 : worker.count, pairs);
+    if (wanted_.dw_ih || wanted_.dw_hh)
+      WeightGradients<T>::write(layer_, wanted_, parts, split ? 1 : worker.count, pairs);
     if (worker.index) return;
     for (int i = 1; i < worker.count; ++i) {
       scratch_[0].norms.add(layer_, scratch_[i].norms);

@@ -168,7 +168,7 @@ class ForwardPass {
     if (projection_.table) {
       const int64_t first = panels.first * kPanel<T>, width = panels.size() * kPanel<T>;
       each_row(layer_, chunk, [&](int64_t s, int64_t b, int64_t index) {
-        const int64_t token = token_of(layer_, layer_.time_of(s), b);
+        const int64_t token = *layer_.tokens.at(layer_.time_of(s), b);
         copy(projection_.table + token * layer_.columns + first, width, scratch.gx + index * layer_.columns + first);
       });
     } else {

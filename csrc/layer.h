@@ -72,6 +72,7 @@ struct Layer {
   int64_t* place;     // where sorted row b stands in order
 
   Rows<const T> x, x_mask;
+  Rows<const int64_t> tokens;
   Rows<T> out;
   Zone<T> zone_h, zone_c;
 
@@ -133,6 +134,7 @@ struct Layer {
     for (int64_t b = 0; b < batch; ++b) place[b] = run.order ? run.order[b] : b;
     const int64_t* first = run.packed ? packed_at : nullptr;
     x = {static_cast<const T*>(run.x), run.x_time, run.x_row, first, place};
+    tokens = {run.tokens, run.tokens_time, run.tokens_row, first, place};
     x_mask = {static_cast<const T*>(run.x_mask), run.x_mask_time, run.x_mask_row, nullptr, place};
     out = {static_cast<T*>(run.out), run.out_time, run.out_row, first, place};
     zone_h = {{static_cast<const T*>(run.zone_h), run.zone_h_time, run.zone_h_row, nullptr, place},

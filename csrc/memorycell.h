@@ -66,7 +66,7 @@ typedef struct {
 
   const void* x; /* (T, B, I), or with tokens (vocabulary, I), whose rows stand x_row apart */
   int64_t x_time, x_row;
-  const int64_t* tokens; /* (T, B) the row of x for each step; null: x has a row for each */
+  const int64_t* tokens; /* (T, B), or packed, the row of x for each step; null: x has a row for each */
   int64_t tokens_time, tokens_row, vocabulary;
   const void* x_mask; /* (T, B, I), in order; multiplies x where it enters w_ih. Null: ones */
   int64_t x_mask_time, x_mask_row;

@@ -55,11 +55,6 @@ void multiply(T* values, const T* by, int64_t count) {
   for (int64_t i = 0; i < count; ++i) values[i] *= by[i];
 }
 
-template <class T>
-int64_t token_of(const Layer<T>& layer, int64_t t, int64_t b) {
-  return layer.run.tokens[t * layer.run.tokens_time + layer.place[b] * layer.run.tokens_row];
-}
-
 // The row of x that enters W_ih at step s, masked, into `to`.
 template <class T>
 void gather_x(const Layer<T>& layer, int64_t s, int64_t b, T* to) {

@@ -93,55 +93,92 @@ class WeightGradients {
     pairs_ = (layer.blocks + 1) / 2;
     entered_ = arena.take<T>(most * width_);
     sums_ = shared ? shared->sums_ : arena.take<T>(layer.gates * pairs_ * width_ * kPanel<T>);
-    if (layer.run.tokens) table_ = shared ? shared->table_ : arena.take<T>(layer.run.vocabulary * layer.gates * layer.units);
+    // Odd in vectors, as the rows of gate gradients are.
+    table_row_ = (layer.gates * layer.blocks + 1) * kLanes<T>;
+    if (layer.run.tokens) table_ = shared ? shared->table_ : arena.take<T>(layer.run.vocabulary * table_row_);
     any_ = false;
+  }
+
+  T* table() const { return table_; }
+  int64_t table_row() const { return table_row_; }
+
+  void clear_table(const Layer<T>& layer, Range tokens) {
+    for (int64_t i = tokens.first * table_row_; layer.run.tokens && i < tokens.last * table_row_; ++i) table_[i] = 0;
   }
 
   // Adds (x | h before)ᵀ · gradients of a chunk, for the units of some pairs of blocks.
   void add(const Layer<T>& layer, const Chunk& chunk, Range pairs, const T* gradients, int64_t gradients_row) {
     each_row(layer, chunk, [&](int64_t s, int64_t b, int64_t index) {
       T* row = entered_ + index * width_;
-      gather_x(layer, s, b, row);
+      if (layer.run.tokens)
+        add_token(layer, *layer.tokens.at(layer.time_of(s), b), pairs, gradients + index * gradients_row);
+      else
+        gather_x(layer, s, b, row);
       gather_h(layer, s, b, row + layer.input);
     });
-    multiply(layer, layer.x_order, {0, layer.input}, chunk.count, pairs, gradients, gradients_row);
-    multiply(layer, layer.h_order, {layer.input, width_}, chunk.count, pairs, gradients, gradients_row);
+    if (!layer.run.tokens)
+      multiply(layer, layer.x_order, {0, layer.input}, entered_, width_, chunk.count, pairs, gradients, gradients_row,
+               any_);
+    multiply(layer, layer.h_order, {layer.input, width_}, entered_ + layer.input, width_, chunk.count, pairs, gradients,
+             gradients_row, any_);
     any_ = true;
+  }
+
+  // Of tokens: the gradients of W_ih x, summed up by token, of all parts in the first of them.
+  static void sum_tables(WeightGradients* const* parts, int count, Range tokens) {
+    T* sum = parts[0]->table_;
+    for (int i = 1; i < count; ++i)
+      for (int64_t k = tokens.first * parts[0]->table_row_; k < tokens.last * parts[0]->table_row_; ++k)
+        sum[k] += parts[i]->table_[k];
+  }
+
+  // … and their share in dw_ih: xᵀ · table.
+  void add_table(const Layer<T>& layer, Range pairs) {
+    multiply(layer, {0, {}}, {0, layer.input}, layer.x.data, layer.x.row, layer.run.vocabulary, pairs, table_,
+             table_row_, false);
   }
 
   // Sums the parts and writes the rows of dw_ih and dw_hh that belong to some pairs of blocks.
   static void write(const Layer<T>& layer, const mc_gradients& wanted, WeightGradients* const* parts, int count,
                     Range pairs) {
-    const int64_t width = parts[0]->width_, all_pairs = parts[0]->pairs_, size = width * kPanel<T>;
+    const Range x{0, layer.input}, h{layer.input, parts[0]->width_};
     for (int64_t k = 0; k < layer.gates; ++k)
       for (int64_t pair = pairs.first; pair < pairs.last; ++pair) {
-        const int64_t at = (k * all_pairs + pair) * size;
-        T* sum = nullptr;
-        for (int i = 0; i < count; ++i) {
-          if (!parts[i]->any_) continue;
-          T* part = parts[i]->sums_ + at;
-          for (int64_t j = 0; sum && j < size; j += kLanes<T>) store(sum + j, load(sum + j) + load(part + j));
-          if (!sum) sum = part;
-        }
-        if (!sum) {  // no step was alive
-          sum = parts[0]->sums_ + at;
-          for (int64_t j = 0; j < size; ++j) sum[j] = 0;
-        }
+        const T* dw_x = layer.run.tokens ? parts[0]->panel(k, pair) : sum_of(parts, count, k, pair, x);
+        const T* dw_h = sum_of(parts, count, k, pair, h) + h.first * kPanel<T>;
         for (int half = 0; half < 2 && 2 * pair + half < layer.blocks; ++half) {
           const int64_t block = 2 * pair + half, unit = block * kLanes<T>;
-          const auto put = [&](void* to, int gate, int64_t first, int64_t columns) {
+          const auto put = [&](void* to, int gate, const T* from, int64_t columns) {
             if (to)
-              unpack_transposed(sum + first * kPanel<T> + half * kLanes<T>, columns,
+              unpack_transposed(from + half * kLanes<T>, columns,
                                 static_cast<T*>(to) + (gate * layer.hidden + unit) * columns, columns,
                                 layer.lanes_of(block));
           };
-          put(wanted.dw_ih, layer.x_order.gate[k], 0, layer.input);
-          put(wanted.dw_hh, layer.h_order.gate[k], layer.input, layer.hidden);
+          put(wanted.dw_ih, layer.x_order.gate[k], dw_x, layer.input);
+          put(wanted.dw_hh, layer.h_order.gate[k], dw_h, layer.hidden);
         }
       }
   }
 
  private:
+  T* panel(int64_t k, int64_t pair) const { return sums_ + (k * pairs_ + pair) * width_ * kPanel<T>; }
+
+  // The rows `of` of a panel, all parts summed up in the first that has seen a gradient; zeros if none has.
+  static T* sum_of(WeightGradients* const* parts, int count, int64_t k, int64_t pair, Range of) {
+    T* sum = nullptr;
+    for (int i = 0; i < count; ++i) {
+      if (!parts[i]->any_) continue;
+      T* part = parts[i]->panel(k, pair);
+      for (int64_t j = of.first * kPanel<T>; sum && j < of.last * kPanel<T>; j += kLanes<T>)
+        store(sum + j, load(sum + j) + load(part + j));
+      if (!sum) sum = part;
+    }
+    if (sum) return sum;
+    sum = parts[0]->panel(k, pair);
+    for (int64_t j = of.first * kPanel<T>; j < of.last * kPanel<T>; ++j) sum[j] = 0;
+    return sum;
+  }
+
   // h before step s as it enters W_hh.
   void gather_h(const Layer<T>& layer, int64_t s, int64_t b, T* to) const {
     const T* h = layer.has_before(s, b) ? layer.out.at(layer.time_of(s - 1), b) : layer.h_0(b);
@@ -153,17 +190,26 @@ class WeightGradients {
     if (const T* keep = layer.keep_h(b)) mc::MC_LEVEL::multiply(to, keep, layer.hidden);
   }
 
-  // Rows `of` of the sums: columns `of` of what entered, transposed, times the gradients.
-  void multiply(const Layer<T>& layer, const GateOrder& order, Range of, int64_t rows, Range pairs, const T* gradients,
-                int64_t gradients_row) {
+  void add_token(const Layer<T>& layer, int64_t token, Range pairs, const T* gradients) {
+    const int64_t first = pairs.first * kPanel<T>, last = least(pairs.last * kPanel<T>, layer.units);
+    for (int64_t k = 0; k < layer.gates; ++k) {
+      const T* from = gradients + (layer.x_order.first_slot + k) * layer.units;
+      T* to = table_ + token * table_row_ + k * layer.units;
+      for (int64_t u = first; u < last; u += kLanes<T>) store(to + u, load(to + u) + load(from + u));
+    }
+  }
+
+  // Rows `of` of the sums: what entered, transposed, times the gradients; `add`: to what stands there.
+  void multiply(const Layer<T>& layer, const GateOrder& order, Range of, const T* entered, int64_t entered_row,
+                int64_t rows, Range pairs, const T* gradients, int64_t gradients_row, bool add) {
     for (int64_t k = 0; k < layer.gates; ++k) {
       TileArguments<T> t{};
-      t.a = entered_ + of.first, t.a_row = width_;
+      t.a = entered, t.a_row = entered_row;
       t.w = gradients + (order.first_slot + k) * layer.units + pairs.first * kPanel<T>;
       t.w_row = gradients_row, t.w_panel = kPanel<T>, t.k_count = rows;
-      t.c = sums_ + ((k * pairs_ + pairs.first) * width_ + of.first) * kPanel<T>;
+      t.c = panel(k, pairs.first) + of.first * kPanel<T>;
       t.c_row = kPanel<T>, t.c_panel = width_ * kPanel<T>;
-      t.base = any_ ? t.c : nullptr, t.base_row = t.c_row;
+      t.base = add ? t.c : nullptr, t.base_row = t.c_row;
       product<T, true>(t, of.size(), pairs.size());
     }
   }
@@ -171,7 +217,8 @@ class WeightGradients {
   int64_t width_ = 0, pairs_ = 0;
   T* entered_ = nullptr;  // (rows of a chunk, I + H)
   T* sums_ = nullptr;     // (G, pairs, I + H, 2 L)
-  T* table_ = nullptr;
+  T* table_ = nullptr;    // (vocabulary, table_row_)
+  int64_t table_row_ = 0;
   bool any_ = false;
 };
 

@@ -42,6 +42,7 @@ class Spec(NamedTuple):
     steps: int
     batch: int
     rows: int  # Σ lengths
+    tokens: int = 0  # 1: x is (vocabulary, I), and the last of what is ragged says which row each step takes
 
     @property
     def cell(self) -> Cell:
@@ -101,6 +102,11 @@ def _rows(spec: Spec, tensor: Tensor) -> tuple[int, int, int]:
     return tensor.data_ptr(), tensor.stride(0), tensor.stride(1)
 
 
+def _input_rows(spec: Spec, layer: int, tensor: Tensor) -> tuple[int, int, int]:
+    """`_rows` of what a layer reads; the first one's is a vocabulary if there are tokens."""
+    return _rows(spec, tensor) if layer or not spec.tokens else (tensor.data_ptr(), 0, tensor.stride(0))
+
+
 def _mask_rows(mask: Tensor) -> tuple[int, int, int]:
     return mask.data_ptr(), mask.stride(0), mask.stride(1)
 
@@ -136,15 +142,16 @@ def _describe(
     # Straight on: small layers take no longer than this function does.
     n, hidden, size = len(spec.parameters), parameters[1].shape[1], x.element_size()
     state = spec.batch * hidden * size
-    active = ragged[0].data_ptr() if ragged else 0
-    order = ragged[1].data_ptr() if len(ragged) == 2 else 0
+    tokens = _tokens_of(spec, ragged)
+    lengths = ragged[: len(ragged) - spec.tokens]
+    active = lengths[0].data_ptr() if lengths else 0
+    order = lengths[1].data_ptr() if len(lengths) == 2 else 0
     h_0, c_0 = [part.data_ptr() for part in initial] + [0] * (2 - len(initial))
     h_n, c_n = [part.data_ptr() for part in final] + [0] * (2 - len(final))
     kept, kept_bytes = (0, 0) if reserve is None else (reserve.data_ptr(), reserve.stride(0) * size)
     by_kind = split_masks(spec, masks)
     keep, zones_h, zones_c, dropped = by_kind.values()
     head = (native.level(), size, spec.mode, spec.coupled)
-    lengths = (active, order, spec.packed)
     described = []
     for k in range(spec.cells):
         layer, direction = divmod(k, spec.directions)
@@ -155,9 +162,9 @@ def _describe(
                 *head,
                 direction,
                 *(spec.steps, spec.batch, source.shape[-1], hidden),
-                *lengths,
-                *_rows(spec, source),
-                *(0, 0, 0, 0),  # tokens
+                *(active, order, spec.packed),
+                *_input_rows(spec, layer, source),
+                *((*_rows(spec, tokens), x.shape[0]) if tokens is not None and not layer else (0, 0, 0, 0)),
                 *(_mask_rows(dropped[layer - 1]) if layer and dropped else _NOWHERE),
                 *(h_0 and h_0 + k * state, c_0 and c_0 + k * state),
                 *_pointers(spec, parameters[k * n : (k + 1) * n]),
@@ -171,6 +178,10 @@ def _describe(
             )
         )
     return b"".join(described)
+
+
+def _tokens_of(spec: Spec, ragged: Sequence[Tensor]) -> Tensor | None:
+    return ragged[-1].unsqueeze(-1) if spec.tokens else None
 
 
 @functools.cache
@@ -221,7 +232,9 @@ def _check(status: int) -> None:
 # ---- Operators ----
 
 _LIBRARY = torch.library.Library("memorycell", "DEF")
-_INPUTS = "SymInt[] spec, float[] rates, Tensor x, Tensor[] initial, Tensor[] ragged, Tensor[] parameters, Tensor[] masks"
+_INPUTS = (
+    "SymInt[] spec, float[] rates, Tensor x, Tensor[] initial, Tensor[] ragged, Tensor[] parameters, Tensor[] masks"
+)
 _LIBRARY.define(f"forward({_INPUTS}, bool save) -> Tensor[]")
 _LIBRARY.define(
     f"backward({_INPUTS}, Tensor[] outputs, Tensor reserve, Tensor?[] gradients, bool[] wanted) -> Tensor[]"
@@ -263,7 +276,9 @@ def _forward_shapes(
 def _gradients_like(
     s: Spec, x: Tensor, initial: Sequence[Tensor], parameters: Sequence[Tensor], wanted: Sequence[bool]
 ) -> tuple[Tensor | None, list[Tensor], list[Tensor]]:
-    dx = _empty_rows(s, x, x.shape[-1]) if wanted[0] else None
+    dx = None
+    if wanted[0]:
+        dx = x.new_empty(x.shape) if s.tokens else _empty_rows(s, x, x.shape[-1])
     state = [torch.empty_like(part) for part in initial] if wanted[1] else []
     weights = [torch.empty_like(part) for part in parameters] if wanted[2] else []
     return dx, state, weights
@@ -293,12 +308,19 @@ def _backward(
     for k in range(s.cells):
         layer, direction = divmod(k, s.directions)
         dout, source = doutputs[layer], doutputs[layer - 1] if layer else dx
+        to = (
+            _NOWHERE
+            if source is None
+            else _rows(s, source)
+            if layer or not s.tokens
+            else (source.data_ptr(), 0, source.stride(0))
+        )
         address, time, row = _NOWHERE if dout is None else _rows(s, dout)
         described.append(
             _GRADIENTS.pack(
                 *(address and address + direction * hidden * size, time, row),
                 *[part.data_ptr() + k * state if (part := _at(dfinal, i)) is not None else 0 for i in (0, 1)],
-                *(_NOWHERE if source is None else _rows(s, source)),
+                *to,
                 # The other direction comes first: backwards goes from the last run to the first.
                 direction < s.directions - 1,
                 *[part.data_ptr() + k * state if (part := _at(dinitial, i)) is not None else 0 for i in (0, 1)],
@@ -460,12 +482,14 @@ def run(
     rates : (float, float)
         Share of the previous h and c that stays at every step (zoneout's expectation); 0 where masks say it.
     x : Tensor
-        (T, B, I), any strides but contiguous features; or packed (Σ lengths, I).
+        (T, B, I), any strides but contiguous features; or packed (Σ lengths, I); or with `spec.tokens` the rows
+        that steps take, (vocabulary, I).
     initial : sequence of Tensor
         h (L·D, B, H) and of an LSTM c, contiguous; empty: zeros.
     ragged : sequence of Tensor
         int64 on the CPU: rows that have a step t (T,), never rising, and where sorted row b stands (B,); or only
-        the first, if rows are sorted by falling length; or nothing, if all rows have T steps.
+        the first, if rows are sorted by falling length; or nothing, if all rows have T steps. Then with
+        `spec.tokens` the row of x that each step takes, (T, B) or packed (Σ lengths,), from 0 to vocabulary - 1.
     parameters : sequence of Tensor
         By layer, direction, then name as in `spec.parameters`; contiguous.
     masks : sequence of Tensor

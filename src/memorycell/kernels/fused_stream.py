@@ -16,15 +16,10 @@ from memorycell.kernels.reference import Cell, Noise, Weights
 
 PRECISIONS = (None, "bfloat16", "int8")  # of the weight matrices; the numbers of csrc/memorycell.h
 
-# A step of so many bytes of weights or fewer (some 20 µs) keeps Python's global lock: whoever gives it up for a
-# few microseconds may wait for another thread's 5 ms to have it back.
-_BRIEF = 1 << 20
-
 
 class _Functions(NamedTuple):
     open: Any
     step: Any
-    brief_step: Any
     get_state: Any
     set_state: Any
     close: Any
@@ -36,21 +31,12 @@ def _functions() -> _Functions:
     if library is None:
         raise ValueError(f"expected the native library for a stream, got none: {native.why_missing()}")
     pointer, number = ctypes.c_void_p, ctypes.c_int64
-    brief = ctypes.PyDLL(library._name, handle=library._handle)
-    for function in (library.mc_stream_step, brief.mc_stream_step, library.mc_stream_get_state):
+    functions = _Functions(*(getattr(library, f"mc_stream_{name}") for name in _Functions._fields))
+    functions.open.argtypes, functions.open.restype = [ctypes.c_char_p, number, number], pointer
+    for function in (functions.step, functions.get_state, functions.set_state):
         function.argtypes, function.restype = [pointer, pointer, pointer], None
-    library.mc_stream_set_state.argtypes = [pointer, pointer, pointer]
-    library.mc_stream_open.argtypes = [ctypes.c_char_p, number, number]
-    library.mc_stream_close.argtypes = [pointer]
-    library.mc_stream_open.restype = pointer
-    return _Functions(
-        library.mc_stream_open,
-        library.mc_stream_step,
-        brief.mc_stream_step,
-        library.mc_stream_get_state,
-        library.mc_stream_set_state,
-        library.mc_stream_close,
-    )
+    functions.close.argtypes, functions.close.restype = [pointer], None
+    return functions
 
 
 def _described(cell: Cell, w: Weights, batch_size: int, noise: Noise) -> bytes:
@@ -65,12 +51,6 @@ def _described(cell: Cell, w: Weights, batch_size: int, noise: Noise) -> bytes:
     return fused._RUN.pack(*fields)
 
 
-def _contiguous(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.detach().contiguous()
-    return None if value is None else type(value)(*map(_contiguous, value))
-
-
 class FusedStream:
     """Packed weights and the state of a stack of layers; freed with this object.
 
@@ -82,7 +62,7 @@ class FusedStream:
     cell, noise
         The same for all layers; zoneout's rates are the only noise that a stream knows.
     weights : sequence of Weights
-        By layer, float32 or float64 on the CPU; copied.
+        By layer, float32 or float64 on the CPU, contiguous; copied.
     precision : str or None
         How w_ih and w_hh are kept: None as they are, "bfloat16" or "int8" (float32 only).
 
@@ -98,17 +78,15 @@ class FusedStream:
         self, cell: Cell, weights: Sequence[Weights], batch_size: int, noise: Noise, precision: str | None
     ) -> None:
         functions = _functions()
-        kept = [_contiguous(w) for w in weights]
-        runs = b"".join(_described(cell, w, batch_size, noise) for w in kept)
-        self.pointer: int | None = functions.open(runs, len(kept), PRECISIONS.index(precision))
+        runs = b"".join(_described(cell, w, batch_size, noise) for w in weights)
+        self.pointer: int | None = functions.open(runs, len(weights), PRECISIONS.index(precision))
         if self.pointer is None:
             raise MemoryError("the stream could not get memory for its packed weights")
-        self._finaliser = weakref.finalize(self, functions.close, self.pointer)
-        numbers = sum(w.w_ih.numel() + w.w_hh.numel() for w in kept)
-        size = {"bfloat16": 2, "int8": 1}.get(precision or "", kept[0].w_ih.element_size())
-        self.step = functions.brief_step if numbers * size <= _BRIEF else functions.step
+        self.step = functions.step
+        weakref.finalize(self, functions.close, self.pointer)
         self._parts = 2 if cell.mode == "LSTM" else 1
-        self._like = kept[0].w_ih.new_empty(len(kept), batch_size, kept[0].w_hh.shape[1])
+        w = weights[0]
+        self._like = w.w_ih.new_empty(len(weights), batch_size, w.w_hh.shape[1])
 
     def get_state(self) -> tuple[Tensor, ...]:
         """A copy of the state: h, and of an LSTM c, (L, B, H) each."""

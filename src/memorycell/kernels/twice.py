@@ -76,6 +76,8 @@ def _again(
         )
         for k in range(spec.cells)
     ]
+    if spec.tokens:
+        x, ragged = torch.nn.functional.embedding(ragged[-1], x), ragged[:-1]
     order = ragged[1] if len(ragged) == 2 else None
     packed = PackedSequence(x, ragged[0], order, None if order is None else order.argsort()) if spec.packed else None
     lengths = None

@@ -184,6 +184,7 @@ class Recurrent(nn.Module):
         state: Any = None,
         *,
         lengths: Lengths = None,
+        embedding: nn.Embedding | Tensor | None = None,
         hx: Any = None,
     ) -> tuple[Any, Any]:
         """Run over whole sequences.
@@ -198,6 +199,9 @@ class Recurrent(nn.Module):
             Steps of each row, (B,), from 0 to T. A row's output is zero from its length on, its final state
             that of its last step, and the backward direction starts at its last step; length 0 gives zeros
             and the initial state. Default: all rows have T steps.
+        embedding : torch.nn.Embedding or Tensor, optional
+            x then holds token ids, integers without the features' dimension, and this (vocabulary, I) their
+            values. Equal tokens of a batch are multiplied by the weights once.
         hx
             torch.nn's name for `state`.
 
@@ -215,11 +219,11 @@ class Recurrent(nn.Module):
             state = hx
         elif hx is not None:
             raise TypeError("expected the state once, got both state and hx, torch's name for it")
-        if self._plain and lengths is None and isinstance(x, Tensor) and x.ndim == 3:
+        if self._plain and lengths is None and embedding is None and isinstance(x, Tensor) and x.ndim == 3:
             result = self._run_plain(x, state)
             if result is not None:
                 return result
-        output, state, _, _ = self._run(x, state, lengths, trace=False)
+        output, state, _, _ = self._run(x, state, lengths, False, embedding)
         return output, state
 
     def _run_plain(self, x: Tensor, state: Any) -> tuple[Tensor, Any] | None:
@@ -274,10 +278,17 @@ class Recurrent(nn.Module):
             output = output.transpose(0, 1)
         return output, final if len(final) == 2 else final[0]
 
-    def trace(self, x: Tensor | PackedSequence, state: Any = None, lengths: Lengths = None) -> Trace:
-        """`forward`, and every gate, cell and hidden state on the way; always by the reference.
+    def trace(
+        self,
+        x: Tensor | PackedSequence,
+        state: Any = None,
+        lengths: Lengths = None,
+        embedding: nn.Embedding | Tensor | None = None,
+    ) -> Trace:
+        """`forward`, and every gate, cell and hidden state on the way.
 
-        Arguments and errors as for `forward`. Returns a `Trace`; its `output` and `state` are what `forward`
+        Arguments and errors as for `forward`; where gradients are recorded, the reference computes it.
+        Returns a `Trace`; its `output` and `state` are what `forward`
         returns.
 
         Example
@@ -287,7 +298,7 @@ class Recurrent(nn.Module):
         >>> trace["forget"].shape  # layers, directions, batch, time, units
         torch.Size([2, 1, 2, 5, 8])
         """
-        output, final, records, given = self._run(x, state, lengths, trace=True)
+        output, final, records, given = self._run(x, state, lengths, True, embedding)
         values, dims = stacked(records, given.unbatched)
         return Trace(values, dims, output, final, given.lengths)
 
@@ -387,8 +398,10 @@ class Recurrent(nn.Module):
                 "whole sequence before its first step; call forward"
             )
 
-    def _run(self, x: Any, state: Any, lengths: Any, trace: bool) -> tuple[Any, Any, list[list[Gates]], Given]:
-        given = read(self, x, state, lengths)
+    def _run(
+        self, x: Any, state: Any, lengths: Any, trace: bool, embedding: Any = None
+    ) -> tuple[Any, Any, list[list[Gates]], Given]:
+        given = read(self, x, state, lengths, embedding)
         draws = draw(self, given.steps, given.batch, given.x)
         output, final, records = running.run(self, given, draws, trace)
         return output, given.give_back_state(final), records, given

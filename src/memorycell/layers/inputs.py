@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from memorycell.kernels import torch_ops
 from memorycell.kernels.reference import State
+from memorycell.layers.tokens import check_ids, look_up
 
 if TYPE_CHECKING:
     from memorycell.layers.base import Recurrent
@@ -23,7 +25,8 @@ Lengths = Tensor | Sequence[int] | None
 class Given:
     """Sequences, time first, and the state before them, rows in the caller's order."""
 
-    x: Tensor  # (T, B, I); of a PackedSequence its data
+    x: Tensor  # (T, B, I); of a PackedSequence its data; with tokens (vocabulary, I)
+    tokens: Tensor | None  # (T, B), or packed: the row of x that a step takes
     packed: PackedSequence | None
     lengths: Tensor | None  # int64 (B,) on the CPU; None: all rows have T steps
     state: State | None  # h (L·D, B, P), of an LSTM also c (L·D, B, H); None: zeros
@@ -53,6 +56,13 @@ class Given:
         ended = torch.bincount(self.lengths, minlength=self.steps + 1).cumsum(0)[: self.steps]
         return [self.batch - ended, self.lengths.argsort(descending=True, stable=True)]
 
+    def looked_up(self) -> Given:
+        """The same with a row of x for every step, for those who know no tokens."""
+        if self.tokens is None:
+            return self
+        x = F.embedding(self.tokens, self.x)
+        return replace(self, x=x, tokens=None, packed=None if self.packed is None else self.packed._replace(data=x))
+
     def padded(self) -> Tensor:
         """x of shape (T, B, I), whatever was given."""
         return self.x if self.packed is None else pad_packed_sequence(self.packed)[0]
@@ -72,62 +82,77 @@ class Given:
         return state if len(state) == 2 else state[0]
 
 
-def read(layer: Recurrent, x: Any, state: Any, lengths: Any) -> Given:
-    """Check x, state and lengths against `layer` and bring them to one form.
+def read(layer: Recurrent, x: Any, state: Any, lengths: Any, embedding: Any = None) -> Given:
+    """Check x, state and lengths against `layer` and bring them to one form; with `embedding`, x holds token ids.
 
     Raises TypeError or ValueError with what was expected, what came and what to do.
     """
+    kind = layer.state_widths(), layer.cells
     if isinstance(x, PackedSequence):
         if lengths is not None:
             raise ValueError("expected no lengths beside a PackedSequence, which has its own, got both")
-        _check_values(layer, x.data, ("Σ lengths",))
+        values, tokens = _read_values(layer, x.data, ("Σ lengths",), embedding)
         steps, batch = len(x.batch_sizes), int(x.batch_sizes[0])
-        initial = _read_state(layer, state, batch, x.data)
-        return Given(
-            x.data,
-            x,
-            torch_ops.lengths_of(x),
-            initial,
-            layer.state_widths(),
-            layer.cells,
-            steps,
-            batch,
-            False,
-            layer.batch_first,
-        )
+        initial = _read_state(layer, state, batch, values)
+        return Given(values, tokens, x, torch_ops.lengths_of(x), initial, *kind, steps, batch, False, layer.batch_first)
     if not isinstance(x, Tensor):
         raise TypeError(f"expected x to be a Tensor or a PackedSequence, got {type(x).__name__}")
-    unbatched = x.ndim == 2
-    _check_values(layer, x, ("time",) if unbatched else _axes(layer))
-    if unbatched:
-        if lengths is not None:
-            raise ValueError(f"expected a batch with lengths, got one sequence of shape {tuple(x.shape)}")
-        x = x.unsqueeze(1)
-    elif layer.batch_first:
-        x = x.transpose(0, 1)
-    steps, batch = x.shape[:2]
+    unbatched = x.ndim == (2 if embedding is None else 1)
+    axes = ("time",) if unbatched else ("batch", "time") if layer.batch_first else ("time", "batch")
+    if unbatched and lengths is not None:
+        raise ValueError(f"expected a batch with lengths, got one sequence of shape {tuple(x.shape)}")
+    _check_rank(layer, x, axes, embedding)
+    steps = x.shape[axes.index("time")]
+    batch = 1 if unbatched else x.shape[axes.index("batch")]
     if lengths is None and not steps:
         raise ValueError(
-            f"expected at least one step, got x of shape {tuple(x.shape)} (time, batch, features): "
+            f"expected at least one step, got x of shape {tuple(x.shape)} ({', '.join(axes)}, …): "
             "pass lengths= if rows may be empty"
         )
     ends = None if lengths is None else _read_lengths(lengths, batch, steps)
-    initial = _read_state(layer, state, None if unbatched else batch, x)
-    return Given(x, None, ends, initial, layer.state_widths(), layer.cells, steps, batch, unbatched, layer.batch_first)
+    if embedding is not None and ends is not None:
+        x = _without_padding(x, ends, layer.batch_first)
+    values, tokens = _read_values(layer, x, axes, embedding)
+    initial = _read_state(layer, state, None if unbatched else batch, values)
+
+    def time_first(tensor: Tensor) -> Tensor:
+        return tensor.unsqueeze(1) if unbatched else tensor.transpose(0, 1) if layer.batch_first else tensor
+
+    if tokens is None:
+        values = time_first(values)
+    else:
+        tokens = time_first(tokens)
+    return Given(values, tokens, None, ends, initial, *kind, steps, batch, unbatched, layer.batch_first)
 
 
-def _axes(layer: Recurrent) -> tuple[str, str]:
-    return ("batch", "time") if layer.batch_first else ("time", "batch")
+def _without_padding(ids: Tensor, ends: Tensor, batch_first: bool) -> Tensor:
+    """Token ids with whatever stands beyond a row's length set to 0: nobody has said that those are ids."""
+    beyond = torch.arange(ids.shape[1 if batch_first else 0]).unsqueeze(0) >= ends.unsqueeze(1)
+    return ids.masked_fill((beyond if batch_first else beyond.T).to(ids.device), 0)
 
 
-def _check_values(layer: Recurrent, x: Tensor, axes: tuple[str, ...]) -> None:
+def _read_values(layer: Recurrent, x: Tensor, axes: tuple[str, ...], embedding: Any) -> tuple[Tensor, Tensor | None]:
+    """x itself; or with an embedding the rows that the ids x take, and which of them."""
+    _check_rank(layer, x, axes, embedding)
+    if embedding is None:
+        check_dtype(x, layer.weight_ih_l0, type(layer).__name__)
+        return x, None
+    check_ids(layer, x, embedding)
+    rows, tokens = look_up(x, embedding)
+    check_dtype(rows, layer.weight_ih_l0, type(layer).__name__)
+    return rows, tokens
+
+
+def _check_rank(layer: Recurrent, x: Tensor, axes: tuple[str, ...], embedding: Any) -> None:
     name = type(layer).__name__
-    if x.ndim != len(axes) + 1 or x.shape[-1] != layer.input_size:
+    if embedding is not None:
+        if x.ndim != len(axes):
+            raise ValueError(f"expected token ids of shape ({', '.join(axes)}), got {tuple(x.shape)}")
+    elif x.ndim != len(axes) + 1 or x.shape[-1] != layer.input_size:
         raise ValueError(
             f"expected x of shape ({', '.join(axes)}, {layer.input_size}), got {tuple(x.shape)}: "
             f"this {name} was built with input_size={layer.input_size}"
         )
-    check_dtype(x, layer.weight_ih_l0, name)
 
 
 def check_dtype(x: Tensor, weight: Any, name: str) -> None:

@@ -80,6 +80,7 @@ def run(
     weights = draws.masked(layer.weights())
     if layer.backends.fused(given.x, weights[0].w_ih) and not (trace and _wants_gradients(given, weights)):
         return _run_fused(layer, given, weights, draws, trace)
+    given = given.looked_up()
     dropped = layer.training and layer.recurrent_dropout
     if trace or dropped or not layer.backends.torch():
         padded, finals, records = reference.run_stack(
@@ -120,7 +121,8 @@ def masks_of(noise: Sequence[Noise], between: Sequence[Tensor | None]) -> tuple[
         (fused.ZONEOUT_H, "zone_h"),
         (fused.ZONEOUT_C, "zone_c"),
     ):
-        found = [value for one in noise if isinstance(value := getattr(one, name), Tensor)]
+        values = [getattr(one, name) for one in noise]  # torch.compile cannot trace an assignment expression here
+        found = [value for value in values if isinstance(value, Tensor)]
         kinds += kind if found else 0
         masks += found
     dropped = [mask for mask in between if mask is not None]
@@ -134,12 +136,17 @@ def _run_fused(
 ) -> tuple[Tensor | PackedSequence, State, list[list[Gates]]]:
     dtype = weights[0].w_ih.dtype  # under autocast x may have another: the kernels compute in the weights'
     kinds, masks, rates = masks_of(draws.noise, draws.between)
+    if trace:
+        given = given.looked_up()
     packed = given.packed is not None and not trace
     x = given.x if packed or given.packed is None else given.padded()
+    tokens = [] if given.tokens is None else [given.tokens]
     rows = given.steps * given.batch if given.lengths is None else int(given.lengths.sum())
-    spec = fused.Spec(*layer.fused_spec, kinds, int(packed), int(given.batch_first), given.steps, given.batch, rows)
+    spec = fused.Spec(
+        *layer.fused_spec, kinds, int(packed), int(given.batch_first), given.steps, given.batch, rows, len(tokens)
+    )
     initial = () if given.state is None else tuple(part.to(dtype) for part in given.state)
-    tensors = (initial, given.ragged(), [part for w in weights for part in parameters_of(w)], masks)
+    tensors = (initial, given.ragged() + tokens, [part for w in weights for part in parameters_of(w)], masks)
     records: list[list[Gates]] = []
     if trace:
         output, final, records = fused.trace(spec, rates, x.to(dtype), *tensors)
