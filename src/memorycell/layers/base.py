@@ -70,6 +70,9 @@ class Recurrent(nn.Module):
         # Whether training draws masks that the plain path below does not know.
         self._draws = bool((dropout and num_layers > 1) or recurrent_dropout or weight_dropout)
         self.backend = backend
+        flags = int(self.bias), int(self.peephole), int(self.layer_norm)
+        # The part of `fused.Spec` that calls do not change.
+        self.fused_spec = (fused.MODES.index(self.mode), int(cell.coupled), num_layers, self.directions, *flags)
         self._plain = backend != "reference"
         self._register(device, dtype)
         self.reset_parameters()
@@ -118,12 +121,6 @@ class Recurrent(nn.Module):
     def cells(self) -> int:
         """Layers times directions: L·D."""
         return self.num_layers * self.directions
-
-    @property
-    def fused_spec(self) -> tuple[int, int, int, int, int, int, int]:
-        """The part of `fused.Spec` that calls do not change."""
-        flags = int(self.bias), int(self.peephole), int(self.layer_norm)
-        return fused.MODES.index(self.mode), int(self.cell.coupled), self.num_layers, self.directions, *flags
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew from torch's default generator, as torch.nn does: U(-1/√H, 1/√H)."""

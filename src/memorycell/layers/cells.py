@@ -12,7 +12,7 @@ from memorycell.kernels.random import bernoulli
 from memorycell.kernels.reference import Cell, Noise, State, Weights
 from memorycell.layers import parameters as rules
 from memorycell.layers.inputs import check_dtype, check_parts, check_state_dtype
-from memorycell.layers.running import Backends, masks_of, parameters_of, torch_lacks
+from memorycell.layers.running import Backends, masks_of, torch_lacks
 from memorycell.layers.stepping import step_cell
 
 
@@ -52,6 +52,9 @@ class RecurrentCell(nn.Module):
             cell, input_size, hidden_size, bias=bias, peephole=peephole, layer_norm=layer_norm
         )
         self._names = list(shapes)
+        self._parts = ("h", "c") if cell.mode == "LSTM" else ("h",)
+        flags = int(bias), int(peephole), int(layer_norm)
+        self._fused_spec = (fused.MODES.index(cell.mode), int(cell.coupled), 1, 1, *flags)
         for name, shape in shapes.items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
         if not bias:
@@ -100,34 +103,37 @@ class RecurrentCell(nn.Module):
             )
         check_dtype(x, self.weight_ih, name)
         unbatched = x.ndim == 1
-        before = self._read_state(state, x)
+        before = None if state is None else self._read_state(state, x)
         if unbatched:
-            x, before = x.unsqueeze(0), tuple(part.unsqueeze(0) for part in before)
+            x = x.unsqueeze(0)
+            before = None if before is None else tuple(part.unsqueeze(0) for part in before)
         after = self._step(x, before)
         if unbatched:
             after = tuple(part.squeeze(0) for part in after)
         return after if len(after) == 2 else after[0]
 
-    def _step(self, x: Tensor, before: State) -> State:
-        weights, noise = self.weights(), self._draw(x)
-        if not self.backends.fused(x, weights.w_ih):
-            return step_cell(self.cell, x, before, weights, noise, self.backends.torch())
-        over_time = Noise(None, *(z.unsqueeze(0) if isinstance(z, Tensor) else z for z in noise[1:]))
-        kinds, masks, rates = masks_of([over_time], ())
-        flags = int(self.bias), int(self.peephole), int(self.layer_norm)
-        mode, batch, dtype = fused.MODES.index(self.cell.mode), x.shape[0], weights.w_ih.dtype
-        spec = fused.Spec(mode, int(self.cell.coupled), 1, 1, *flags, kinds, 0, 0, 1, batch, batch)
-        initial = [part.to(dtype).unsqueeze(0) for part in before]
-        _, after = fused.run(spec, rates, x.to(dtype).unsqueeze(0), initial, (), parameters_of(weights), masks)
+    def _step(self, x: Tensor, before: State | None) -> State:
+        """The next state from x (B, I) and the state (None: zeros) by whatever can compute it."""
+        values = self._parameters
+        try:
+            flat: list[Any] = [values[name] for name in self._names]
+        except KeyError:  # a parametrisation, pruning or another hand put something else in its place
+            flat = [getattr(self, name) for name in self._names]
+        noise = self._draw(x)
+        if not self.backends.fused(x, flat[0]):
+            before = (x.new_zeros(x.shape[0], self.hidden_size),) * len(self._parts) if before is None else before
+            return step_cell(self.cell, x, before, self.weights(), noise, self.backends.torch())
+        kinds, masks, rates = masks_of([_over_time(noise)], ()) if any(self.zone) else (0, [], (0.0, 0.0))
+        batch, dtype = x.shape[0], flat[0].dtype
+        spec = fused.Spec(*self._fused_spec, kinds, 0, 0, 1, batch, batch)
+        initial = () if before is None else [part.unsqueeze(0).to(dtype) for part in before]
+        _, after = fused.run(spec, rates, x.unsqueeze(0).to(dtype), initial, (), flat, masks)
         return tuple(part.squeeze(0) for part in after)
 
     def _read_state(self, state: Any, x: Tensor) -> State:
         expected = (*x.shape[:-1], self.hidden_size)
-        names = ("h", "c") if self.cell.mode == "LSTM" else ("h",)
-        if state is None:
-            return (x.new_zeros(expected),) * len(names)
-        parts = check_parts(state, names, type(self).__name__)
-        for name, part in zip(names, parts, strict=True):
+        parts = check_parts(state, self._parts, type(self).__name__)
+        for name, part in zip(self._parts, parts, strict=True):
             if part.shape != expected:
                 raise ValueError(
                     f"expected state {name} of shape {expected}, got {tuple(part.shape)}: "
@@ -149,6 +155,11 @@ class RecurrentCell(nn.Module):
     def extra_repr(self) -> str:
         """As torch.nn's, with what differs from its defaults."""
         return rules.described(self, any(self.zone))
+
+
+def _over_time(noise: Noise) -> Noise:
+    """The same noise with a time of one step."""
+    return Noise(None, *(zone.unsqueeze(0) if isinstance(zone, Tensor) else zone for zone in noise[1:]))
 
 
 class RNNCell(RecurrentCell):
