@@ -67,19 +67,19 @@ class BackwardPass {
     // in one set of the first cache.
     gradients_row_ = (layer_.gradient_slots * layer_.blocks + 1) * kLanes<T>;
     tile_rows_ = layer_.normed ? batch : kTileRows;
-    dh_row_ = layer_.normed ? pairs_ * kPanel<T> : 4 * kPanel<T>;
-    const int64_t most = most_rows(layer_, batch, kBackwardChunk);
+    dh_row_ = (layer_.normed ? most<int64_t>(pairs_, 4) : 4) * kPanel<T>;
+    const int64_t chunk_rows = most_rows(layer_, batch, kBackwardChunk);
     for (int i = 0; i < share_.threads; ++i) {
       Scratch& s = scratch_[i];
       const bool shared = !share_.by_rows && i > 0;
       for (int k = 0; k < 2; ++k)
-        s.gradients[k] = shared ? scratch_[0].gradients[k] : arena.take<T>(most * gradients_row_);
-      s.dh = arena.take<T>(tile_rows_ * dh_row_);
-      s.dx = arena.take<T>((most + kTileRows) * input_panels_ * kPanel<T>);
+        s.gradients[k] = shared ? scratch_[0].gradients[k] : arena.take<T>(chunk_rows * gradients_row_);
+      s.dh = arena.take<T>(most<int64_t>(tile_rows_, kTileRows) * dh_row_);
+      s.dx = arena.take<T>((chunk_rows + kTileRows) * input_panels_ * kPanel<T>);
       s.sums.bias = arena.take<T>(layer_.gradient_slots * units);
       s.sums.peephole = arena.take<T>(3 * units);
       s.norms.take(layer_, arena);
-      s.weights.take(layer_, most, shared ? &scratch_[0].weights : nullptr, arena);
+      s.weights.take(layer_, chunk_rows, shared ? &scratch_[0].weights : nullptr, arena);
     }
     return !arena.failed();
   }
@@ -113,7 +113,7 @@ class BackwardPass {
       }
       finish_chunk(chunk, pairs, worker, split, scratch.gradients[turn], scratch);
     }
-    retire(rows.first, present(layer_, rows, 0), pairs, later, scratch);
+    retire(present(layer_, rows, 0), pairs, later, scratch);
     finish(rows, pairs);
     worker.meet();
     finish_weights(worker, split);
@@ -302,26 +302,29 @@ class BackwardPass {
     }
   }
 
-  // The gradient of the initial h: of rows whose first step is done …
-  void retire_rows(Range rows, Range pairs, const T* later, Scratch& scratch) const {
-    if (!wanted_.dh_0) return;
-    for (int64_t b = rows.first; b < rows.last; ++b)
-      for (int64_t pair = pairs.first; pair < pairs.last; ++pair) {
-        multiply_recurrent(later + (b - rows.first) * gradients_row_, 1, {pair, pair + 1}, scratch.dh);
-        for (int64_t block = 2 * pair; block < least(2 * pair + 2, layer_.blocks); ++block) {
-          const int64_t unit = block * kLanes<T>;
-          const int lanes = layer_.lanes_of(block);
-          Vec<T> dh = load(scratch.dh + (block - 2 * pair) * kLanes<T>);
-          if (const T* keep = layer_.keep_h(b)) dh *= load_first(keep + unit, lanes);
-          if (layer_.gru || layer_.zone_h) dh += load(carried_.h + b * layer_.units + unit);
-          store_first(static_cast<T*>(wanted_.dh_0) + layer_.place[b] * layer_.hidden + unit, dh, lanes);
-        }
+  // The gradient of the initial h of rows whose first step is done; later: their gate gradients.
+  void retire(Range rows, Range pairs, const T* later, Scratch& scratch) const {
+    if (!wanted_.dh_0 || rows.size() <= 0) return;
+    const int64_t tiles = (rows.size() + kTileRows - 1) / kTileRows, together = 4;
+    for (int64_t first = pairs.first; first < pairs.last; first += together) {
+      const Range group{first, least(first + together, pairs.last)};
+      for (int64_t tile = 0; tile < tiles; ++tile) {
+        const Range part = part_of(rows.size(), tiles, tile);
+        multiply_recurrent(later + part.first * gradients_row_, part.size(), group, scratch.dh);
+        for (int64_t r = part.first; r < part.last; ++r)
+          for (int64_t block = 2 * group.first; block < least(2 * group.last, layer_.blocks); ++block)
+            put_dh_0(rows.first + r, block,
+                     load(scratch.dh + (r - part.first) * dh_row_ + (block - 2 * group.first) * kLanes<T>));
       }
+    }
   }
 
-  // … and of all at the end: those of the first step.
-  void retire(int64_t, Range rows, Range pairs, const T* later, Scratch& scratch) const {
-    if (rows.size() > 0) retire_rows(rows, pairs, later, scratch);
+  void put_dh_0(int64_t b, int64_t block, Vec<T> dh) const {
+    const int64_t unit = block * kLanes<T>;
+    const int lanes = layer_.lanes_of(block);
+    if (const T* keep = layer_.keep_h(b)) dh *= load_first(keep + unit, lanes);
+    if (layer_.gru || layer_.zone_h) dh += load(carried_.h + b * layer_.units + unit);
+    store_first(static_cast<T*>(wanted_.dh_0) + layer_.place[b] * layer_.hidden + unit, dh, lanes);
   }
 
   // Rows without steps hand the gradient of their state on; so does every cell.
