@@ -167,7 +167,7 @@ class BackwardPass {
     const Range here = present(layer_, rows, s), next = present(layer_, rows, s + 1);
     const int64_t ended = most(here.last, next.first);
     if (next.last > ended)  // running backwards, row by row of this thread has had its first step
-      retire_rows({ended, next.last}, pairs, later + (ended - next.first) * gradients_row_, scratch);
+      retire({ended, next.last}, pairs, later + (ended - next.first) * gradients_row_, scratch);
     const int64_t both = least(here.last, next.last);
     const Range continued{here.first, most(both, here.first)}, fresh{continued.last, here.last};
     for (const bool goes_on : {true, false}) {
