@@ -74,6 +74,7 @@ def machine() -> dict[str, Any]:
         "gpus": gpus,
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
+        "kernels": native.level_name(),
         "native_library": None if library is None else str(library._name),
         "missing": missing,
     }
@@ -89,6 +90,7 @@ def _machine_text(found: dict[str, Any]) -> str:
         ("device", f"{found['device']} ({device})"),
         ("processor", f"{found['cpu']}, {found['threads']} threads at most"),
         ("native library", found["native_library"] or "missing"),
+        ("fused kernels", found["kernels"] or "none: layers run on torch's operators"),
     ]
     lines = [f"{name:<15} {value}" for name, value in rows]
     lines += [f"{'missing':<15} {text}" for text in found["missing"]]

@@ -72,7 +72,8 @@ def _load() -> tuple[ctypes.CDLL | None, str | None]:
         remedy = (
             "unset MEMORYCELL_NATIVE or let it name the built library"
             if named
-            else "install a C++ compiler (Debian: apt install g++) and reinstall memorycell"
+            else "install a C++ compiler (Debian: apt install g++), then "
+            "pip install --force-reinstall --no-cache-dir --no-deps memorycell (pip keeps the wheel built without one)"
         )
         return None, f"no native library at {path}: {remedy}"
     try:
@@ -164,6 +165,12 @@ def threads() -> int:
     A fork copies what OpenMP knows of its pool and none of the pool's threads: to call them is to wait for ever.
     """
     return 1 if _forked else torch.get_num_threads()
+
+
+def level_name() -> str | None:
+    """Name of `level()`, None without a library."""
+    native = library()
+    return None if native is None else native.mc_level_name(level()).decode()
 
 
 @contextmanager

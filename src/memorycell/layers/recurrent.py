@@ -99,8 +99,9 @@ class LSTM(Recurrent):
         expectation (Krueger et al. 2017).
     weight_dropout : float
         Dropout of W_hh itself, one mask a call (DropConnect; Merity et al. 2017).
-    backend : {"auto", "reference", "torch"}
-        "auto" takes torch's operators where they compute the same, else the reference in plain torch.
+    backend : {"auto", "cpp", "reference", "torch"}
+        "auto" takes the fused kernels on the CPU, else torch's operators where they compute the same, else the
+        reference in plain torch.
 
     Raises
     ------
