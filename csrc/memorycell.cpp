@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "forked.h"
 #include "level.h"
 
 namespace mc {
@@ -76,13 +77,13 @@ int64_t mc_reserve_bytes(const mc_run* run) {
 int mc_forward(const mc_run* runs, int64_t count, int64_t threads) {
   for (int64_t i = 0; i < count; ++i)
     if (!level_of(runs[i])) return MC_UNKNOWN;
-  return count ? level_of(runs[0])->forward(runs, count, threads) : MC_OK;
+  return count ? level_of(runs[0])->forward(runs, count, mc::threads_to_use(threads)) : MC_OK;
 }
 
 int mc_backward(const mc_run* runs, const mc_gradients* gradients, int64_t count, int64_t threads) {
   for (int64_t i = 0; i < count; ++i)
     if (!level_of(runs[i])) return MC_UNKNOWN;
-  return count ? level_of(runs[0])->backward(runs, gradients, count, threads) : MC_OK;
+  return count ? level_of(runs[0])->backward(runs, gradients, count, mc::threads_to_use(threads)) : MC_OK;
 }
 
 int mc_trace(const mc_run* run, void* const* values, int64_t time, int64_t row) {
