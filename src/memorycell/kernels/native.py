@@ -98,10 +98,10 @@ def library() -> ctypes.CDLL | None:
     return _load()[0]
 
 
-@torch.compiler.assume_constant_result
 def available() -> bool:
-    """Whether `library()` is there; a constant to torch.compile."""
-    return _load()[0] is not None
+    """Whether `library()` is there."""
+    # torch.compile cannot trace the search for a file, but reads a global as the constant that it is.
+    return _is_there if torch.compiler.is_compiling() else _load()[0] is not None
 
 
 def why_missing() -> str | None:
@@ -147,26 +147,6 @@ def level() -> int:
     return number
 
 
-_forked = False
-
-
-def _note_fork() -> None:
-    global _forked
-    _forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
-
-
-def threads() -> int:
-    """Threads that a call may use: torch's, but one in a forked process.
-
-    A fork copies what OpenMP knows of its pool and none of the pool's threads: to call them is to wait for ever.
-    """
-    return 1 if _forked else torch.get_num_threads()
-
-
 def level_name() -> str | None:
     """Name of `level()`, None without a library."""
     native = library()
@@ -196,7 +176,7 @@ def flush_subnormals() -> Iterator[None]:
         with _flush_this_thread():
             yield
         return
-    n_threads = threads()
+    n_threads = torch.get_num_threads()
     previous = (ctypes.c_int * n_threads)()
     native.mc_set_flush(1, n_threads, previous)
     try:
@@ -214,3 +194,6 @@ def _flush_this_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_flush_denormal(before)
+
+
+_is_there = library() is not None
