@@ -66,7 +66,7 @@ class BackwardPass {
     // A vector more than the gates: pairs of vectors may reach over the end, and rows of a tile must not meet
     // in one set of the first cache.
     gradients_row_ = (layer_.gradient_slots * layer_.blocks + 1) * kLanes<T>;
-    tile_rows_ = layer_.normed ? batch : kTileRows;
+    tile_rows_ = layer_.normed && batch ? batch : kTileRows;
     dh_row_ = (layer_.normed ? most<int64_t>(pairs_, 4) : 4) * kPanel<T>;
     const int64_t chunk_rows = most_rows(layer_, batch, kBackwardChunk);
     for (int i = 0; i < share_.threads; ++i) {

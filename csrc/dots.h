@@ -54,11 +54,14 @@ inline SplitRow split(const float* a, int64_t k_count, uint8_t* bytes) {
   constexpr float kRound = 12582912.0f;  // 1.5 · 2^23: adding it leaves the nearest integer in the low bits
   typedef uint8_t Bytes __attribute__((vector_size(L)));
   const auto each = [&](const auto& body) {
-    for (int64_t k = 0; k < k_count; k += L) body(k, load_first(a + k, static_cast<int>(least<int64_t>(L, k_count - k))));
+    for (int64_t k = 0; k < k_count; k += L) {
+      const int lanes = static_cast<int>(least<int64_t>(L, k_count - k));
+      body(k, load_first(a + k, lanes));
+    }
   };
   Vec<float> largest{};
   each([&](int64_t, Vec<float> x) {
-    const Vec<float> size = x < 0 ? -x : x;
+    const Vec<float> size = x < 0.0f ? -x : x;
     largest = (size > largest) | (size != size) ? size : largest;  // NaN stays
   });
   alignas(kVectorBytes) float lanes[L];

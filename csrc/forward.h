@@ -55,7 +55,7 @@ class ForwardPass {
     wanted_ = kForwardChunk;
     const int64_t most = most_rows(layer_, batch, wanted_);
     // Rows of all normalised gates, or a tile of one group.
-    tile_rows_ = layer_.normed ? batch : kTileRows;
+    tile_rows_ = layer_.normed && batch ? batch : kTileRows;
     tile_columns_ = layer_.normed ? columns : layer_.blocks_together(1) * layer_.gates * kLanes<T>;
     for (int i = 0; i < share_.threads; ++i) {
       Scratch& s = scratch_[i];

@@ -227,7 +227,9 @@ class Stream : public mc_stream {
   static void do_set_state(mc_stream* stream, const void* h, const void* c) {
     Stream& s = *static_cast<Stream*>(stream);
     const int64_t part = s.layers_[0].layer().batch * s.layers_[0].layer().hidden;
-    const auto at = [&](const void* from, int64_t i) { return from ? static_cast<const T*>(from) + i * part : nullptr; };
+    const auto at = [&](const void* from, int64_t i) {
+      return from ? static_cast<const T*>(from) + i * part : nullptr;
+    };
     for (int64_t i = 0; i < s.count_; ++i) s.layers_[i].set_state(at(h, i), at(c, i));
   }
 

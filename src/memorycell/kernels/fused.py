@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from memorycell.kernels import native
+from memorycell.kernels.fused_check import check
 from memorycell.kernels.reference import GATES, Cell, Gates, Mode
 
 MODES: tuple[Mode, ...] = ("LSTM", "GRU", "RNN_TANH", "RNN_RELU")  # the numbers of csrc/memorycell.h
@@ -252,10 +253,11 @@ def _forward(
     save: bool,
 ) -> list[Tensor]:
     s = Spec(*spec)
+    check(s, x, initial, parameters)
     outputs, final, reserve = _allocate(s, rates, x, parameters, save)
     library = native.library()
     runs = _describe(s, rates, x, initial, ragged, parameters, masks, outputs, final, reserve if save else None)
-    _check(library.mc_forward(runs, s.cells, native.threads()))  # type: ignore[union-attr]
+    _check(library.mc_forward(runs, s.cells, torch.get_num_threads()))  # type: ignore[union-attr]
     return [*outputs, *final, reserve]
 
 
@@ -302,7 +304,7 @@ def _backward(
     size, hidden, n = x.element_size(), parameters[1].shape[1], len(s.parameters)
     state = s.batch * hidden * size
     doutputs: list[Tensor | None] = [_empty_rows(s, x, out.shape[-1]) for out in outputs[:-1]]
-    doutputs.append(_contiguous_rows(gradients[0]))
+    doutputs.append(None if gradients[0] is None else _contiguous_features(gradients[0]))
     dfinal = [None if part is None else part.contiguous() for part in gradients[1:]]
     described = []
     for k in range(s.cells):
@@ -329,7 +331,7 @@ def _backward(
         )
     runs = _describe(s, rates, x, initial, ragged, parameters, masks, outputs, (), reserve)
     library = native.library()
-    _check(library.mc_backward(runs, b"".join(described), s.cells, native.threads()))  # type: ignore[union-attr]
+    _check(library.mc_backward(runs, b"".join(described), s.cells, torch.get_num_threads()))  # type: ignore[union-attr]
     return [*([] if dx is None else [dx]), *dinitial, *dparameters]
 
 
@@ -337,11 +339,9 @@ def _at(tensors: Sequence[Tensor | None], i: int) -> Tensor | None:
     return tensors[i] if i < len(tensors) else None
 
 
-def _contiguous_rows(gradient: Tensor | None) -> Tensor | None:
-    """The kernels step through time and batch as they like, but read the units of a row one after the other."""
-    if gradient is None or gradient.stride(-1) == 1 or gradient.shape[-1] == 1:
-        return gradient
-    return gradient.contiguous()
+def _contiguous_features(x: Tensor) -> Tensor:
+    """The kernels step through time and batch as they like, but read the numbers of a row one after the other."""
+    return x if x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()
 
 
 def _backward_shapes(
@@ -386,16 +386,20 @@ for _operator in (torch.ops.memorycell.forward, torch.ops.memorycell.backward):
     torch.library.register_vmap(_operator._qualified_op_name, functools.partial(_one_by_one, _operator), lib=_LIBRARY)
 
 
-def _eager(x: Tensor) -> bool:
+_PLAIN = (Tensor, torch.nn.Parameter)
+
+
+def _eager(tensors: Sequence[Tensor]) -> bool:
     """Whether nobody looks on (a compiler, a transform, a mode): the operators can be called without dispatch.
 
-    Dispatch and its list arguments cost 20 µs a call, several times a small layer's arithmetic.
+    Dispatch and its list arguments cost 20 µs a call, several times a small layer's arithmetic. It also turns
+    tensors that hold something else than their numbers (a subclass, a lazily negated view) into plain ones.
     """
     return (
-        type(x) in (Tensor, torch.nn.Parameter)
-        and not torch.compiler.is_compiling()
+        not torch.compiler.is_compiling()
         and not torch._C._len_torch_dispatch_stack()
         and not torch._C._are_functorch_transforms_active()
+        and all(type(t) in _PLAIN and not t.is_neg() for t in tensors)
     )
 
 
@@ -425,7 +429,8 @@ class _Recurrent(torch.autograd.Function):
         x, *rest = ctx.saved_tensors
         tensors, outputs, reserve = rest[: -layers - 1], rest[-layers - 1 : -1], rest[-1]
         initial, ragged, parameters, masks = _grouped(ctx.counts, tensors)
-        given = list(gradients[layers - 1 : -1])
+        # Dispatch would overlook a lazily negated one (of the imaginary part of a conjugate) in a list with gaps.
+        given = [None if slope is None else slope.resolve_neg() for slope in gradients[layers - 1 : -1]]
         first = len(initial)
         needs = ctx.needs_input_grad[3:]
         wanted = [needs[0], any(needs[1 : 1 + first]), any(needs[1 + first + len(ragged) :])]
@@ -434,7 +439,7 @@ class _Recurrent(torch.autograd.Function):
 
             found = gradients_by_reference(spec, ctx.rates, x, initial, ragged, parameters, masks, given, wanted)
         else:
-            call = _backward if _eager(x) else torch.ops.memorycell.backward
+            call = _backward if _eager((x, *tensors)) else torch.ops.memorycell.backward
             found = call(spec, ctx.rates, x, initial, ragged, parameters, masks, outputs, reserve, given, wanted)
         parts = iter(found)
         dx = next(parts) if wanted[0] else None
@@ -504,17 +509,17 @@ def run(
     ------
     MemoryError
         If there is no memory for the packed weights.
+    ValueError
+        If a tensor is of another shape, dtype or device.
     """
-    if x.shape[-1] > 1 and x.stride(-1) != 1:
-        x = x.contiguous()
-    initial, parameters = _contiguous(initial), _contiguous(parameters)
+    x, initial, parameters = _contiguous_features(x), _contiguous(initial), _contiguous(parameters)
     tensors = (*initial, *ragged, *parameters, *masks)
     if torch.is_grad_enabled() and (x.requires_grad or any(t.requires_grad for t in tensors)):
         counts = (len(initial), len(ragged), len(parameters))
-        function = _EagerRecurrent if _eager(x) else _Recurrent
+        function = _EagerRecurrent if _eager((x, *tensors)) else _Recurrent
         results = function.apply(spec, rates, counts, x, *tensors)
     else:
-        call = _forward if _eager(x) else torch.ops.memorycell.forward
+        call = _forward if _eager((x, *tensors)) else torch.ops.memorycell.forward
         results = call(spec, rates, x, initial, ragged, parameters, masks, False)
     return results[spec.layers - 1], tuple(results[spec.layers : -1])
 
@@ -536,7 +541,7 @@ def trace(
 
     Arguments as for `run`. Records as of `reference.run`: (T, B, H) by name, zero beyond a row's length.
     """
-    initial, parameters = _contiguous(initial), _contiguous(parameters)
+    x, initial, parameters = _contiguous_features(x), _contiguous(initial), _contiguous(parameters)
     results = torch.ops.memorycell.forward(spec, rates, x, initial, ragged, parameters, masks, True)
     outputs, final, reserve = results[: spec.layers], results[spec.layers : -1], results[-1]
     runs = _describe(spec, rates, x, initial, ragged, parameters, masks, outputs, final, reserve)

@@ -357,7 +357,7 @@ class Recurrent(nn.Module):
             Rows that are fed at once.
         weights : str or None
             How w_ih and w_hh are kept, where a step's time is the time to read them. None: as they are, with the
-            bits of `forward`. "bfloat16": half the bytes; each weight is off by at most 2^-9 of itself. "int8": a
+            bits of `forward`. "bfloat16": half the bytes; each weight is off by at most 2^-8 of itself. "int8": a
             quarter; by at most 1/254 of the largest weight of its row. Biases, states and sums stay float32; with
             "int8" x and h are rounded to 2^-16 of their largest value where the processor multiplies bytes
             (AVX-512 VNNI), and a value that is not finite makes its row NaN.

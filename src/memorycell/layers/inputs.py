@@ -91,6 +91,7 @@ def read(layer: Recurrent, x: Any, state: Any, lengths: Any, embedding: Any = No
     if isinstance(x, PackedSequence):
         if lengths is not None:
             raise ValueError("expected no lengths beside a PackedSequence, which has its own, got both")
+        _check_batch_sizes(x)
         values, tokens = _read_values(layer, x.data, ("Σ lengths",), embedding)
         steps, batch = len(x.batch_sizes), int(x.batch_sizes[0])
         initial = _read_state(layer, state, batch, values)
@@ -155,6 +156,15 @@ def _check_rank(layer: Recurrent, x: Tensor, axes: tuple[str, ...], embedding: A
         )
 
 
+def _check_batch_sizes(x: PackedSequence) -> None:
+    sizes, rows = x.batch_sizes, x.data.shape[0]
+    if int(sizes.sum()) != rows or bool((sizes < 1).any()) or bool((sizes[1:] > sizes[:-1]).any()):
+        raise ValueError(
+            f"expected batch_sizes that never rise and add up to the {rows} rows of the PackedSequence, "
+            f"got {sizes.tolist()}: build it with torch.nn.utils.rnn.pack_sequence"
+        )
+
+
 def check_dtype(x: Tensor, weight: Any, name: str) -> None:
     """Raise unless x can meet the weights: same device, same dtype (or autocast)."""
     if x.device != weight.device:
@@ -203,7 +213,9 @@ def _read_state(layer: Recurrent, state: Any, batch: int | None, x: Tensor) -> S
 
 
 def check_state_dtype(name: str, part: Tensor, x: Tensor) -> None:
-    """Raise unless part `name` of the state has x's dtype (or autocast makes them the same)."""
+    """Raise unless part `name` of the state has x's device and dtype (or autocast makes them the same)."""
+    if part.device != x.device:
+        raise ValueError(f"expected state {name} on {x.device} like x, got {part.device}: move one")
     if part.dtype is not x.dtype and not torch.is_autocast_enabled(x.device.type):
         raise ValueError(f"expected state {name} of {x.dtype} like x, got {part.dtype}: convert one")
 

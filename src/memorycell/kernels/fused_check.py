@@ -1,0 +1,69 @@
+"""What the fused kernels refuse: they read raw memory, where a wrong shape would be no error but somebody's bytes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from memorycell.kernels.fused import Spec
+
+_DTYPES = (torch.float32, torch.float64)
+
+
+def check(spec: Spec, x: Tensor, initial: Sequence[Tensor], parameters: Sequence[Tensor]) -> None:
+    """Raise ValueError unless x, the initial state and the parameters are what `spec` says."""
+    # At every call: what follows is written for the interpreter's sake, and names are looked up for an error alone.
+    dtype, hidden = x.dtype, parameters[1].shape[-1]
+    *outer, inputs = x.shape
+    wanted = [spec.rows] if spec.packed else [spec.steps, spec.batch]
+    if (outer != wanted and not spec.tokens) or dtype not in _DTYPES or not x.is_cpu:
+        raise ValueError(f"expected x of shape {(*wanted, inputs)} in {_DTYPES} on the CPU, got {_described(x)}")
+    shapes = _shapes(spec[:7], inputs, hidden)
+    for tensor, shape in zip(parameters, shapes, strict=True):
+        if tensor.shape != shape or tensor.dtype is not dtype or not tensor.is_cpu:
+            raise ValueError(_wrong(spec, x, parameters, tensor, shape))
+    shape = (spec.layers * spec.directions, spec.batch, hidden)
+    for tensor in initial:
+        if tensor.shape != shape or tensor.dtype is not dtype or not tensor.is_cpu:
+            raise ValueError(f"expected an initial state of {_like(shape, x)}, got {_described(tensor)}")
+
+
+@functools.cache
+def _shapes(kind: tuple[int, ...], inputs: int, hidden: int) -> tuple[tuple[int, ...], ...]:
+    """Of all parameters, by layer, direction and name; `kind`: the first seven numbers of a Spec."""
+    from memorycell.kernels.fused import Spec  # which imports this module
+
+    spec = Spec(*kind, *[0] * 6)
+    rows, shapes = spec.cell.rows, []
+    for layer in range(spec.layers):
+        of = {
+            "w_ih": (rows * hidden, spec.directions * hidden if layer else inputs),
+            "w_hh": (rows * hidden, hidden),
+            "w_ch": ((rows - 1) * hidden,),
+            "norm_ch_gain": (hidden,),
+            "norm_ch_bias": (hidden,),
+        }
+        shapes += [of.get(name, (rows * hidden,)) for name in spec.parameters] * spec.directions
+    return tuple(shapes)
+
+
+def _wrong(spec: Spec, x: Tensor, parameters: Sequence[Tensor], tensor: Tensor, shape: tuple[int, ...]) -> str:
+    place = next(k for k, parameter in enumerate(parameters) if parameter is tensor)
+    layer, name = divmod(place, len(spec.parameters) * spec.directions)
+    return (
+        f"expected {spec.parameters[name % len(spec.parameters)]} of layer {layer} of {_like(shape, x)}, got "
+        f"{_described(tensor)}; w_hh of layer 0 has {parameters[1].shape[-1]} columns"
+    )
+
+
+def _like(shape: tuple[int, ...], x: Tensor) -> str:
+    return f"shape {shape} in {x.dtype} on the CPU, like x"
+
+
+def _described(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} in {tensor.dtype} on {tensor.device}"
