@@ -4,16 +4,17 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint bench docs clean help
+.PHONY: demo test check-native lint bench docs clean help
 
 help:
 	@echo "make demo   set up and forecast real sea-surface temperatures"
 	@echo "make test   set up and run all tests"
+	@echo "make check-native   run the kernels under sanitizers, valgrind, clang, and as aarch64 (Debian)"
 	@echo "make lint   check style and types"
 	@echo "make bench  run the benchmarks (MEMORYCELL_DATA names the folder of data sets)"
 	@echo "make docs   run every example in README and docs, and redraw their pictures"
 
-$(STAMP): pyproject.toml constraints.txt CMakeLists.txt csrc/memorycell.h csrc/subnormals.cpp
+$(STAMP): pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
 	@echo "memorycell: making a virtual environment in $(VENV) and building the package (about a minute)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip
@@ -26,6 +27,9 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+check-native:
+	tests/native/run.sh
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -62,14 +62,14 @@ inline SplitRow split(const float* a, int64_t k_count, uint8_t* bytes) {
   Vec<float> largest{};
   each([&](int64_t, Vec<float> x) {
     const Vec<float> size = x < 0.0f ? -x : x;
-    largest = (size > largest) | (size != size) ? size : largest;  // NaN stays
+    largest = ((size > largest) | (size != size)) ? size : largest;  // NaN stays
   });
   alignas(kVectorBytes) float lanes[L];
   store<float>(lanes, largest);
   for (int half = L / 2; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) {
       const float other = lanes[i + half];
-      lanes[i] = (other > lanes[i]) | (other != other) ? other : lanes[i];
+      lanes[i] = other > lanes[i] || other != other ? other : lanes[i];
     }
   const Vec<float> inverse = splat(lanes[0] > kTiny ? kMost / lanes[0] : 0.0f);
   uint8_t *high = bytes, *low = bytes + split_length(k_count);
@@ -133,9 +133,9 @@ inline void dot_product(DotArguments t, int64_t panels) {
     t.start += by * kPanel<float>, t.scale += by * kPanel<float>;
     if (t.base) t.base += by * kPanel<float>;
   };
-  for (; panels >= 4; go_on(4)) dot_tile<4>(t);
-  for (; panels >= 2; go_on(2)) dot_tile<2>(t);
-  for (; panels > 0; go_on(1)) dot_tile<1>(t);
+  while (panels >= 4) dot_tile<4>(t), go_on(4);
+  while (panels >= 2) dot_tile<2>(t), go_on(2);
+  while (panels > 0) dot_tile<1>(t), go_on(1);
 }
 
 }  // namespace mc::MC_LEVEL

@@ -138,9 +138,9 @@ void narrow_product(NarrowArguments t, int64_t rows, int64_t panels) {
     if (t.scale) t.scale += by * kPanel<float>;
     if (t.base) t.base += by * kPanel<float>;
   };
-  for (; rows == 1 && panels >= 4; go_on(4)) narrow_rows<W, 1, 4>(t, rows);
-  for (; rows < 4 && panels >= 2; go_on(2)) narrow_rows<W, 2, 2>(t, rows);
-  for (; panels > 0; go_on(1)) narrow_rows<W, 4, 1>(t, rows);
+  while (rows == 1 && panels >= 4) narrow_rows<W, 1, 4>(t, rows), go_on(4);
+  while (rows < 4 && panels >= 2) narrow_rows<W, 2, 2>(t, rows), go_on(2);
+  while (panels > 0) narrow_rows<W, 4, 1>(t, rows), go_on(1);
 }
 
 }  // namespace mc::MC_LEVEL

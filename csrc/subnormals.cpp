@@ -42,9 +42,12 @@ void mc_set_flush(int on, int n_threads, int* previous) {
     previous[thread] = mc::flushing() ? 1 : 0;
     mc::set_flushing(on != 0);
   });
+  // LLVM's OpenMP gives the caller its mode back when the team is done, and passes it on to the next team.
+  mc::set_flushing(on != 0);
 }
 
 void mc_restore_flush(int n_threads, const int* previous) {
   in_each_thread(mc::threads_to_use(n_threads), [=](int thread) { mc::set_flushing(previous[thread] != 0); });
+  mc::set_flushing(previous[0] != 0);
 }
 }

@@ -1,5 +1,6 @@
-"""The native library, and flushing subnormal numbers in every thread."""
+"""The native library: finding it, its levels and its interface; and flushing subnormal numbers in every thread."""
 
+import math
 import os
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from memorycell.kernels import native
+from memorycell.kernels import fused, native
+from memorycell.layers import LSTM
 
 SIZE = 1 << 18  # elements enough for torch to share them among two threads
 
@@ -20,6 +22,17 @@ def two_threads():
     yield
     torch.set_num_threads(before)
     torch.set_flush_denormal(False)
+
+
+@pytest.fixture
+def reloaded(monkeypatch):
+    """The library is looked for afresh within the test and after it."""
+    native._load.cache_clear()
+    native.level.cache_clear()
+    yield
+    monkeypatch.undo()
+    native._load.cache_clear()
+    native.level.cache_clear()
 
 
 def test_the_build_has_a_library():
@@ -73,30 +86,103 @@ def test_without_the_library_this_thread_is_flushed_and_restored(monkeypatch, be
     assert _subnormal_gradients() == (0 if before else SIZE)
 
 
-@pytest.mark.parametrize("kind", ["missing", "text", "foreign"])
-def test_a_library_that_cannot_be_used_is_said(tmp_path, monkeypatch, kind):
+# ---- A library that cannot be used ----
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "text", "foreign"])
+def test_a_library_that_cannot_be_used_is_said(tmp_path, monkeypatch, reloaded, kind):
     path = tmp_path / "library.so"
+    if kind == "folder":
+        path.mkdir()
     if kind == "text":
         path.write_text("not a library")
     if kind == "foreign":
         path = Path(torch.__file__).parent / "lib" / "libc10.so"
     monkeypatch.setenv("MEMORYCELL_NATIVE", str(path))
-    native._load.cache_clear()
-    try:
-        expected = {"missing": "no native library", "text": "cannot load", "foreign": "not memorycell's"}[kind]
-        assert native.library() is None and expected in native.why_missing()
-    finally:
-        monkeypatch.undo()
-        native._load.cache_clear()
+    expected = {"text": "cannot load the native library", "foreign": "is not memorycell's native library"}
+    assert native.library() is None and not native.available()
+    assert expected.get(kind, "no native library at") in native.why_missing() and str(path) in native.why_missing()
 
 
-def test_another_interface_or_openmp_is_refused(monkeypatch):
-    library = native.library()
+def test_a_library_of_another_interface_is_refused(monkeypatch, reloaded):
     monkeypatch.setattr(native, "_ABI", 99)
-    assert "interface version 1, expected 99" in native._check(library, "x.so")
-    monkeypatch.undo()
+    assert native.library() is None
+    assert "interface version" in native.why_missing() and "expected 99: reinstall" in native.why_missing()
+
+
+def test_a_library_with_another_openmp_is_refused(monkeypatch, reloaded):
     monkeypatch.setattr(native, "_torch_openmp", lambda: 1)
-    assert "another OpenMP runtime" in native._check(library, "x.so")
+    assert native.library() is None and "another OpenMP runtime than torch" in native.why_missing()
+
+
+def test_without_a_library_layers_run_on_torch_unless_it_is_forced(monkeypatch, reloaded):
+    layer, x = LSTM(3, 5), torch.randn(4, 2, 3)
+    expected = layer(x)[0]
+    monkeypatch.setenv("MEMORYCELL_NATIVE", "/nowhere/library.so")
+    native._load.cache_clear()
+    native.level.cache_clear()
+    torch.testing.assert_close(layer(x)[0], expected)
+    assert native.levels() == [] and native.level_name() is None
+    with pytest.raises(ValueError, match=r"no native library at .*: unset MEMORYCELL_NATIVE"):
+        LSTM(3, 5, backend="cpp")
+    with pytest.raises(ValueError, match="expected the native library for a level, got none"):
+        native.level()
+
+
+# ---- Levels ----
+
+
+def test_levels_are_those_of_the_library_that_run_best_first():
+    known = ["v4", "v3", "v2", "base"]
+    assert native.levels() == sorted(native.levels(), key=known.index) != []
+    library = native.library()
+    for wrong in (-1, 99):
+        assert library.mc_level_name(wrong) is None
+        assert library.mc_level_runs(wrong) == 0 and library.mc_peak(wrong, 1) == 0
+    assert 0 < library.mc_peak(native.level(), 1) < math.inf
+
+
+@pytest.mark.parametrize("name", native.levels())
+def test_a_level_is_forced_by_its_name(monkeypatch, reloaded, name):
+    monkeypatch.setenv("MEMORYCELL_ISA", name)
+    assert native.level_name() == name
+    assert native.library().mc_level_name(native.level()).decode() == name
+
+
+@pytest.mark.parametrize("backend", ["auto", "cpp"])
+def test_a_level_that_does_not_run_is_an_error(monkeypatch, reloaded, backend):
+    monkeypatch.setenv("MEMORYCELL_ISA", "v9")
+    layer = LSTM(3, 5, backend=backend)
+    with pytest.raises(ValueError, match=f"MEMORYCELL_ISA to be one of {', '.join(native.levels())}.*got 'v9'"):
+        layer(torch.randn(4, 2, 3))
+
+
+def test_without_a_choice_the_best_level_runs(monkeypatch, reloaded):
+    monkeypatch.setenv("MEMORYCELL_ISA", "")
+    assert native.level_name() == native.levels()[0]
+
+
+# ---- The interface ----
+
+
+def test_the_structs_are_as_long_here_as_there():
+    library = native.library()
+    assert library.mc_run_bytes() == fused._RUN.size and library.mc_gradients_bytes() == fused._GRADIENTS.size
+
+
+def _run(**changes: int) -> bytes:
+    """A run of an LSTM of one unit over no steps, with changed numbers."""
+    fields = {"level": native.level(), "bytes": 4, "mode": 0, "coupled": 0, "reverse": 0} | changes
+    rest = [0] * (len(fused._RUN.unpack(bytes(fused._RUN.size))) - len(fields) - 4)
+    return fused._RUN.pack(*fields.values(), 0, 1, 1, 1, *rest)
+
+
+@pytest.mark.parametrize("changes", [{"level": -1}, {"level": 99}, {"bytes": 2}, {"mode": 4}, {"mode": -1}], ids=str)
+def test_what_no_level_knows_is_refused(changes):
+    library, run = native.library(), _run(**changes)
+    assert library.mc_reserve_bytes(_run()) == 0 and library.mc_reserve_bytes(run) == -1
+    assert library.mc_forward(run, 1, 1) == library.mc_trace(run, None, 0, 0) == 2
+    assert library.mc_backward(run, bytes(fused._GRADIENTS.size), 1, 1) == 2
 
 
 def test_the_mode_survives_in_a_process_without_the_library():

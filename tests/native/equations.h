@@ -3,6 +3,8 @@
 #ifndef MEMORYCELL_CHECK_EQUATIONS_H
 #define MEMORYCELL_CHECK_EQUATIONS_H
 
+#include <algorithm>
+
 #include "problem.h"
 
 namespace check {
@@ -56,9 +58,8 @@ class Equations {
 
   Values input(int64_t t, int64_t b) const {
     Values x(static_cast<size_t>(c_.input));
-    const int64_t in_order = t * c_.batch + p_.place[static_cast<size_t>(b)];
-    const double* from = c_.has & kTokens ? get(kX) + p_.tokens[static_cast<size_t>(in_order)] * c_.input
-                                          : get(kX) + p_.at(p_.tensors.shape[kX], t, b);
+    const double* from = get(kX) + (c_.has & kTokens ? p_.tokens[p_.at(p_.token_shape(), t, b)] * c_.input
+                                                     : p_.at(p_.tensors.shape[kX], t, b));
     for (size_t i = 0; i < x.size(); ++i) x[i] = from[i];
     for (size_t i = 0; get(kXMask) && i < x.size(); ++i)
       x[i] *= get(kXMask)[static_cast<size_t>(p_.at(p_.tensors.shape[kXMask], t, b)) + i];
@@ -95,8 +96,8 @@ class Equations {
     else
       for (size_t u = 0; u < h_; ++u)
         h_new[u] = c_.mode == MC_RNN_TANH ? std::tanh(gx[u] + gh[u]) : std::max(gx[u] + gh[u], 0.0);
-    zone(h, h_new, t, b, kZoneH, 0.15);
-    zone(c, c_new, t, b, kZoneC, 0.3);
+    zone(h, h_new, t, b, kZoneH, kRateH);
+    zone(c, c_new, t, b, kZoneC, kRateC);
     const int64_t out = p_.at(p_.tensors.shape[kOut], t, b), traced = (t * c_.batch + place) * c_.hidden;
     for (int64_t u = 0; u < c_.hidden; ++u) {
       found_.tensors[kOut][out + u] = h[static_cast<size_t>(u)];

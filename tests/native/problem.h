@@ -26,8 +26,11 @@ enum : unsigned {
   kReverse = 256,
   kBatchFirst = 512,
   kTokens = 1024,
-  kFinalOnly = 2048,  // no gradient of the outputs: the loss sees the final state alone
+  kNoDout = 2048,  // null gradients: the loss sees the final state alone,
+  kNoDhN = 4096,   // or of an LSTM the final cell alone, of the others nothing
 };
+
+constexpr double kRateH = 0.15, kRateC = 0.3;  // of the zone rates
 
 // Rows as long as each other; of any lengths in any order; sorted by falling length; the same without padding.
 enum class Lengths { kFull, kRagged, kSorted, kPacked };
@@ -43,7 +46,7 @@ inline std::string to_string(const Case& c) {
   static const char* const modes[] = {"LSTM", "GRU", "RNN_TANH", "RNN_RELU"};
   static const char* const lengths[] = {"", " ragged", " sorted", " packed"};
   static const char* const variants[] = {"bias", "initial", "peephole", "norm", "keep_h", "zone masks", "zone rates",
-                                         "x_mask", "reverse", "batch first", "tokens", "final only"};
+                                         "x_mask", "reverse", "batch first", "tokens", "no dout", "no dh_n"};
   std::string text = std::string(modes[c.mode]) + (c.coupled ? " coupled" : "");
   text += " T=" + std::to_string(c.steps) + " B=" + std::to_string(c.batch) + " I=" + std::to_string(c.input) +
           " H=" + std::to_string(c.hidden) + lengths[static_cast<int>(c.lengths)];
@@ -55,7 +58,7 @@ inline std::string to_string(const Case& c) {
 // ---- Buffers ----
 
 // A sanitizer or valgrind sees a step over the edge best if the memory ends there; else guards on both sides do.
-#if defined(__SANITIZE_ADDRESS__) || defined(CHECK_EXACT)
+#if defined(__SANITIZE_ADDRESS__) || defined(CHECK_VALGRIND)
 constexpr size_t kGuardBytes = 0;
 #else
 constexpr size_t kGuardBytes = 256;
@@ -78,6 +81,13 @@ class Buffer {
   int64_t count() const { return count_; }
 
   bool poisoned(int64_t i) const { return all_poison(front_ + static_cast<size_t>(i) * sizeof(T), sizeof(T)); }
+  Buffer copy() const {
+    Buffer other;
+    other.count_ = count_, other.front_ = front_, other.bytes_ = bytes_;
+    other.memory_.reset(static_cast<unsigned char*>(::operator new(bytes_, kLine)));
+    if (bytes_) std::memcpy(other.memory_.get(), memory_.get(), bytes_);
+    return other;
+  }
   bool guards_intact() const { return all_poison(0, front_) && all_poison(front_ + size(), bytes_ - front_ - size()); }
   bool same_bits(const Buffer& other) const {
     return bytes_ == other.bytes_ && (bytes_ == 0 || std::memcmp(memory_.get(), other.memory_.get(), bytes_) == 0);
@@ -133,10 +143,14 @@ struct Layout {
 
   explicit Layout(const Case& c);
   Shape shape(int name) const;
+  Shape rows(bool there, int64_t width, bool packable) const;
+  Shape token_shape() const { return rows(c.has & kTokens, 1, true); }
   int64_t at(const Shape& s, int64_t t, int64_t b) const {
     return s.packed ? (first[static_cast<size_t>(t)] + b) * s.row
                     : t * s.time + place[static_cast<size_t>(b)] * s.row;
   }
+  // Whether the loss sees an output.
+  bool seen(int name) const { return !(name == kOut && c.has & kNoDout) && !(name == kHN && c.has & kNoDhN); }
   // Calls body(index) for every number of a tensor that is not in a gap.
   template <class Body>
   void each(const Shape& s, const Body& body) const {
@@ -178,19 +192,21 @@ inline Layout::Layout(const Case& of) : c(of), gates(of.mode == MC_LSTM ? (of.co
   }
 }
 
+// Rows over time and batch, with gaps between them.
+inline Shape Layout::rows(bool there, int64_t width, bool packable) const {
+  if (!there) return {};
+  const int64_t row = width + 3;
+  if (packable && c.lengths == Lengths::kPacked) {
+    const int64_t all = c.steps ? first.back() + active.back() : 0;
+    return {all * row, width, 0, row, true, true};
+  }
+  if (c.has & kBatchFirst) return {c.batch * (c.steps * row + 1), width, row, c.steps * row + 1, true, false};
+  return {c.steps * (c.batch * row + 2), width, c.batch * row + 2, row, true, false};
+}
+
 inline Shape Layout::shape(int name) const {
   const bool lstm = c.mode == MC_LSTM;
   const auto flat = [](bool there, int64_t count) { return there ? Shape{count, count, 0, 0, false, false} : Shape{}; };
-  const auto rows = [&](bool there, int64_t width, bool packed) {
-    if (!there) return Shape{};
-    const int64_t row = width + 3;
-    if (packed && c.lengths == Lengths::kPacked) {
-      const int64_t all = c.steps ? first.back() + active.back() : 0;
-      return Shape{all * row, width, 0, row, true, true};
-    }
-    if (c.has & kBatchFirst) return Shape{c.batch * (c.steps * row + 1), width, row, c.steps * row + 1, true, false};
-    return Shape{c.steps * (c.batch * row + 2), width, c.batch * row + 2, row, true, false};
-  };
   const int64_t state = c.batch * c.hidden, parameters = gates * c.hidden;
   const bool norm = c.has & kNorm, initial = c.has & kInitial, masks = c.has & kZoneMasks;
   switch (name) {
@@ -239,14 +255,15 @@ struct Tensors {
 template <class T>
 struct Problem : Layout {
   Tensors<T> tensors;
-  std::vector<int64_t> tokens;
+  Buffer<int64_t> tokens;
 
   explicit Problem(const Case& of) : Layout(of) {
     for (int name = 0; name < kNames; ++name) {
       tensors.make(*this, name);
       each(tensors.shape[name], [&](int64_t i) { tensors[name][i] = value(name, i); });
     }
-    for (int64_t i = 0; (c.has & kTokens) && i < c.steps * c.batch; ++i) tokens.push_back(i * 3 % kVocabulary);
+    tokens = Buffer<int64_t>(token_shape().count);
+    each(token_shape(), [&](int64_t i) { tokens[i] = i * 3 % kVocabulary; });
   }
 
  private:

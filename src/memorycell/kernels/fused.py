@@ -412,7 +412,7 @@ class _Recurrent(torch.autograd.Function):
     def forward(
         spec: Spec, rates: tuple[float, float], counts: tuple[int, int, int], x: Tensor, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
-        initial, ragged, parameters, masks = _grouped(counts, tensors)
+        initial, ragged, parameters, masks = grouped(counts, tensors)
         return tuple(torch.ops.memorycell.forward(spec, rates, x, initial, ragged, parameters, masks, True))
 
     @staticmethod
@@ -428,16 +428,19 @@ class _Recurrent(torch.autograd.Function):
         spec, layers = ctx.spec, ctx.spec.layers
         x, *rest = ctx.saved_tensors
         tensors, outputs, reserve = rest[: -layers - 1], rest[-layers - 1 : -1], rest[-1]
-        initial, ragged, parameters, masks = _grouped(ctx.counts, tensors)
+        initial, ragged, parameters, masks = grouped(ctx.counts, tensors)
         # Dispatch would overlook a lazily negated one (of the imaginary part of a conjugate) in a list with gaps.
         given = [None if slope is None else slope.resolve_neg() for slope in gradients[layers - 1 : -1]]
+        if all(slope is None for slope in given):
+            return (None,) * (4 + len(tensors))
         first = len(initial)
         needs = ctx.needs_input_grad[3:]
         wanted = [needs[0], any(needs[1 : 1 + first]), any(needs[1 + first + len(ragged) :])]
         if torch.is_grad_enabled():
-            from memorycell.kernels.twice import gradients_by_reference  # which looks at Spec
+            from memorycell.kernels.twice import Gradients  # which looks at Spec
 
-            found = gradients_by_reference(spec, ctx.rates, x, initial, ragged, parameters, masks, given, wanted)
+            results = (*outputs, reserve, *given)
+            found = Gradients.apply(spec, ctx.rates, ctx.counts, tuple(wanted), x, *tensors, *results)
         else:
             call = _backward if _eager((x, *tensors)) else torch.ops.memorycell.backward
             found = call(spec, ctx.rates, x, initial, ragged, parameters, masks, outputs, reserve, given, wanted)
@@ -455,7 +458,7 @@ class _EagerRecurrent(_Recurrent):
     @staticmethod
     def forward(ctx: Any, *inputs: Any) -> tuple[Tensor, ...]:
         spec, rates, counts, x, *tensors = inputs
-        initial, ragged, parameters, masks = _grouped(counts, tensors)
+        initial, ragged, parameters, masks = grouped(counts, tensors)
         results = tuple(_forward(spec, rates, x, initial, ragged, parameters, masks, True))
         _Recurrent.setup_context(ctx, inputs, results)
         return results
@@ -463,7 +466,7 @@ class _EagerRecurrent(_Recurrent):
     setup_context = torch.autograd.Function.setup_context
 
 
-def _grouped(counts: tuple[int, int, int], tensors: Sequence[Tensor]) -> tuple[list[Tensor], ...]:
+def grouped(counts: tuple[int, int, int], tensors: Sequence[Tensor]) -> tuple[list[Tensor], ...]:
     """Initial state, raggedness, parameters and masks, from the flat list that autograd wants."""
     bounds = (0, counts[0], counts[0] + counts[1], sum(counts), len(tensors))
     return tuple(list(tensors[a:b]) for a, b in pairwise(bounds))

@@ -3,17 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from memorycell.kernels import reference, torch_ops
-from memorycell.kernels.fused import DROPOUT, RECURRENT_DROPOUT, ZONEOUT_C, ZONEOUT_H, Spec, split_masks
+from memorycell.kernels import reference
+from memorycell.kernels.fused import DROPOUT, RECURRENT_DROPOUT, ZONEOUT_C, ZONEOUT_H, Spec, grouped, split_masks
 from memorycell.kernels.reference import Noise, Norm, Weights
 
 
-def gradients_by_reference(
+class Gradients(torch.autograd.Function):
+    """`memorycell::backward` for those who may differentiate again (torch.func says so at every call)."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(
+        spec: Spec,
+        rates: tuple[float, float],
+        counts: tuple[int, int, int],
+        wanted: tuple[bool, bool, bool],
+        x: Tensor,
+        *tensors: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        """`tensors`: initial, ragged, parameters, masks, outputs, reserve and given, one after the other."""
+        sources, outputs, given = _split(spec, tensors)
+        groups = grouped(counts, sources)
+        return tuple(torch.ops.memorycell.backward(spec, rates, x, *groups, outputs[:-1], outputs[-1], given, wanted))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        ctx.spec, ctx.rates, ctx.counts, ctx.wanted, *tensors = inputs
+        ctx.save_for_backward(*tensors)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Any, ...]:
+        x, *tensors = ctx.saved_tensors
+        sources, outputs, given = _split(ctx.spec, tensors)
+        initial, ragged, parameters, masks = grouped(ctx.counts, sources)
+        places = [k for k, slope in enumerate(given) if slope is not None]
+        bounds = list(accumulate((1, len(initial), len(parameters))))
+
+        def gradients(*differentiable: Tensor) -> tuple[Tensor, ...]:
+            state, weights = differentiable[bounds[0] : bounds[1]], differentiable[bounds[1] : bounds[2]]
+            values = (differentiable[0], state, ragged, weights, masks)
+            at_places = dict(zip(places, differentiable[bounds[2] :], strict=True))
+            return _by_reference(ctx.spec, ctx.rates, *values, at_places, ctx.wanted)
+
+        pull = torch.func.vjp(gradients, x, *initial, *parameters, *(given[k] for k in places))[1]
+        found = pull(slopes)
+        state, weights = found[bounds[0] : bounds[1]], found[bounds[1] : bounds[2]]
+        at_places = dict(zip(places, found[bounds[2] :], strict=True))
+        nothing = (*[None] * len(masks), *[None] * len(outputs))
+        first = (None, None, None, None, found[0], *state, *[None] * len(ragged))
+        return *first, *weights, *nothing, *(at_places.get(k) for k in range(len(given)))
+
+
+def _split(spec: Spec, tensors: Sequence[Any]) -> tuple[Sequence[Tensor], Sequence[Tensor], Sequence[Tensor | None]]:
+    """What a run was given, its outputs with the reserve, and the gradients of output and final state."""
+    results = 3 if spec.mode == 0 else 2
+    run = len(tensors) - results - spec.layers - 1
+    return tensors[:run], tensors[run:-results], tensors[-results:]
+
+
+def _by_reference(
     spec: Spec,
     rates: tuple[float, float],
     x: Tensor,
@@ -21,33 +76,23 @@ def gradients_by_reference(
     ragged: Sequence[Tensor],
     parameters: Sequence[Tensor],
     masks: Sequence[Tensor],
-    given: Sequence[Tensor | None],
+    given: dict[int, Tensor],
     wanted: Sequence[bool],
-) -> list[Tensor]:
-    """What `memorycell::backward` returns, itself differentiable; arguments as its.
+) -> tuple[Tensor, ...]:
+    """What `memorycell::backward` returns; `given`: by place among the output and the final state.
 
     The forward pass is computed again. Nothing is fused: as slow as the reference, and as general.
     """
-    with torch.enable_grad():
-        output, final = _again(spec, rates, x, initial, ragged, parameters, masks)
-        sources = [
-            *([x] if wanted[0] else []),
-            *(initial if wanted[1] else ()),
-            *(parameters if wanted[2] else ()),
-        ]
-        pairs = [(result, slope) for result, slope in zip((output, *final), given, strict=True) if slope is not None]
-        asked = [source for source in sources if source.requires_grad]
-        found = iter(
-            torch.autograd.grad(
-                [result for result, _ in pairs],
-                asked,
-                [slope for _, slope in pairs],
-                create_graph=True,
-                allow_unused=True,
-            )
-        )
-        slopes = [next(found) if source.requires_grad else None for source in sources]
-    return [torch.zeros_like(source) if slope is None else slope for source, slope in zip(sources, slopes, strict=True)]
+    first, last = 1, 1 + len(initial)
+
+    def results(*sources: Tensor) -> tuple[Tensor, ...]:
+        output, final = _again(spec, rates, sources[0], sources[first:last], ragged, sources[last:], masks)
+        return tuple((output, *final)[k] for k in given)
+
+    # A transform's derivative is partial, also where a source depends on another (layers that share weights).
+    found = torch.func.vjp(results, x, *initial, *parameters)[1](tuple(given.values()))
+    groups = found[:first], found[first:last], found[last:]
+    return tuple(slope for group, asked in zip(groups, wanted, strict=True) if asked for slope in group)
 
 
 def _again(
@@ -79,7 +124,9 @@ def _again(
     if spec.tokens:
         x, ragged = torch.nn.functional.embedding(ragged[-1], x), ragged[:-1]
     order = ragged[1] if len(ragged) == 2 else None
-    packed = PackedSequence(x, ragged[0], order, None if order is None else order.argsort()) if spec.packed else None
+    packed = _places(ragged[0], order) if spec.packed else None
+    if packed is not None:
+        x = x.new_zeros(spec.steps, spec.batch, x.shape[-1]).index_put(packed, x)
     lengths = None
     if ragged:
         sorted_lengths = (ragged[0].unsqueeze(0) > torch.arange(spec.batch).unsqueeze(1)).sum(1)
@@ -88,7 +135,7 @@ def _again(
         )
     output, finals, _ = reference.run_stack(
         spec.cell,
-        x if packed is None else pad_packed_sequence(packed)[0],
+        x,
         list(zip(*(part.unbind(0) for part in initial), strict=True)),
         weights,
         directions=spec.directions,
@@ -97,7 +144,14 @@ def _again(
         between=by_kind[DROPOUT],
     )
     final = tuple(torch.stack(parts) for parts in zip(*finals, strict=True))
-    return output if packed is None else torch_ops.repack(output, packed).data, final
+    return output if packed is None else output[packed], final
+
+
+def _places(batch_sizes: Tensor, order: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Step and row of all that a PackedSequence holds (torch's own functions for it know no transforms)."""
+    step = torch.arange(batch_sizes.numel()).repeat_interleave(batch_sizes)
+    row = torch.arange(step.numel()) - (batch_sizes.cumsum(0) - batch_sizes)[step]
+    return step, row if order is None else order[row]
 
 
 def weights_of(values: dict[str, Tensor]) -> Weights:

@@ -61,6 +61,8 @@ class Backends:
         fits = x.device.type == "cpu" and weight.dtype in _FUSED_DTYPES
         if fits and native.available():
             return True
+        if self.name == "cpp" and fits:  # a layer built where there was one
+            raise ValueError(f"backend='cpp' cannot run this layer: {native.why_missing()}; use backend='auto'")
         if self.name == "cpp":
             raise ValueError(
                 "expected float32 or float64 weights and input on the CPU for backend='cpp', "
