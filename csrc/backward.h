@@ -43,7 +43,7 @@ class BackwardPass {
     const mc_run& run = layer_.run;
     const int64_t batch = layer_.batch, units = layer_.units;
     carried_.c = layer_.lstm ? arena.take<T>(batch * units) : nullptr;
-    carried_.h = arena.take<T>(batch * units);
+    carried_.h = arena.take<T>(batch * layer_.output_units);
     carried_.c_0 = c_0_ = layer_.lstm ? arena.take<T>(batch * units) : nullptr;
     carried_.h_0 = h_0_ = layer_.gru ? arena.take<T>(batch * units) : nullptr;
     carried_.dout = {static_cast<const T*>(wanted_.dout), wanted_.dout_time, wanted_.dout_row, layer_.out.first,
@@ -59,15 +59,16 @@ class BackwardPass {
     gain_h_ = layer_.pad(run.norm_hh_gain, layer_.gates, arena);
 
     deep_ = layer_.gates * units;
+    recurrent_deep_ = layer_.h_order.count * units;
     pairs_ = (layer_.blocks + 1) / 2;
+    output_pairs_ = (layer_.output_blocks + 1) / 2;
     input_panels_ = wanted_.dx ? (layer_.input + kPanel<T> - 1) / kPanel<T> : 0;
-    recurrent_ = arena.take<T>(pairs_ * deep_ * kPanel<T>);
+    recurrent_ = arena.take<T>(output_pairs_ * recurrent_deep_ * kPanel<T>);
+    nested_ = layer_.nested ? arena.take<T>(pairs_ * layer_.outputs * kPanel<T>) : nullptr;
     projection_ = arena.take<T>(input_panels_ * deep_ * kPanel<T>);
-    // A vector more than the gates: pairs of vectors may reach over the end, and rows of a tile must not meet
-    // in one set of the first cache.
-    gradients_row_ = (layer_.gradient_slots * layer_.blocks + 1) * kLanes<T>;
-    tile_rows_ = layer_.normed && batch ? batch : kTileRows;
-    dh_row_ = (layer_.normed ? most<int64_t>(pairs_, 4) : 4) * kPanel<T>;
+    gradients_row_ = layer_.gradients_row;
+    tile_rows_ = layer_.rowwise && batch ? batch : kTileRows;
+    dh_row_ = (layer_.rowwise ? most<int64_t>(pairs_, 4) : 4) * kPanel<T>;
     const int64_t chunk_rows = most_rows(layer_, batch, kBackwardChunk);
     for (int i = 0; i < share_.threads; ++i) {
       Scratch& s = scratch_[i];
@@ -93,8 +94,9 @@ class BackwardPass {
     start(rows, pairs, scratch);
     scratch.weights.clear_table(layer_, split ? part_of(layer_.run.vocabulary, worker.count, worker.index)
                                               : Range{0, layer_.run.vocabulary});
-    layer_.pack_columns(layer_.run.w_hh, layer_.hidden, layer_.h_order,
-                        split ? pairs : part_of(pairs_, worker.count, worker.index), recurrent_);
+    layer_.pack_columns(layer_.run.w_hh, layer_.outputs, layer_.h_order,
+                        split ? pairs : part_of(output_pairs_, worker.count, worker.index), recurrent_);
+    if (layer_.nested) layer_.pack_nested_columns(part_of(pairs_, worker.count, worker.index), nested_);
     layer_.pack_columns(layer_.run.w_ih, layer_.input, layer_.x_order,
                         part_of(input_panels_, worker.count, worker.index), projection_);
     worker.meet();
@@ -147,19 +149,25 @@ class BackwardPass {
     clear(scratch.sums.bias, layer_.gradient_slots * layer_.units);
     clear(scratch.sums.peephole, 3 * layer_.units);
     scratch.norms.clear(layer_);
-    for (int64_t b = rows.first; b < rows.last; ++b)
-      for (int64_t block = 2 * pairs.first; block < least(2 * pairs.last, layer_.blocks); ++block) {
-        const int64_t unit = block * kLanes<T>, at = b * layer_.units + unit;
-        const int64_t from = layer_.place[b] * layer_.hidden + unit;
-        const int lanes = layer_.lanes_of(block);
-        const auto put = [&](T* to, const void* values) {
-          if (to) store(to + at, values ? load_first(static_cast<const T*>(values) + from, lanes) : Vec<T>{});
-        };
-        put(carried_.h, wanted_.dh_n);
-        put(carried_.c, wanted_.dc_n);
-        put(c_0_, layer_.run.c_0);
-        put(h_0_, layer_.run.h_0);
-      }
+    const auto put = [&](T* to, const void* values, Range of, int64_t width, int64_t padded) {
+      const T* from = static_cast<const T*>(values);
+      for (int64_t b = rows.first; to && b < rows.last; ++b)
+        for (int64_t unit = of.first; unit < of.last; unit += kLanes<T>) {
+          const int lanes = static_cast<int>(least<int64_t>(kLanes<T>, width - unit));
+          store(to + b * padded + unit, from ? load_first(from + layer_.place[b] * width + unit, lanes) : Vec<T>{});
+        }
+    };
+    const Range units = units_of(pairs), of_h = output_units_of(pairs);
+    put(carried_.h, wanted_.dh_n, of_h, layer_.outputs, layer_.output_units);
+    put(h_0_, layer_.run.h_0, of_h, layer_.outputs, layer_.output_units);
+    put(carried_.c, wanted_.dc_n, units, layer_.hidden, layer_.units);
+    put(c_0_, layer_.run.c_0, units, layer_.hidden, layer_.units);
+  }
+
+  // Units, padded, of some pairs of blocks, and those of h that belong to them.
+  Range units_of(Range pairs) const { return {pairs.first * kPanel<T>, least(pairs.last * kPanel<T>, layer_.units)}; }
+  Range output_units_of(Range pairs) const {
+    return layer_.projected ? Range{0, layer_.output_units} : units_of(pairs);
   }
 
   // Step s of the rows that have it; `row`: where the gate gradients of the first of them go.
@@ -184,30 +192,34 @@ class BackwardPass {
 
   // Whether all that a step's gradients come from is exactly zero.
   bool dead(int64_t s, Range rows, Range pairs, const T* later) const {
-    const int64_t first = pairs.first * kPanel<T>, last = least(pairs.last * kPanel<T>, layer_.units);
-    const int64_t real = least(last, layer_.hidden);
+    const Range units = units_of(pairs), of_h = output_units_of(pairs);
+    const int64_t real = least(of_h.last, layer_.outputs);
     const T* product = later ? later + layer_.h_order.first_slot * layer_.units : nullptr;
     for (int64_t b = rows.first; b < rows.last; ++b) {
-      if (product && !all_zero(product + (b - rows.first) * gradients_row_, deep_)) return false;
-      if (carried_.c && !all_zero(carried_.c + b * layer_.units + first, last - first)) return false;
-      if ((!later || layer_.gru || layer_.zone_h) && !all_zero(carried_.h + b * layer_.units + first, last - first))
+      if (product && !all_zero(product + (b - rows.first) * gradients_row_, recurrent_deep_)) return false;
+      if (carried_.c && !all_zero(carried_.c + b * layer_.units + units.first, units.size())) return false;
+      const bool carries = !later || layer_.gru || layer_.zone_h;
+      if (carries && !all_zero(carried_.h + b * layer_.output_units + of_h.first, of_h.size())) return false;
+      if (carried_.dout && !all_zero(carried_.dout.at(layer_.time_of(s), b) + of_h.first, real - of_h.first))
         return false;
-      if (carried_.dout && !all_zero(carried_.dout.at(layer_.time_of(s), b) + first, real - first)) return false;
     }
     return true;
   }
 
   void clear_gradients(int64_t rows, Range pairs, T* row) const {
-    const int64_t first = pairs.first * kPanel<T>, last = least(pairs.last * kPanel<T>, layer_.units);
-    for (int64_t r = 0; r < rows; ++r, row += gradients_row_)
-      for (int64_t slot = 0; slot < layer_.gradient_slots; ++slot)
-        for (int64_t u = first; u < last; ++u) row[slot * layer_.units + u] = 0;
+    const Range units = units_of(pairs);
+    const int64_t gates = layer_.gradient_slots * layer_.units;
+    for (int64_t r = 0; r < rows; ++r, row += gradients_row_) {
+      for (int64_t slot = 0; slot < gates; slot += layer_.units)
+        for (int64_t u = units.first; u < units.last; ++u) row[slot + u] = 0;
+      for (int64_t i = gates; layer_.nested && i < gradients_row_; ++i) row[i] = 0;
+    }
   }
 
   void alive(int64_t s, Range rows, Range pairs, bool continued, const T* later, T* to, Scratch& scratch) {
     const int64_t tiles = (rows.size() + tile_rows_ - 1) / tile_rows_;
     const int64_t together =
-        layer_.normed ? pairs_ : panels_at_once((rows.size() + tiles - 1) / tiles);
+        layer_.rowwise ? pairs_ : panels_at_once((rows.size() + tiles - 1) / tiles);
     const int64_t groups = (pairs.size() + together - 1) / together;
     for (int64_t i = 0; i < groups; ++i) {
       const int64_t first = pairs.first + (s % 2 ? groups - 1 - i : i) * together;
@@ -224,29 +236,50 @@ class BackwardPass {
         if (layer_.lstm && s > 0)
           layer_.template prefetch<false>(s - 1, step.rows, step.blocks, layer_.slots.cell, 1);
         if (continued)
-          multiply_recurrent(later + part.first * gradients_row_, step.rows.size(), group, scratch.dh);
+          multiply_recurrent(later + part.first * gradients_row_, step.rows.size(), output_panels_of(group), scratch.dh);
         cell(step, scratch);
       }
     }
   }
 
+  // The panels of h that belong to pairs of blocks.
+  Range output_panels_of(Range pairs) const { return layer_.projected ? Range{0, output_pairs_} : pairs; }
+
   // dh = gate gradients · W_hh for the units of some panels.
   void multiply_recurrent(const T* gradients, int64_t rows, Range pairs, T* dh) const {
     TileArguments<T> t{};
     t.a = gradients + layer_.h_order.first_slot * layer_.units, t.a_row = gradients_row_;
-    t.w = recurrent_ + pairs.first * deep_ * kPanel<T>;
-    t.w_row = kPanel<T>, t.w_panel = deep_ * kPanel<T>, t.k_count = deep_;
+    t.w = recurrent_ + pairs.first * recurrent_deep_ * kPanel<T>;
+    t.w_row = kPanel<T>, t.w_panel = recurrent_deep_ * kPanel<T>, t.k_count = recurrent_deep_;
     t.c = dh, t.c_row = dh_row_, t.c_panel = kPanel<T>;
     product<T>(t, rows, pairs.size());
   }
 
+  // The gradient of what entered the second product, to step.dh.
+  void multiply_nested(const BackwardStep<T>& step) const {
+    TileArguments<T> t{};
+    t.a = step.gradients + layer_.nested_slope_at, t.a_row = gradients_row_;
+    t.w = nested_, t.w_row = kPanel<T>, t.w_panel = layer_.outputs * kPanel<T>, t.k_count = layer_.outputs;
+    t.c = step.dh, t.c_row = dh_row_, t.c_panel = kPanel<T>;
+    product<T>(t, step.rows.size(), pairs_);
+  }
+
   void cell(const BackwardStep<T>& step, Scratch& scratch) {
     const Sums<T>& sums = scratch.sums;
-    if (layer_.gru) {
+    if (layer_.reset_before) {
+      gru_candidate_backward(layer_, carried_, sums, step);
+      if (layer_.normed) scratch.norms.candidate(layer_, step, gain_h_);
+      multiply_nested(step);
+      gru_reset_backward(layer_, carried_, sums, step);
+    } else if (layer_.gru) {
       gru_backward(layer_, carried_, sums, step);
     } else if (!layer_.lstm) {
       rnn_backward(layer_, carried_, sums, step);
     } else {
+      if (layer_.projected) {
+        lstm_projected_backward(layer_, carried_, step);
+        multiply_nested(step);
+      }
       lstm_output_backward(layer_, carried_, step);
       if (layer_.normed) scratch.norms.cell(layer_, step, cell_gain_);
       const bool peephole = carried_.peephole_i;
@@ -263,7 +296,7 @@ class BackwardPass {
   void finish_chunk(const Chunk& chunk, Range pairs, const Worker& worker, bool split, T* gradients, Scratch& scratch) {
     bool nothing = true;
     for (int64_t r = 0; nothing && r < chunk.count; ++r)
-      nothing = all_zero(gradients + r * gradients_row_, layer_.gradient_slots * layer_.units);
+      nothing = all_zero(gradients + r * gradients_row_, layer_.nested_operand_at);
     if (wanted_.dx && !layer_.run.tokens) {
       const Range part = split ? part_of(chunk.count, worker.count, worker.index) : Range{0, chunk.count};
       multiply_projection(gradients + (part.first * gradients_row_) + layer_.x_order.first_slot * layer_.units,
@@ -306,13 +339,14 @@ class BackwardPass {
   void retire(Range rows, Range pairs, const T* later, Scratch& scratch) const {
     if (!wanted_.dh_0 || rows.size() <= 0) return;
     const int64_t tiles = (rows.size() + kTileRows - 1) / kTileRows, together = 4;
-    for (int64_t first = pairs.first; first < pairs.last; first += together) {
-      const Range group{first, least(first + together, pairs.last)};
+    const Range all = output_panels_of(pairs);
+    for (int64_t first = all.first; first < all.last; first += together) {
+      const Range group{first, least(first + together, all.last)};
       for (int64_t tile = 0; tile < tiles; ++tile) {
         const Range part = part_of(rows.size(), tiles, tile);
         multiply_recurrent(later + part.first * gradients_row_, part.size(), group, scratch.dh);
         for (int64_t r = part.first; r < part.last; ++r)
-          for (int64_t block = 2 * group.first; block < least(2 * group.last, layer_.blocks); ++block)
+          for (int64_t block = 2 * group.first; block < least(2 * group.last, layer_.output_blocks); ++block)
             put_dh_0(rows.first + r, block,
                      load(scratch.dh + (r - part.first) * dh_row_ + (block - 2 * group.first) * kLanes<T>));
       }
@@ -321,24 +355,24 @@ class BackwardPass {
 
   void put_dh_0(int64_t b, int64_t block, Vec<T> dh) const {
     const int64_t unit = block * kLanes<T>;
-    const int lanes = layer_.lanes_of(block);
+    const int lanes = layer_.output_lanes(block);
     if (const T* keep = layer_.keep_h(b)) dh *= load_first(keep + unit, lanes);
-    if (layer_.gru || layer_.zone_h) dh += load(carried_.h + b * layer_.units + unit);
-    store_first(static_cast<T*>(wanted_.dh_0) + layer_.place[b] * layer_.hidden + unit, dh, lanes);
+    if (layer_.gru || layer_.zone_h) dh += load(carried_.h + b * layer_.output_units + unit);
+    store_first(static_cast<T*>(wanted_.dh_0) + layer_.place[b] * layer_.outputs + unit, dh, lanes);
   }
 
   // Rows without steps hand the gradient of their state on; so does every cell.
   void finish(Range rows, Range pairs) const {
+    const auto put = [&](void* to, const T* from, Range of, int64_t b, int64_t width, int64_t padded) {
+      for (int64_t unit = of.first; to && from && unit < of.last; unit += kLanes<T>)
+        store_first(static_cast<T*>(to) + layer_.place[b] * width + unit, load(from + b * padded + unit),
+                    static_cast<int>(least<int64_t>(kLanes<T>, width - unit)));
+    };
     const Range stepped = present(layer_, rows, most_present());
-    for (int64_t b = rows.first; b < rows.last; ++b)
-      for (int64_t block = 2 * pairs.first; block < least(2 * pairs.last, layer_.blocks); ++block) {
-        const int64_t unit = block * kLanes<T>, at = b * layer_.units + unit;
-        const int64_t to = layer_.place[b] * layer_.hidden + unit;
-        const int lanes = layer_.lanes_of(block);
-        if (wanted_.dh_0 && b >= stepped.last)
-          store_first(static_cast<T*>(wanted_.dh_0) + to, load(carried_.h + at), lanes);
-        if (wanted_.dc_0 && carried_.c) store_first(static_cast<T*>(wanted_.dc_0) + to, load(carried_.c + at), lanes);
-      }
+    for (int64_t b = rows.first; b < rows.last; ++b) {
+      if (b >= stepped.last) put(wanted_.dh_0, carried_.h, output_units_of(pairs), b, layer_.outputs, layer_.output_units);
+      put(wanted_.dc_0, carried_.c, units_of(pairs), b, layer_.hidden, layer_.units);
+    }
   }
 
   // The step that most rows have: time 0.
@@ -351,6 +385,7 @@ class BackwardPass {
     const Range pairs = part_of(pairs_, worker.count, worker.index);
     if (wanted_.dw_ih || wanted_.dw_hh)
       WeightGradients<T>::write(layer_, wanted_, parts, split ? 1 : worker.count, pairs);
+    WeightGradients<T>::write_nested(layer_, wanted_, parts, worker.count, worker.count, worker.index);
     if (worker.index) return;
     for (int i = 1; i < worker.count; ++i) {
       scratch_[0].norms.add(layer_, scratch_[i].norms);
@@ -366,8 +401,8 @@ class BackwardPass {
       for (int64_t g = 0; to && g < count; ++g)
         copy(from + slot[g] * layer_.units, layer_.hidden, static_cast<T*>(to) + g * layer_.hidden);
     };
-    constexpr int kSame[] = {0, 1, 2, 3}, kGruX[] = {1, 2, 0}, kGruH[] = {1, 2, 3}, kCoupled[] = {0, 2};
-    const int *x = layer_.gru ? kGruX : kSame, *h = layer_.gru ? kGruH : kSame;
+    constexpr int kSame[] = {0, 1, 2, 3}, kCoupled[] = {0, 2};
+    const int *x = layer_.x_slot, *h = layer_.h_slot;
     write(wanted_.db_ih, s.sums.bias, x, layer_.gates);
     write(wanted_.db_hh, s.sums.bias, h, layer_.gates);
     write(wanted_.dw_ch, s.sums.peephole, layer_.run.coupled ? kCoupled : kSame, layer_.run.coupled ? 2 : 3);
@@ -386,8 +421,9 @@ class BackwardPass {
   Carried<T> carried_{};
   T *c_0_ = nullptr, *h_0_ = nullptr;
   const T *gain_x_ = nullptr, *gain_h_ = nullptr, *cell_gain_ = nullptr;
-  T *recurrent_ = nullptr, *projection_ = nullptr;  // panels of W_hh and W_ih, by columns
-  int64_t deep_ = 0, pairs_ = 0, input_panels_ = 0, gradients_row_ = 0, tile_rows_ = 0, dh_row_ = 0;
+  // Panels of W_hh, W_ih and the second product, by columns.
+  T *recurrent_ = nullptr, *projection_ = nullptr, *nested_ = nullptr;
+  int64_t deep_ = 0, recurrent_deep_ = 0, pairs_ = 0, output_pairs_ = 0, input_panels_ = 0, gradients_row_ = 0, tile_rows_ = 0, dh_row_ = 0;
   Scratch scratch_[kMostThreads] = {};
 };
 

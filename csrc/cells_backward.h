@@ -13,7 +13,7 @@ namespace mc::MC_LEVEL {
 template <class T>
 struct Carried {
   T* c;      // (B, units) gradient of the cell
-  T* h;      // (B, units) gradient of h past the product: of a GRU's z h, of zoneout; at first that of h_n
+  T* h;      // (B, output_units) gradient of h past the product: of a GRU's z h, of zoneout; at first that of h_n
   Rows<const T> dout;
   const T* c_0;  // (B, units) LSTM
   const T* h_0;  // (B, units)
@@ -51,7 +51,7 @@ MC_INLINE Vec<T> take_dh(const Layer<T>& layer, const Carried<T>& carried, const
     dh = load(step.dh + (b - step.rows.first) * step.dh_row + (unit - step.blocks.first * kLanes<T>));
     if (const T* keep = layer.keep_h(b)) dh *= load_first(keep + unit, lanes);
   }
-  if (!step.continued || layer.gru || layer.zone_h) dh += load(carried.h + b * layer.units + unit);
+  if (!step.continued || layer.gru || layer.zone_h) dh += load(carried.h + b * layer.output_units + unit);
   if (carried.dout) dh += load_first(carried.dout.at(step.t, b) + unit, lanes);
   if (layer.zone_h) {
     direct = layer.zone_h.at(step.t, b, unit, lanes) * dh;
@@ -62,8 +62,21 @@ MC_INLINE Vec<T> take_dh(const Layer<T>& layer, const Carried<T>& carried, const
   return dh;
 }
 
+// The gradient of the projected h, to its place in the row of gradients.
+template <class T>
+void lstm_projected_backward(const Layer<T>& layer, const Carried<T>& carried, const BackwardStep<T>& step) {
+  for (int64_t b = step.rows.first; b < step.rows.last; ++b)
+    for (int64_t block = 0; block < layer.output_blocks; ++block) {
+      const int64_t unit = block * kLanes<T>;
+      Vec<T> direct;
+      const Vec<T> dh = take_dh(layer, carried, step, b, unit, layer.output_lanes(block), direct);
+      if (layer.zone_h) store(carried.h + b * layer.output_units + unit, direct);
+      store(step.gradients + (b - step.rows.first) * step.gradients_row + layer.nested_slope_at + unit, dh);
+    }
+}
+
 // h = o · tanh(y), y the cell or its normalisation: leaves the gradient of y in step.dh, and that of o's
-// pre-activation in its slot.
+// pre-activation in its slot. What is projected has its gradient in step.dh before; it is kept for that of W_hr.
 template <class T>
 void lstm_output_backward(const Layer<T>& layer, const Carried<T>& carried, const BackwardStep<T>& step) {
   using V = Vec<T>;
@@ -83,16 +96,21 @@ void lstm_output_backward(const Layer<T>& layer, const Carried<T>& carried, cons
       }
       tanh<T>(squashed);
       MC_EACH {
-        V direct;
-        const V dh = take_dh(layer, carried, step, b + q, unit, lanes, direct);
-        if (layer.zone_h) store(carried.h + (b + q) * layer.units + unit, direct);
-        const V o = load(kept[q] + 3 * L);
-        const V through = dh * o;
         const int64_t row = b + q - step.rows.first;
-        store(step.gradients + row * step.gradients_row + o_slot * layer.units + unit,
-              through * squashed[q] * (T(1) - o));
-        store(step.dh + row * step.dh_row + (block - step.blocks.first) * L,
-              fma(-through * squashed[q], squashed[q], through));
+        T* gradients = step.gradients + row * step.gradients_row + unit;
+        T* dy = step.dh + row * step.dh_row + (block - step.blocks.first) * L;
+        const V o = load(kept[q] + 3 * L);
+        V dh, direct;
+        if (layer.projected) {
+          dh = load(dy);
+          store(gradients + layer.nested_operand_at, o * squashed[q]);
+        } else {
+          dh = take_dh(layer, carried, step, b + q, unit, lanes, direct);
+          if (layer.zone_h) store(carried.h + (b + q) * layer.units + unit, direct);
+        }
+        const V through = dh * o;
+        store(gradients + o_slot * layer.units, through * squashed[q] * (T(1) - o));
+        store(dy, fma(-through * squashed[q], squashed[q], through));
       }
     });
   }
@@ -163,6 +181,15 @@ void lstm_gates_backward(const Layer<T>& layer, const Carried<T>& carried, const
   }
 }
 
+// h before a step, of a GRU.
+template <class T>
+MC_INLINE Vec<T> gru_before(const Layer<T>& layer, const Carried<T>& carried, const BackwardStep<T>& step, int64_t b,
+                            int64_t unit, int lanes) {
+  return layer.has_before(step.s, b)
+             ? load_first(static_cast<const T*>(layer.out.at(layer.time_of(step.s - 1), b)) + unit, lanes)
+             : load(carried.h_0 + b * layer.units + unit);
+}
+
 // Slots: W_ih's part of n, r, z, W_hh's part of n.
 template <class T>
 void gru_backward(const Layer<T>& layer, const Carried<T>& carried, const Sums<T>& sums, const BackwardStep<T>& step) {
@@ -180,10 +207,7 @@ void gru_backward(const Layer<T>& layer, const Carried<T>& carried, const Sums<T
       const V r = load(kept), z = load(kept + L), n = load(kept + 2 * L), hn = load(kept + 3 * L);
       V direct;
       const V dh = take_dh(layer, carried, step, b, unit, lanes, direct);
-      const V h_before =
-          layer.has_before(step.s, b)
-              ? load_first(static_cast<const T*>(layer.out.at(layer.time_of(step.s - 1), b)) + unit, lanes)
-              : load(carried.h_0 + b * units + unit);
+      const V h_before = gru_before(layer, carried, step, b, unit, lanes);
       const V carry = dh * z;
       const V d_n = (dh - carry) * (T(1) - n * n);
       const V d_z = (h_before - n) * carry * (T(1) - z);
@@ -197,6 +221,58 @@ void gru_backward(const Layer<T>& layer, const Carried<T>& carried, const Sums<T
 #pragma GCC unroll 4
     for (int k = 0; k < 4; ++k) store(sums.bias + k * units + unit, bias[k]);
   }
+}
+
+// Reset before the product: the gates that follow it. Slots: n, r, z.
+template <class T>
+void gru_candidate_backward(const Layer<T>& layer, const Carried<T>& carried, const Sums<T>& sums,
+                            const BackwardStep<T>& step) {
+  using V = Vec<T>;
+  constexpr int L = kLanes<T>;
+  const int64_t units = layer.units;
+  for (int64_t b = step.rows.first; b < step.rows.last; ++b)
+    for (int64_t block = 0; block < layer.blocks; ++block) {
+      const int64_t unit = block * L;
+      const int lanes = layer.lanes_of(block);
+      const T* kept = layer.reserved(step.s, b) + block * layer.slots.count * L;
+      const V z = load(kept + L), n = load(kept + 2 * L);
+      V direct;
+      const V dh = take_dh(layer, carried, step, b, unit, lanes, direct);
+      const V carry = dh * z;
+      const V d_n = (dh - carry) * (T(1) - n * n);
+      const V d_z = (gru_before(layer, carried, step, b, unit, lanes) - n) * carry * (T(1) - z);
+      T* row = step.gradients + (b - step.rows.first) * step.gradients_row + unit;
+      store(row, d_n), store(row + 2 * units, d_z);
+      store(carried.h + b * units + unit, carry + direct);
+      T* bias = sums.bias + unit;
+      store(bias, load(bias) + d_n), store(bias + 2 * units, load(bias + 2 * units) + d_z);
+    }
+}
+
+// … and r, from the gradient of r h in step.dh; r h is kept for the gradient of its weights.
+template <class T>
+void gru_reset_backward(const Layer<T>& layer, const Carried<T>& carried, const Sums<T>& sums,
+                        const BackwardStep<T>& step) {
+  using V = Vec<T>;
+  constexpr int L = kLanes<T>;
+  const int64_t units = layer.units;
+  for (int64_t b = step.rows.first; b < step.rows.last; ++b)
+    for (int64_t block = 0; block < layer.blocks; ++block) {
+      const int64_t unit = block * L;
+      const int lanes = layer.lanes_of(block);
+      const V r = load(layer.reserved(step.s, b) + block * layer.slots.count * L);
+      const V d = load(step.dh + (b - step.rows.first) * step.dh_row + unit);
+      V seen = gru_before(layer, carried, step, b, unit, lanes), d_h = d * r;
+      if (const T* keep = layer.keep_h(b)) {
+        const V kept = load_first(keep + unit, lanes);
+        seen *= kept, d_h *= kept;
+      }
+      const V d_r = d * seen * r * (T(1) - r);
+      T* row = step.gradients + (b - step.rows.first) * step.gradients_row + unit;
+      store(row + units, d_r), store(row + layer.nested_operand_at, r * seen);
+      T *h_at = carried.h + b * units + unit, *bias = sums.bias + units + unit;
+      store(h_at, load(h_at) + d_h), store(bias, load(bias) + d_r);
+    }
 }
 
 template <class T>

@@ -17,6 +17,8 @@ struct States {
   int64_t operand_row;
   T* h;                 // (B, units) h itself, where the operand is masked and h is needed; else null
   T* c;                 // (B, units) LSTM
+  T* nested;            // (B, nested_row) what enters a step's second product; null: it has none
+  int64_t nested_row;
   const T *peephole_i, *peephole_f, *peephole_o;  // (units), or null
 };
 
@@ -47,7 +49,7 @@ MC_INLINE void put_h(const Layer<T>& layer, const States<T>& states, const Forwa
                      int64_t unit, int lanes, Vec<T> h, Vec<T> h_before) {
   if (layer.zone_h) h = fma(layer.zone_h.at(step.t, b, unit, lanes), h_before - h, h);
   store_first(layer.out.at(step.t, b) + unit, h, lanes);
-  if (states.h) store(states.h + b * layer.units + unit, h);
+  if (states.h) store(states.h + b * layer.output_units + unit, h);
   if (const T* keep = layer.keep_h(b)) h *= load_first(keep + unit, lanes);
   store(states.operand[(step.s + 1) % 2] + b * states.operand_row + unit, h);
 }
@@ -55,7 +57,7 @@ MC_INLINE void put_h(const Layer<T>& layer, const States<T>& states, const Forwa
 template <class T>
 MC_INLINE Vec<T> h_before(const Layer<T>& layer, const States<T>& states, const ForwardStep<T>& step, int64_t b,
                           int64_t unit) {
-  return load(states.h ? states.h + b * layer.units + unit
+  return load(states.h ? states.h + b * layer.output_units + unit
                        : states.operand[step.s % 2] + b * states.operand_row + unit);
 }
 
@@ -118,7 +120,7 @@ void lstm_gates(const Layer<T>& layer, const States<T>& states, const ForwardSte
   }
 }
 
-// h = o · tanh(c'), c' and o from the first two slots of gh.
+// h = o · tanh(c'), c' and o from the first two slots of gh; where h is projected, what is projected.
 template <class T>
 void lstm_output(const Layer<T>& layer, const States<T>& states, const ForwardStep<T>& step) {
   constexpr int L = kLanes<T>;
@@ -133,11 +135,28 @@ void lstm_output(const Layer<T>& layer, const States<T>& states, const ForwardSt
       MC_EACH squashed[q] = load(row + q * step.gh_row);
       tanh<T>(squashed);
       MC_EACH {
+        const Vec<T> h = load(row + q * step.gh_row + L) * squashed[q];
+        if (states.nested) {
+          store(states.nested + (b + q) * states.nested_row + unit, h);
+          continue;
+        }
         const Vec<T> before = layer.zone_h ? h_before(layer, states, step, b + q, unit) : Vec<T>{};
-        put_h(layer, states, step, b + q, unit, lanes, load(row + q * step.gh_row + L) * squashed[q], before);
+        put_h(layer, states, step, b + q, unit, lanes, h, before);
       }
     });
   }
+}
+
+// The projected h, from gh.
+template <class T>
+void lstm_projected(const Layer<T>& layer, const States<T>& states, const ForwardStep<T>& step) {
+  for (int64_t b = step.rows.first; b < step.rows.last; ++b)
+    for (int64_t block = 0; block < layer.output_blocks; ++block) {
+      const int64_t unit = block * kLanes<T>;
+      const Vec<T> before = layer.zone_h ? h_before(layer, states, step, b, unit) : Vec<T>{};
+      put_h(layer, states, step, b, unit, layer.output_lanes(block),
+            load(step.gh + (b - step.rows.first) * step.gh_row + unit), before);
+    }
 }
 
 template <class T>
@@ -170,6 +189,50 @@ void gru_forward(const Layer<T>& layer, const States<T>& states, const ForwardSt
         // (1 - z) n + z h
         const V h = fma(rz[2 * q + 1], before - n[q], n[q]);
         put_h(layer, states, step, b + q, unit, lanes, h, before);
+      }
+    });
+  }
+}
+
+// Reset before the product: r, which stays in the first slot of gh, z in the second, and what enters the product.
+template <class T>
+void gru_reset(const Layer<T>& layer, const States<T>& states, const ForwardStep<T>& step) {
+  constexpr int L = kLanes<T>;
+  for (int64_t b = step.rows.first; b < step.rows.last; ++b)
+    for (int64_t block = 0; block < layer.blocks; ++block) {
+      const int64_t unit = block * L;
+      const T* gx = step.gx + (b - step.rows.first) * step.gx_row + block * 3 * L;
+      T* gh = step.gh + (b - step.rows.first) * step.gh_row + block * 2 * L;
+      Vec<T> rz[2] = {load(gx) + load(gh), load(gx + L) + load(gh + L)};
+      sigmoid<T>(rz);
+      store(gh, rz[0]), store(gh + L, rz[1]);
+      const Vec<T> seen = load(states.operand[step.s % 2] + b * states.operand_row + unit);
+      store(states.nested + b * states.nested_row + unit, rz[0] * seen);
+    }
+}
+
+// … then n from the product, which stands behind r and z, and h.
+template <class T>
+void gru_candidate(const Layer<T>& layer, const States<T>& states, const ForwardStep<T>& step) {
+  using V = Vec<T>;
+  constexpr int L = kLanes<T>;
+  for (int64_t block = 0; block < layer.blocks; ++block) {
+    const int64_t unit = block * L;
+    const int lanes = layer.lanes_of(block);
+    in_lockstep<4>(step.rows, [&](auto count, int64_t b) {
+      constexpr int N = decltype(count)::value;
+      V n[N];
+      MC_EACH n[q] = load(step.gx + (b + q - step.rows.first) * step.gx_row + (block * 3 + 2) * L) +
+                     load(step.gh + (b + q - step.rows.first) * step.gh_row + 2 * layer.units + unit);
+      tanh<T>(n);
+      MC_EACH {
+        const T* gh = step.gh + (b + q - step.rows.first) * step.gh_row + block * 2 * L;
+        const V z = load(gh + L), before = h_before(layer, states, step, b + q, unit);
+        if (layer.run.reserve) {
+          T* kept = layer.reserved(step.s, b + q) + block * layer.slots.count * L;
+          store(kept, load(gh)), store(kept + L, z), store(kept + 2 * L, n[q]);
+        }
+        put_h(layer, states, step, b + q, unit, lanes, fma(z, before - n[q], n[q]), before);
       }
     });
   }

@@ -34,9 +34,9 @@ struct Zone {
   }
 };
 
-// Which of the slots of a row of gate gradients enter a product, and the block of weight rows of each.
+// Which slots of a row of gate gradients enter a product, and the block of weight rows of each.
 struct GateOrder {
-  int64_t first_slot;
+  int64_t first_slot, count;
   int gate[4];
 };
 
@@ -58,11 +58,22 @@ struct Layer {
   int64_t blocks;     // vectors of units
   int64_t units;      // blocks · lanes: hidden, rounded up
   int64_t panels, columns;
+  int64_t outputs;    // P, the numbers of h: hidden, or what it is projected to
+  int64_t output_blocks, output_units;
   bool normed, lstm, gru;
+  bool projected, reset_before;
+  bool nested;        // a step has a second product (P, H), of what the cell makes of its gates
+  bool rowwise;       // something in a step needs all units of its row
+  int64_t first_gates;  // gates of the first product with W_hh
   Slots slots;
   int64_t norms;      // statistics of a step of a row: reciprocal deviations
+  // A row of gradients: gate by gate, each `units` wide; then those of the second product, if they are no gate's; then
+  // what entered that product.
   GateOrder x_order, h_order;
-  int64_t gradient_slots;  // vectors of gate gradients per block of units
+  int x_slot[4], h_slot[4];  // by gate: the gradient of what W_ih x and W_hh h, normalised where they are, add to it
+  int normed_slot[4];        // by gate: the gradient of W_hh h before it is normalised
+  int64_t gradient_slots;    // vectors of gate gradients per block of units
+  int64_t nested_slope_at, nested_operand_at, gradients_row;
   int64_t rows;            // Σ lengths
 
   // By step s in the order of computation:
@@ -87,8 +98,15 @@ struct Layer {
     panels = (blocks * gates + 1) / 2;
     columns = panels * kPanel<T>;
     normed = r.norm_ih_gain != nullptr;
+    projected = lstm && r.projected, reset_before = gru && r.reset_before;
+    nested = projected || reset_before;
+    rowwise = normed || nested;
+    first_gates = reset_before ? 2 : gates;
+    outputs = projected ? r.projected : hidden;
+    output_blocks = (outputs + L - 1) / L;
+    output_units = output_blocks * L;
     norms = normed ? (lstm ? 3 : gru ? 4 : 2) : 0;
-    slots.count = lstm ? 5 : gru ? 4 : 1;
+    slots.count = lstm ? 5 : gru ? 4 - reset_before : 1;
     slots.cell = slots.new_cell = 4;
     if (lstm && (r.zone_c || r.zone_c_rate != 0)) slots.new_cell = slots.count++;
     if (normed) {
@@ -97,18 +115,7 @@ struct Layer {
       slots.norm_c = slots.norm_h + static_cast<int>(gates);
       slots.count = slots.norm_c + lstm;
     }
-    // A GRU's candidate has one gradient for W_ih x and another for W_hh h; r and z stand between them, so
-    // that both products find theirs side by side. Normalised, all gates differ.
-    const int g = static_cast<int>(gates);
-    if (gru) {
-      x_order = {0, {2, 0, 1, 0}};
-      h_order = normed ? GateOrder{3, {2, 0, 1, 0}} : GateOrder{1, {0, 1, 2, 0}};
-      gradient_slots = normed ? 6 : 4;
-    } else {
-      x_order = {0, {0, 1, 2, 3}};
-      h_order = {normed ? g : 0, {0, 1, 2, 3}};
-      gradient_slots = normed ? 2 * g : g;
-    }
+    order_gradients();
   }
 
   // Fills the tables; false if memory is out.
@@ -147,6 +154,11 @@ struct Layer {
   int64_t time_of(int64_t s) const { return run.reverse ? steps - 1 - s : s; }
   int lanes_of(int64_t block) const { return static_cast<int>(least<int64_t>(L, hidden - block * L)); }
 
+  int output_lanes(int64_t block) const { return static_cast<int>(least<int64_t>(L, outputs - block * L)); }
+
+  // The blocks of h that belong to blocks of units.
+  Range output_blocks_of(Range blocks) const { return projected ? Range{0, output_blocks} : blocks; }
+
   // Blocks of units whose panels are whole, and as many as tiles of so few rows take at once.
   int64_t blocks_together(int64_t tile_rows) const {
     int64_t together = gates % 2 ? 2 : 1;
@@ -180,33 +192,49 @@ struct Layer {
 
   // ---- Parameters ----
 
-  const T* h_0(int64_t b) const { return start(run.h_0, b); }
-  const T* c_0(int64_t b) const { return start(run.c_0, b); }
-  const T* keep_h(int64_t b) const { return start(run.keep_h, b); }
+  const T* h_0(int64_t b) const { return start(run.h_0, b, outputs); }
+  const T* c_0(int64_t b) const { return start(run.c_0, b, hidden); }
+  const T* keep_h(int64_t b) const { return start(run.keep_h, b, outputs); }
 
-  // The panels [of.first, of.last) of a weight matrix (G·H, k_count), columns by block, then gate.
-  void pack_gates(const void* w, int64_t k_count, Range of, T* panels_out) const {
+  // The matrix (P, H) of a step's second product: W_hr, or of W_hh the rows of the candidate.
+  const T* nested_weights() const { return static_cast<const T*>(projected ? run.w_hr : run.w_hh) + nested_first(); }
+  // Its gradient within those of the parameters; null if that is not wanted.
+  T* nested_gradient(const mc_gradients& wanted) const {
+    T* whole = static_cast<T*>(projected ? wanted.dw_hr : wanted.dw_hh);
+    return whole ? whole + nested_first() : nullptr;
+  }
+
+  // The panels [of.first, of.last) of a weight matrix (count · height, k_count), columns by block, then gate.
+  void pack_gates(const void* w, int64_t count, int64_t height, int64_t k_count, Range of, T* panels_out) const {
     for (int64_t p = of.first; p < of.last; ++p)
       for (int half = 0; half < 2; ++half) {
-        const int64_t column = 2 * p + half, block = column / gates, gate = column % gates;
-        const int64_t count = block < blocks ? lanes_of(block) : 0;
-        const T* rows_of = static_cast<const T*>(w) + (gate * hidden + block * L) * k_count;
-        pack_transposed(rows_of, k_count, count, k_count, panels_out + p * k_count * kPanel<T> + half * L);
+        const int64_t column = 2 * p + half, block = column / count, gate = column % count;
+        const int64_t lanes = most<int64_t>(least<int64_t>(height - block * L, L), 0);
+        const T* rows_of = static_cast<const T*>(w) + (gate * height + block * L) * k_count;
+        pack_transposed(rows_of, k_count, lanes, k_count, panels_out + p * k_count * kPanel<T> + half * L);
       }
   }
 
   // The panels [of.first, of.last) of the same matrix seen from its columns: row (slot, unit) of a panel holds
   // the weights of that gate and unit; k counts slots in the order of the gate gradients.
   void pack_columns(const void* w, int64_t width, const GateOrder& order, Range of, T* panels_out) const {
-    const int64_t deep = gates * units;
+    const int64_t deep = order.count * units;
     for (int64_t p = of.first; p < of.last; ++p) {
       T* panel = panels_out + p * deep * kPanel<T>;
       const int64_t column = p * kPanel<T>;
-      for (int64_t g = 0; g < gates; ++g)
+      for (int64_t g = 0; g < order.count; ++g)
         for (int64_t u = 0; u < units; ++u, panel += kPanel<T>)
           pack_row(static_cast<const T*>(w) + (order.gate[g] * hidden + u) * width + column,
                    u < hidden ? width - column : 0, panel);
     }
+  }
+
+  // The same of the second product's matrix.
+  void pack_nested_columns(Range of, T* panels_out) const {
+    for (int64_t p = of.first; p < of.last; ++p)
+      for (int64_t k = 0; k < outputs; ++k)
+        pack_row(nested_weights() + k * hidden + p * kPanel<T>, hidden - p * kPanel<T>,
+                 panels_out + (p * outputs + k) * kPanel<T>);
   }
 
   // A vector of parameters (count · H), each part padded to `units`; null stays null.
@@ -221,8 +249,36 @@ struct Layer {
   }
 
  private:
-  const T* start(const void* values, int64_t b) const {
-    return values ? static_cast<const T*>(values) + place[b] * hidden : nullptr;
+  const T* start(const void* values, int64_t b, int64_t width) const {
+    return values ? static_cast<const T*>(values) + place[b] * width : nullptr;
+  }
+
+  int64_t nested_first() const { return reset_before ? 2 * hidden * hidden : 0; }
+
+  // A GRU's candidate has one gradient for W_ih x and another for W_hh h; r and z stand between them, so that both
+  // products find theirs side by side. Reset before the product, it has one for both. Normalised, all gates differ.
+  void order_gradients() {
+    const int g = static_cast<int>(gates);
+    const int twice = normed ? 2 * g : g;
+    if (gru) {
+      x_order = {0, 3, {2, 0, 1, 0}};
+      h_order = reset_before ? GateOrder{normed ? 4 : 1, 2, {0, 1, 0, 0}}
+                : normed     ? GateOrder{3, 3, {2, 0, 1, 0}}
+                             : GateOrder{1, 3, {0, 1, 2, 0}};
+      gradient_slots = reset_before || normed ? twice : 4;
+    } else {
+      x_order = {0, g, {0, 1, 2, 3}};
+      h_order = {normed ? g : 0, g, {0, 1, 2, 3}};
+      gradient_slots = twice;
+    }
+    for (int gate = 0; gate < 4; ++gate) x_slot[gate] = h_slot[gate] = gru ? (gate + 1) % 3 : gate;
+    if (gru && !reset_before) h_slot[2] = 3;
+    for (int k = 0; k < 4; ++k) normed_slot[k] = gru ? 3 + x_slot[k] : g + k;
+    nested_slope_at = reset_before ? (normed ? 3 : 0) * units : gradient_slots * units;
+    nested_operand_at = gradient_slots * units + (projected ? output_units : 0);
+    // A vector more than these: pairs of vectors may reach over the end, and rows of a tile must not meet in one set
+    // of the first cache.
+    gradients_row = nested_operand_at + (nested ? units : 0) + L;
   }
 };
 
@@ -258,13 +314,12 @@ template <class T>
 Share share_of(const Layer<T>& layer, int64_t threads) {
   Share share;
   const double work = 2.0 * static_cast<double>(layer.rows) * static_cast<double>(layer.gates * layer.hidden) *
-                      static_cast<double>(layer.input + layer.hidden);
+                      static_cast<double>(layer.input + layer.outputs);
   // Below a few hundred microseconds of work, waking a thread costs more than it brings.
   const int64_t worth = static_cast<int64_t>(work / 4e6);
   threads = least(threads, most<int64_t>(worth, 1));
-  const bool rowwise = layer.normed;
   const int64_t recurrent = layer.gates * layer.units * layer.units * static_cast<int64_t>(sizeof(T));
-  share.by_rows = rowwise || (layer.batch >= 4 * threads && recurrent <= (int64_t(1) << 20));
+  share.by_rows = layer.rowwise || (layer.batch >= 4 * threads && recurrent <= (int64_t(1) << 20));
   const int64_t parts = share.by_rows ? layer.batch : (layer.blocks + 1) / 2;
   share.threads = static_cast<int>(most<int64_t>(least(least(threads, parts), int64_t(kMostThreads)), 1));
   return share;

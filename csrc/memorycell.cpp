@@ -103,7 +103,7 @@ mc_stream* mc_stream_open(const mc_run* runs, int64_t layers, int64_t weights) {
     const mc_run &run = runs[i], &first = runs[0];
     const bool alike = run.level == first.level && run.bytes == first.bytes && run.batch == first.batch &&
                        run.hidden == first.hidden && (i == 0 || run.input == first.hidden);
-    if (!level_of(run) || !alike || (weights != MC_AS_GIVEN && run.bytes != 4)) return nullptr;
+    if (!level_of(run) || !alike || run.projected || run.reset_before || (weights != MC_AS_GIVEN && run.bytes != 4)) return nullptr;
   }
   return level_of(runs[0])->open_stream(runs, layers, weights);
 }

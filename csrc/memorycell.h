@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define MEMORYCELL_ABI 2
+#define MEMORYCELL_ABI 3
 
 #if defined(_WIN32)
 #define MEMORYCELL_API __declspec(dllexport)
@@ -53,8 +53,10 @@ typedef struct {
   int64_t bytes;   /* of a number: 4 float32, 8 float64 */
   int64_t mode;    /* MC_LSTM … */
   int64_t coupled; /* LSTM: f = 1 - i */
+  int64_t reset_before; /* GRU: r multiplies h, not W_hn h */
   int64_t reverse; /* from each row's last step to its first */
   int64_t steps, batch, input, hidden;
+  int64_t projected; /* LSTM: P; 0: h is not projected, P = H. Of all others P = H */
 
   /* (T) rows that have a step t, never rising with t: rows are sorted by falling length. Null: all have T steps. */
   const int64_t* active;
@@ -71,28 +73,29 @@ typedef struct {
   const void* x_mask; /* (T, B, I), in order; multiplies x where it enters w_ih. Null: ones */
   int64_t x_mask_time, x_mask_row;
 
-  const void* h_0; /* (B, H) in order, contiguous. Null: zeros */
+  const void* h_0; /* (B, P) in order, contiguous. Null: zeros */
   const void* c_0; /* (B, H) LSTM */
 
   const void* w_ih; /* (G·H, I) contiguous, as all parameters are */
-  const void* w_hh; /* (G·H, H) */
+  const void* w_hh; /* (G·H, P) */
   const void* b_ih; /* (G·H), or null */
   const void* b_hh; /* (G·H), or null */
+  const void* w_hr; /* (P, H), projected */
   const void* w_ch; /* peepholes (3·H): i f o; coupled (2·H): i o. Null: none */
   /* Layer normalisation; all null: none. (G·H) for the two products, (H) for the cell of an LSTM. */
   const void *norm_ih_gain, *norm_ih_bias, *norm_hh_gain, *norm_hh_bias, *norm_ch_gain, *norm_ch_bias;
 
-  const void* keep_h; /* (B, H) in order, contiguous; multiplies h where it enters w_hh. Null: ones */
-  /* Share of the previous value that stays: (T, B, H) in order, or where null the same for all. */
+  const void* keep_h; /* (B, P) in order, contiguous; multiplies h where it enters w_hh. Null: ones */
+  /* Share of the previous value that stays: (T, B, P) and (T, B, H) in order, or where null the same for all. */
   const void* zone_h;
   int64_t zone_h_time, zone_h_row;
   const void* zone_c;
   int64_t zone_c_time, zone_c_row;
   double zone_h_rate, zone_c_rate;
 
-  void* out; /* (T, B, H); rows beyond a row's length are not touched */
+  void* out; /* (T, B, P); rows beyond a row's length are not touched */
   int64_t out_time, out_row;
-  void* h_n; /* (B, H) in order, contiguous */
+  void* h_n; /* (B, P) in order, contiguous */
   void* c_n; /* (B, H), LSTM */
   void* reserve; /* mc_reserve_bytes bytes for mc_backward and mc_trace, aligned to 64; null: nothing is kept */
 } mc_run;
@@ -108,7 +111,7 @@ typedef struct {
   int64_t dx_add; /* 1: add to what stands there (the other direction's) */
   void* dh_0;
   void* dc_0;
-  void *dw_ih, *dw_hh, *db_ih, *db_hh, *dw_ch;
+  void *dw_ih, *dw_hh, *db_ih, *db_hh, *dw_hr, *dw_ch;
   void *dnorm_ih_gain, *dnorm_ih_bias, *dnorm_hh_gain, *dnorm_hh_bias, *dnorm_ch_gain, *dnorm_ch_bias;
 } mc_gradients;
 
@@ -147,7 +150,8 @@ typedef struct mc_stream mc_stream;
 
 /* A stream of `layers` layers, the output of one being the input of the next, with a state of zeros. Of each run
  * count: level, bytes, mode, coupled, batch, input, hidden, the parameters (copied) and the two zone rates. Null if
- * there is no memory, no such level or mode, or the layers do not fit each other. */
+ * there is no memory, no such level or mode, or the layers do not fit each other; and for layers that are projected
+ * or reset before the product, which streams lack. */
 MEMORYCELL_API mc_stream* mc_stream_open(const mc_run* runs, int64_t layers, int64_t weights);
 
 /* One step, on the calling thread: x (B, I) to the last layer's out (B, H), both contiguous. The bits of `out` are

@@ -56,9 +56,9 @@ class StreamLayer {
     T* panels = arena.take<T>(layer_.columns * most(layer_.input, layer_.hidden));
     if (!panels) return false;
     const Range all{0, layer_.panels};
-    layer_.pack_gates(run_.w_ih, layer_.input, all, panels);
+    layer_.pack_gates(run_.w_ih, layer_.gates, layer_.hidden, layer_.input, all, panels);
     w_ih_.pack(panels);
-    layer_.pack_gates(run_.w_hh, layer_.hidden, all, panels);
+    layer_.pack_gates(run_.w_hh, layer_.gates, layer_.hidden, layer_.hidden, all, panels);
     w_hh_.pack(panels);
     for (int64_t b = 0; b < layer_.batch; ++b) layer_.place[b] = b;
     pack_vectors();

@@ -61,26 +61,38 @@ struct NormSums {
   // The gates': from the gradients of the pre-activations, those of W_hh h first, which leave them as they are,
   // then those of W_ih x in their place.
   void gates(const Layer<T>& layer, const BackwardStep<T>& step, const T* gains_x, const T* gains_h) {
-    constexpr int kSame[] = {0, 1, 2, 3}, kGruX[] = {1, 2, 0}, kGruH[] = {1, 2, 3};
-    int h_slot[4];
-    for (int k = 0; k < layer.gates; ++k) h_slot[layer.h_order.gate[k]] = static_cast<int>(layer.h_order.first_slot) + k;
-    const int *from_x = layer.gru ? kGruX : kSame, *from_h = layer.gru ? kGruH : kSame;
+    const int64_t together = layer.gru ? 2 : layer.gates;
+    recurrent(layer, step, 0, together, gains_h);
+    if (layer.gru && !layer.reset_before) candidate(layer, step, gains_h);
     for (int64_t b = step.rows.first; b < step.rows.last; ++b) {
-      T* row = step.gradients + (b - step.rows.first) * step.gradients_row;
-      const T* kept = layer.reserved(step.s, b);
       const T* deviations = layer.deviations(step.s, b);
-      one(layer, row, from_h, h_slot, deviations + 1 + layer.gru, gains_h, kept + layer.slots.norm_h * kLanes<T>, gain_h);
-      one(layer, row, from_x, from_x, deviations, gains_x, kept + layer.slots.norm_x * kLanes<T>, gain_x);
+      const auto one = [&](int64_t first, int64_t count, T deviation) {
+        T* row = step.gradients + (b - step.rows.first) * step.gradients_row;
+        normalise_backward<T>({layer, first, count, 0}, row, layer.x_slot, row, layer.x_slot, deviation, gains_x,
+                              layer.reserved(step.s, b) + layer.slots.norm_x * kLanes<T>, layer.slots.count * kLanes<T>,
+                              gain_x, nullptr);
+      };
+      one(0, together, deviations[0]);
+      if (layer.gru) one(2, 1, deviations[1]);
     }
   }
 
+  // That of W_hh h in a GRU's candidate.
+  void candidate(const Layer<T>& layer, const BackwardStep<T>& step, const T* gains_h) {
+    recurrent(layer, step, 2, 1, gains_h);
+  }
+
  private:
-  void one(const Layer<T>& layer, T* row, const int* from, const int* to, const T* deviations, const T* gains,
-           const T* kept, T* dgain) {
-    const int64_t stride = layer.slots.count * kLanes<T>, together = layer.gru ? 2 : layer.gates;
-    normalise_backward<T>({layer, 0, together, 0}, row, from, row, to, deviations[0], gains, kept, stride, dgain, nullptr);
-    if (layer.gru)
-      normalise_backward<T>({layer, 2, 1, 0}, row, from, row, to, deviations[1], gains, kept, stride, dgain, nullptr);
+  // `count` gates of W_hh h that are normalised together.
+  void recurrent(const Layer<T>& layer, const BackwardStep<T>& step, int64_t first, int64_t count, const T* gains) {
+    const int64_t statistic = 1 + layer.gru + (first > 0);
+    for (int64_t b = step.rows.first; b < step.rows.last; ++b) {
+      T* row = step.gradients + (b - step.rows.first) * step.gradients_row;
+      normalise_backward<T>({layer, first, count, 0}, row, layer.h_slot, row, layer.normed_slot,
+                            layer.deviations(step.s, b)[statistic], gains,
+                            layer.reserved(step.s, b) + layer.slots.norm_h * kLanes<T>, layer.slots.count * kLanes<T>,
+                            gain_h, nullptr);
+    }
   }
 };
 
@@ -89,10 +101,13 @@ class WeightGradients {
  public:
   // `shared`: work on the same sums as another thread, which has other units.
   void take(const Layer<T>& layer, int64_t most, const WeightGradients* shared, Arena& arena) {
-    width_ = layer.input + layer.hidden;
+    width_ = layer.input + layer.outputs;
     pairs_ = (layer.blocks + 1) / 2;
     entered_ = arena.take<T>(most * width_);
-    sums_ = shared ? shared->sums_ : arena.take<T>(layer.gates * pairs_ * width_ * kPanel<T>);
+    const int64_t gates = panel_at(layer.gates, 0);
+    nested_pairs_ = layer.nested ? (layer.output_blocks + 1) / 2 : 0;
+    sums_ = shared ? shared->sums_ : arena.take<T>(gates + nested_pairs_ * layer.hidden * kPanel<T>);
+    nested_ = gates;
     // Odd in vectors, as the rows of gate gradients are.
     table_row_ = (layer.gates * layer.blocks + 1) * kLanes<T>;
     if (layer.run.tokens) table_ = shared ? shared->table_ : arena.take<T>(layer.run.vocabulary * table_row_);
@@ -121,6 +136,7 @@ class WeightGradients {
                any_);
     multiply(layer, layer.h_order, {layer.input, width_}, entered_ + layer.input, width_, chunk.count, pairs, gradients,
              gradients_row, any_);
+    if (layer.nested) multiply_nested(layer, gradients, gradients_row, chunk.count);
     any_ = true;
   }
 
@@ -134,7 +150,7 @@ class WeightGradients {
 
   // … and their share in dw_ih: xᵀ · table.
   void add_table(const Layer<T>& layer, Range pairs) {
-    multiply(layer, {0, {}}, {0, layer.input}, layer.x.data, layer.x.row, layer.run.vocabulary, pairs, table_,
+    multiply(layer, {0, layer.gates, {}}, {0, layer.input}, layer.x.data, layer.x.row, layer.run.vocabulary, pairs, table_,
              table_row_, false);
   }
 
@@ -144,37 +160,52 @@ class WeightGradients {
     const Range x{0, layer.input}, h{layer.input, parts[0]->width_};
     for (int64_t k = 0; k < layer.gates; ++k)
       for (int64_t pair = pairs.first; pair < pairs.last; ++pair) {
-        const T* dw_x = layer.run.tokens ? parts[0]->panel(k, pair) : sum_of(parts, count, k, pair, x);
-        const T* dw_h = sum_of(parts, count, k, pair, h) + h.first * kPanel<T>;
-        for (int half = 0; half < 2 && 2 * pair + half < layer.blocks; ++half) {
-          const int64_t block = 2 * pair + half, unit = block * kLanes<T>;
-          const auto put = [&](void* to, int gate, const T* from, int64_t columns) {
-            if (to)
-              unpack_transposed(from + half * kLanes<T>, columns,
-                                static_cast<T*>(to) + (gate * layer.hidden + unit) * columns, columns,
-                                layer.lanes_of(block));
-          };
-          put(wanted.dw_ih, layer.x_order.gate[k], dw_x, layer.input);
-          put(wanted.dw_hh, layer.h_order.gate[k], dw_h, layer.hidden);
-        }
+        const int64_t at = parts[0]->panel_at(k, pair);
+        const auto put = [&](void* to, int gate, const T* from, int64_t columns) {
+          if (to) unpack(from, pair, layer.hidden, columns, static_cast<T*>(to) + gate * layer.hidden * columns);
+        };
+        put(wanted.dw_ih, layer.x_order.gate[k], layer.run.tokens ? parts[0]->sums_ + at : sum_of(parts, count, at, x),
+            layer.input);
+        if (k < layer.h_order.count)
+          put(wanted.dw_hh, layer.h_order.gate[k], sum_of(parts, count, at, h) + h.first * kPanel<T>, layer.outputs);
       }
   }
 
- private:
-  T* panel(int64_t k, int64_t pair) const { return sums_ + (k * pairs_ + pair) * width_ * kPanel<T>; }
+  // The same of the second product's matrix, for part `index` of `of`.
+  static void write_nested(const Layer<T>& layer, const mc_gradients& wanted, WeightGradients* const* parts, int count,
+                           int64_t of, int64_t index) {
+    const Range pairs = part_of(parts[0]->nested_pairs_, of, index);
+    T* to = layer.nested_gradient(wanted);
+    for (int64_t pair = pairs.first; to && pair < pairs.last; ++pair) {
+      const int64_t at = parts[0]->nested_ + pair * layer.hidden * kPanel<T>;
+      unpack(sum_of(parts, count, at, {0, layer.hidden}), pair, layer.outputs, layer.hidden, to);
+    }
+  }
 
-  // The rows `of` of a panel, all parts summed up in the first that has seen a gradient; zeros if none has.
-  static T* sum_of(WeightGradients* const* parts, int count, int64_t k, int64_t pair, Range of) {
+ private:
+  // Where the panel of a gate and pair of blocks stands in the sums.
+  int64_t panel_at(int64_t k, int64_t pair) const { return (k * pairs_ + pair) * width_ * kPanel<T>; }
+
+  // The rows of a matrix (height, columns) that belong to a panel.
+  static void unpack(const T* panel, int64_t pair, int64_t height, int64_t columns, T* to) {
+    for (int half = 0; half < 2; ++half) {
+      const int64_t row = (2 * pair + half) * kLanes<T>, count = least<int64_t>(height - row, kLanes<T>);
+      if (count > 0) unpack_transposed(panel + half * kLanes<T>, columns, to + row * columns, columns, count);
+    }
+  }
+
+  // The rows `of` of the panel at `at`, all parts summed up in the first that has seen a gradient; zeros if none has.
+  static T* sum_of(WeightGradients* const* parts, int count, int64_t at, Range of) {
     T* sum = nullptr;
     for (int i = 0; i < count; ++i) {
       if (!parts[i]->any_) continue;
-      T* part = parts[i]->panel(k, pair);
+      T* part = parts[i]->sums_ + at;
       for (int64_t j = of.first * kPanel<T>; sum && j < of.last * kPanel<T>; j += kLanes<T>)
         store(sum + j, load(sum + j) + load(part + j));
       if (!sum) sum = part;
     }
     if (sum) return sum;
-    sum = parts[0]->panel(k, pair);
+    sum = parts[0]->sums_ + at;
     for (int64_t j = of.first * kPanel<T>; j < of.last * kPanel<T>; ++j) sum[j] = 0;
     return sum;
   }
@@ -183,11 +214,11 @@ class WeightGradients {
   void gather_h(const Layer<T>& layer, int64_t s, int64_t b, T* to) const {
     const T* h = layer.has_before(s, b) ? layer.out.at(layer.time_of(s - 1), b) : layer.h_0(b);
     if (!h) {
-      for (int64_t i = 0; i < layer.hidden; ++i) to[i] = 0;
+      for (int64_t i = 0; i < layer.outputs; ++i) to[i] = 0;
       return;
     }
-    copy(h, layer.hidden, to);
-    if (const T* keep = layer.keep_h(b)) mc::MC_LEVEL::multiply(to, keep, layer.hidden);
+    copy(h, layer.outputs, to);
+    if (const T* keep = layer.keep_h(b)) mc::MC_LEVEL::multiply(to, keep, layer.outputs);
   }
 
   void add_token(const Layer<T>& layer, int64_t token, Range pairs, const T* gradients) {
@@ -202,21 +233,34 @@ class WeightGradients {
   // Rows `of` of the sums: what entered, transposed, times the gradients; `add`: to what stands there.
   void multiply(const Layer<T>& layer, const GateOrder& order, Range of, const T* entered, int64_t entered_row,
                 int64_t rows, Range pairs, const T* gradients, int64_t gradients_row, bool add) {
-    for (int64_t k = 0; k < layer.gates; ++k) {
+    for (int64_t k = 0; k < order.count; ++k) {
       TileArguments<T> t{};
       t.a = entered, t.a_row = entered_row;
       t.w = gradients + (order.first_slot + k) * layer.units + pairs.first * kPanel<T>;
       t.w_row = gradients_row, t.w_panel = kPanel<T>, t.k_count = rows;
-      t.c = panel(k, pairs.first) + of.first * kPanel<T>;
+      t.c = sums_ + panel_at(k, pairs.first) + of.first * kPanel<T>;
       t.c_row = kPanel<T>, t.c_panel = width_ * kPanel<T>;
       t.base = add ? t.c : nullptr, t.base_row = t.c_row;
       product<T, true>(t, of.size(), pairs.size());
     }
   }
 
-  int64_t width_ = 0, pairs_ = 0;
-  T* entered_ = nullptr;  // (rows of a chunk, I + H)
-  T* sums_ = nullptr;     // (G, pairs, I + H, 2 L)
+  // What entered the second product, transposed, times its gradients.
+  void multiply_nested(const Layer<T>& layer, const T* gradients, int64_t gradients_row, int64_t rows) {
+    TileArguments<T> t{};
+    t.a = gradients + layer.nested_operand_at, t.a_row = gradients_row;
+    t.w = gradients + layer.nested_slope_at;
+    t.w_row = gradients_row, t.w_panel = kPanel<T>, t.k_count = rows;
+    t.c = sums_ + nested_;
+    t.c_row = kPanel<T>, t.c_panel = layer.hidden * kPanel<T>;
+    t.base = any_ ? t.c : nullptr, t.base_row = t.c_row;
+    product<T, true>(t, layer.hidden, nested_pairs_);
+  }
+
+  int64_t width_ = 0, pairs_ = 0, nested_pairs_ = 0;
+  T* entered_ = nullptr;  // (rows of a chunk, I + P)
+  T* sums_ = nullptr;     // (G, pairs, I + P, 2 L), and from nested_ on (nested_pairs_, H, 2 L)
+  int64_t nested_ = 0;
   T* table_ = nullptr;    // (vocabulary, table_row_)
   int64_t table_row_ = 0;
   bool any_ = false;

@@ -214,19 +214,19 @@ STRIDED = Shape(5, 6, 7, 17, 2, 2)
 @pytest.mark.parametrize("place", ["x", "initial", "parameters", "slopes"])
 @pytest.mark.parametrize("mode", ["LSTM", "GRU"])
 def test_strides(mode, place, view):
-    given, results = problem(mode, STRIDED).to(torch.float32), []
-    with torch.no_grad():
-        if place == "x":
-            viewed = view(given.x)
-        else:
-            viewed = [view(t) if t.ndim == 3 else view(t.view(1, -1, t.shape[-1]))[0] for t in getattr(given, place)]
-            viewed = [v.view_as(t) if t.ndim == 1 else v for v, t in zip(viewed, getattr(given, place), strict=True)]
-    for lie in (lambda t: t.detach(), lambda t: t.detach().resolve_neg().clone(memory_format=torch.contiguous_format)):
-        lying = lie(viewed) if place == "x" else [lie(t) for t in viewed]
-        now = given._replace(**{place: lying})
-        if place != "slopes":
-            for t in [lying] if place == "x" else lying:
-                t.requires_grad_()
+    given = problem(mode, STRIDED)
+
+    def viewed(t):
+        missing = 3 - t.ndim
+        return view(t[(None,) * missing])[(0,) * missing].requires_grad_()
+
+    def plain(t):
+        return viewed(t).detach().resolve_neg().clone(memory_format=torch.contiguous_format).requires_grad_()
+
+    results = []
+    for change in (viewed, plain):
+        now, kept = given.to(torch.float32), getattr(given, place)
+        now = now._replace(**{place: change(kept) if place == "x" else [change(t) for t in kept]})
         run = fused.run(spec_of(mode, STRIDED), (0.0, 0.0), now.x, now.initial, (), now.parameters)
         results.append(solved(now, *run))
     assert all(torch.equal(a, b) for pair in zip(*results, strict=True) for a, b in zip(*pair, strict=True))

@@ -38,7 +38,6 @@ ALL = pytest.mark.parametrize("case", CASES)
 TRAINING = pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 SHAPES = {
     "one-layer": {},
-    "batch-first": {"batch_first": True},
     "deep-both-ways": {"num_layers": 2, "bidirectional": True, "dropout": 0.3, "batch_first": True},
 }
 FORMS = ["rectangular", "lengths", "packed", "packed-unsorted"]
@@ -138,8 +137,7 @@ def test_gradcheck(case, training):
         assert torch.autograd.gradcheck(*differentiable(layer, form, lengths), fast_mode=True)
 
 
-@pytest.mark.parametrize("case", ["LSTM", "LSTM-all", "GRU-all", "RNN"])
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(("case", "form"), list(zip(["LSTM", "LSTM-all", "RNN", "GRU-all"], FORMS, strict=True)))
 def test_gradgradcheck(case, form):
     layer = build(case, 2, 2, bidirectional=True, backend="cpp")
     run, inputs = differentiable(layer, form, [2, 3] if form.endswith("unsorted") else [3, 2])

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from memorycell.kernels import native
-from memorycell.layers import GRU, LSTM, LSTMCell
+from memorycell.layers import LSTM, LSTMCell
 
 X, H = torch.zeros(4, 2, 3), torch.zeros(1, 2, 5)
 PACKED = pack_padded_sequence(X, [4, 2])
@@ -64,11 +64,6 @@ WRONG = {
     "weight-device": (
         lambda: with_weight("weight_hh_l0", lambda w: w.to("meta"))(X),
         "got (20, 5) in torch.float32 on meta",
-    ),
-    "projection": (lambda: lstm(proj_size=2), "the fused kernels have no projection (proj_size)"),
-    "reset-before": (
-        lambda: GRU(3, 5, reset_after=False, backend="cpp"),
-        "backend='cpp' cannot run this layer: the fused kernels have no reset before the product (reset_after=False)",
     ),
 }
 

@@ -47,7 +47,7 @@ with_clang() {
 
 # Steps over the edge of a buffer, and what C++ leaves undefined.
 with_sanitizers() {
-  build sanitizers g++ "-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all"
+  build sanitizers g++ "-Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
   "$out/sanitizers/memorycell_check" 3
 }
 

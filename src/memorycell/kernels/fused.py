@@ -22,8 +22,8 @@ from memorycell.kernels.reference import GATES, Cell, Gates, Mode
 MODES: tuple[Mode, ...] = ("LSTM", "GRU", "RNN_TANH", "RNN_RELU")  # the numbers of csrc/memorycell.h
 RECURRENT_DROPOUT, ZONEOUT_H, ZONEOUT_C, DROPOUT = 1, 2, 4, 8  # kinds of masks
 
-_RUN = struct.Struct("=42q2d6q")  # mc_run
-_GRADIENTS = struct.Struct("=22q")  # mc_gradients
+_RUN = struct.Struct("=45q2d6q")  # mc_run
+_GRADIENTS = struct.Struct("=23q")  # mc_gradients
 _NOWHERE = (0, 0, 0)  # a null pointer and its distances
 
 
@@ -44,11 +44,13 @@ class Spec(NamedTuple):
     batch: int
     rows: int  # Σ lengths
     tokens: int = 0  # 1: x is (vocabulary, I), and the last of what is ragged says which row each step takes
+    projected: int = 0  # LSTM: h has fewer units than c
+    reset_before: int = 0  # GRU
 
     @property
     def cell(self) -> Cell:
         """The equations."""
-        return Cell(MODES[self.mode], coupled=bool(self.coupled))
+        return Cell(MODES[self.mode], coupled=bool(self.coupled), reset_after=not self.reset_before)
 
     @property
     def cells(self) -> int:
@@ -58,25 +60,22 @@ class Spec(NamedTuple):
     @property
     def parameters(self) -> tuple[str, ...]:
         """Names of one cell's parameters, in the order of mc_run."""
-        return _parameters(*self[4:7], self.mode == 0)
+        return _parameters(*self[4:7], self.mode == 0, self.projected)
 
     def count(self, kind: int) -> int:
         """Masks of a kind: one a cell, or one after each layer but the last."""
         return (self.layers - 1 if kind == DROPOUT else self.cells) if self.masks & kind else 0
 
-
-def lacks(cell: Cell, projected: bool) -> str | None:
-    """What the fused kernels lack for a cell, or None if they can compute it."""
-    if projected:
-        return "the fused kernels have no projection (proj_size)"
-    if not cell.reset_after:
-        return "the fused kernels have no reset before the product (reset_after=False)"
-    return None
+    def widths(self, parameters: Sequence[Tensor]) -> tuple[int, int]:
+        """Units of h and of the gates: P and H."""
+        units = parameters[1].shape[1]
+        return units, parameters[0].shape[0] // self.cell.rows if self.projected else units
 
 
 @functools.cache
-def _parameters(bias: int, peephole: int, norm: int, lstm: bool) -> tuple[str, ...]:
-    names = ["w_ih", "w_hh", *(("b_ih", "b_hh") if bias else ()), *(("w_ch",) if peephole else ())]
+def _parameters(bias: int, peephole: int, norm: int, lstm: bool, projected: int) -> tuple[str, ...]:
+    names = ["w_ih", "w_hh", *(("b_ih", "b_hh") if bias else ())]
+    names += [*(("w_hr",) if projected else ()), *(("w_ch",) if peephole else ())]
     if norm:
         for which in ("norm_ih", "norm_hh", "norm_ch")[: 3 if lstm else 2]:
             names += [f"{which}_gain", f"{which}_bias"]
@@ -84,7 +83,7 @@ def _parameters(bias: int, peephole: int, norm: int, lstm: bool) -> tuple[str, .
 
 
 # Where each parameter stands in mc_run; the gradients follow the same order.
-_PLACES = {name: place for place, name in enumerate(_parameters(1, 1, 1, True))}
+_PLACES = {name: place for place, name in enumerate(_parameters(1, 1, 1, True, 1))}
 
 
 def _pointers(spec: Spec, tensors: Sequence[Tensor | None]) -> list[int]:
@@ -141,8 +140,8 @@ def _describe(
 ) -> bytes:
     """mc_run of each cell, layer by layer."""
     # Straight on: small layers take no longer than this function does.
-    n, hidden, size = len(spec.parameters), parameters[1].shape[1], x.element_size()
-    state = spec.batch * hidden * size
+    n, size, (units, hidden) = len(spec.parameters), x.element_size(), spec.widths(parameters)
+    h_bytes, c_bytes = spec.batch * units * size, spec.batch * hidden * size
     tokens = _tokens_of(spec, ragged)
     lengths = ragged[: len(ragged) - spec.tokens]
     active = lengths[0].data_ptr() if lengths else 0
@@ -152,7 +151,8 @@ def _describe(
     kept, kept_bytes = (0, 0) if reserve is None else (reserve.data_ptr(), reserve.stride(0) * size)
     by_kind = split_masks(spec, masks)
     keep, zones_h, zones_c, dropped = by_kind.values()
-    head = (native.level(), size, spec.mode, spec.coupled)
+    head = (native.level(), size, spec.mode, spec.coupled, spec.reset_before)
+    projected = units if spec.projected else 0
     described = []
     for k in range(spec.cells):
         layer, direction = divmod(k, spec.directions)
@@ -162,19 +162,19 @@ def _describe(
             _RUN.pack(
                 *head,
                 direction,
-                *(spec.steps, spec.batch, source.shape[-1], hidden),
+                *(spec.steps, spec.batch, source.shape[-1], hidden, projected),
                 *(active, order, spec.packed),
                 *_input_rows(spec, layer, source),
                 *((*_rows(spec, tokens), x.shape[0]) if tokens is not None and not layer else (0, 0, 0, 0)),
                 *(_mask_rows(dropped[layer - 1]) if layer and dropped else _NOWHERE),
-                *(h_0 and h_0 + k * state, c_0 and c_0 + k * state),
+                *(h_0 and h_0 + k * h_bytes, c_0 and c_0 + k * c_bytes),
                 *_pointers(spec, parameters[k * n : (k + 1) * n]),
                 keep[k].data_ptr() if keep else 0,
                 *(_mask_rows(zones_h[k]) if zones_h else _NOWHERE),
                 *(_mask_rows(zones_c[k]) if zones_c else _NOWHERE),
                 *(0.0 if zones_h else rates[0], 0.0 if zones_c else rates[1]),
-                *(address + direction * hidden * size, time, row),
-                *(h_n and h_n + k * state, c_n and c_n + k * state),
+                *(address + direction * units * size, time, row),
+                *(h_n and h_n + k * h_bytes, c_n and c_n + k * c_bytes),
                 kept and kept + k * kept_bytes,
             )
         )
@@ -186,15 +186,15 @@ def _tokens_of(spec: Spec, ragged: Sequence[Tensor]) -> Tensor | None:
 
 
 @functools.cache
-def _reserve_width(level: int, size: int, mode: int, coupled: int, hidden: int, norm: int, zone_c: bool) -> int:
-    """Numbers that a step of a row takes in the reserve of one cell: the library knows."""
+def _reserve_width(head: tuple[int, ...], hidden: int, norm: int, zone_c: bool) -> int:
+    """Numbers that a step of a row takes in the reserve of one cell: the library knows. head: as mc_run begins."""
     library = native.library()
     assert library is not None  # noqa: S101 - whoever calls has looked
-    fields: list[Any] = [0] * 50
-    fields[:9] = level, size, mode, coupled, 0, 1, 1, 1, hidden
-    fields[29] = norm  # norm_ih_gain: only whether it is null
-    fields[42:44] = 0.0, 1.0 if zone_c else 0.0
-    return int(library.mc_reserve_bytes(_RUN.pack(*fields))) // size
+    fields: list[Any] = [0] * 53
+    fields[:10] = *head, 0, 1, 1, 1, hidden
+    fields[32] = norm  # norm_ih_gain: only whether it is null
+    fields[45:47] = 0.0, 1.0 if zone_c else 0.0
+    return int(library.mc_reserve_bytes(_RUN.pack(*fields))) // head[1]
 
 
 def _empty_rows(spec: Spec, like: Tensor, width: int) -> Tensor:
@@ -211,15 +211,14 @@ def _allocate(
     spec: Spec, rates: Sequence[float], x: Tensor, parameters: Sequence[Tensor], save: bool
 ) -> tuple[list[Tensor], list[Tensor], Tensor]:
     """Outputs of all layers, the final state, and the reserve (cells, Σ lengths · width)."""
-    hidden = parameters[1].shape[1]
-    outputs = [_empty_rows(spec, x, spec.directions * hidden) for _ in range(spec.layers)]
-    final = [x.new_empty(spec.cells, spec.batch, hidden) for _ in range(2 if spec.mode == 0 else 1)]
+    widths = spec.widths(parameters)
+    outputs = [_empty_rows(spec, x, spec.directions * widths[0]) for _ in range(spec.layers)]
+    final = [x.new_empty(spec.cells, spec.batch, units) for units in widths[: 2 if spec.mode == 0 else 1]]
     zoned = bool(spec.masks & ZONEOUT_C or rates[1])
     width = 0
     if save:
-        width = _reserve_width(
-            native.level(), x.element_size(), spec.mode, spec.coupled, int(hidden), spec.norm, spec.mode == 0 and zoned
-        )
+        head = (native.level(), x.element_size(), spec.mode, spec.coupled, spec.reset_before)
+        width = _reserve_width(head, int(widths[1]), spec.norm, spec.mode == 0 and zoned)
     return outputs, final, x.new_empty(spec.cells, spec.rows * width)
 
 
@@ -301,8 +300,8 @@ def _backward(
 ) -> list[Tensor]:
     s = Spec(*spec)
     dx, dinitial, dparameters = _gradients_like(s, x, initial, parameters, wanted)
-    size, hidden, n = x.element_size(), parameters[1].shape[1], len(s.parameters)
-    state = s.batch * hidden * size
+    size, n, widths = x.element_size(), len(s.parameters), s.widths(parameters)
+    state = [s.batch * units * size for units in widths]  # bytes
     doutputs: list[Tensor | None] = [_empty_rows(s, x, out.shape[-1]) for out in outputs[:-1]]
     doutputs.append(None if gradients[0] is None else _contiguous_features(gradients[0]))
     dfinal = [None if part is None else part.contiguous() for part in gradients[1:]]
@@ -320,12 +319,12 @@ def _backward(
         address, time, row = _NOWHERE if dout is None else _rows(s, dout)
         described.append(
             _GRADIENTS.pack(
-                *(address and address + direction * hidden * size, time, row),
-                *[part.data_ptr() + k * state if (part := _at(dfinal, i)) is not None else 0 for i in (0, 1)],
+                *(address and address + direction * widths[0] * size, time, row),
+                *[part.data_ptr() + k * state[i] if (part := _at(dfinal, i)) is not None else 0 for i in (0, 1)],
                 *to,
                 # The other direction comes first: backwards goes from the last run to the first.
                 direction < s.directions - 1,
-                *[part.data_ptr() + k * state if (part := _at(dinitial, i)) is not None else 0 for i in (0, 1)],
+                *[part.data_ptr() + k * state[i] if (part := _at(dinitial, i)) is not None else 0 for i in (0, 1)],
                 *(_pointers(s, dparameters[k * n : (k + 1) * n]) if dparameters else [0] * len(_PLACES)),
             )
         )
@@ -493,7 +492,7 @@ def run(
         (T, B, I), any strides but contiguous features; or packed (Σ lengths, I); or with `spec.tokens` the rows
         that steps take, (vocabulary, I).
     initial : sequence of Tensor
-        h (L·D, B, H) and of an LSTM c, contiguous; empty: zeros.
+        h (L·D, B, P) and of an LSTM c (L·D, B, H), contiguous; empty: zeros.
     ragged : sequence of Tensor
         int64 on the CPU: rows that have a step t (T,), never rising, and where sorted row b stands (B,); or only
         the first, if rows are sorted by falling length; or nothing, if all rows have T steps. Then with
@@ -501,12 +500,12 @@ def run(
     parameters : sequence of Tensor
         By layer, direction, then name as in `spec.parameters`; contiguous.
     masks : sequence of Tensor
-        Of recurrent dropout (B, H), contiguous, zoneout of h and of c (T, B, H), by cell; then dropout between
-        layers (T, B, D·H).
+        Of recurrent dropout (B, P), contiguous, zoneout of h (T, B, P) and of c (T, B, H), by cell; then dropout
+        between layers (T, B, D·P).
 
     Returns
     -------
-    output (T, B, D·H) or packed (Σ lengths, D·H), and the final state, shaped as `initial`.
+    output (T, B, D·P) or packed (Σ lengths, D·P), and the final state, shaped as `initial`.
 
     Raises
     ------
@@ -548,7 +547,7 @@ def trace(
     results = torch.ops.memorycell.forward(spec, rates, x, initial, ragged, parameters, masks, True)
     outputs, final, reserve = results[: spec.layers], results[spec.layers : -1], results[-1]
     runs = _describe(spec, rates, x, initial, ragged, parameters, masks, outputs, final, reserve)
-    hidden, lstm = parameters[1].shape[1], spec.mode == 0
+    (units, hidden), lstm = spec.widths(parameters), spec.mode == 0
     names = (*GATES[MODES[spec.mode]], *(("cell",) if lstm else ()))
     records: list[list[Gates]] = [[] for _ in range(spec.layers)]
     for k in range(spec.cells):
@@ -562,6 +561,6 @@ def trace(
             )
         record = dict(zip(names, values.unbind(0), strict=True))
         cell = {"cell": record.pop("cell")} if lstm else {}
-        hidden_states = outputs[layer][..., direction * hidden : (direction + 1) * hidden]
+        hidden_states = outputs[layer][..., direction * units : (direction + 1) * units]
         records[layer].append(record | {"hidden": hidden_states} | cell)
     return outputs[-1], tuple(final), records

@@ -17,6 +17,15 @@ from memorycell.kernels.reference import Cell, Noise, Weights
 PRECISIONS = (None, "bfloat16", "int8")  # of the weight matrices; the numbers of csrc/memorycell.h
 
 
+def lacks(cell: Cell, w: Weights) -> str | None:
+    """What streams lack for a cell, or None if they can compute it."""
+    if w.w_hr is not None:
+        return "streams of the fused kernels have no projection (proj_size)"
+    if not cell.reset_after:
+        return "streams of the fused kernels have no reset before the product (reset_after=False)"
+    return None
+
+
 class _Functions(NamedTuple):
     open: Any
     step: Any
@@ -42,12 +51,12 @@ def _functions() -> _Functions:
 def _described(cell: Cell, w: Weights, batch_size: int, noise: Noise) -> bytes:
     """The part of mc_run that a stream reads."""
     norms = [part for norm in (w.norm_ih, w.norm_hh, w.norm_ch) for part in (norm or (None, None))]
-    fields: list[Any] = [0] * 50
-    fields[:5] = native.level(), w.w_ih.element_size(), fused.MODES.index(cell.mode), int(cell.coupled), 0
-    fields[5:9] = 1, batch_size, w.w_ih.shape[1], w.w_hh.shape[1]
-    parameters = (w.w_ih, w.w_hh, w.b_ih, w.b_hh, w.w_ch, *norms)
-    fields[24:35] = [0 if part is None else part.data_ptr() for part in parameters]
-    fields[42:44] = noise.zone_h or 0.0, noise.zone_c or 0.0
+    fields: list[Any] = [0] * 53
+    fields[:4] = native.level(), w.w_ih.element_size(), fused.MODES.index(cell.mode), int(cell.coupled)
+    fields[6:10] = 1, batch_size, w.w_ih.shape[1], w.w_hh.shape[1]
+    parameters = (w.w_ih, w.w_hh, w.b_ih, w.b_hh, None, w.w_ch, *norms)
+    fields[26:38] = [0 if part is None else part.data_ptr() for part in parameters]
+    fields[45:47] = noise.zone_h or 0.0, noise.zone_c or 0.0
     return fused._RUN.pack(*fields)
 
 

@@ -14,7 +14,7 @@ import torch
 
 import memorycell.kernels
 
-_ABI = 2  # MEMORYCELL_ABI of csrc/memorycell.h
+_ABI = 3  # MEMORYCELL_ABI of csrc/memorycell.h
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 

@@ -105,12 +105,13 @@ def _again(
     masks: Sequence[Tensor],
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """Output and final state, by the reference."""
-    n, hidden = len(spec.parameters), parameters[1].shape[1]
+    n = len(spec.parameters)
     weights = [
         weights_of(dict(zip(spec.parameters, parameters[k * n : (k + 1) * n], strict=True))) for k in range(spec.cells)
     ]
     if not initial:
-        initial = [x.new_zeros(spec.cells, spec.batch, hidden)] * (2 if spec.mode == 0 else 1)
+        widths = spec.widths(parameters)[: 2 if spec.mode == 0 else 1]
+        initial = [x.new_zeros(spec.cells, spec.batch, units) for units in widths]
     by_kind = split_masks(spec, masks)
     keep, zones_h, zones_c = (by_kind[kind] for kind in (RECURRENT_DROPOUT, ZONEOUT_H, ZONEOUT_C))
     noise = [
@@ -166,7 +167,7 @@ def weights_of(values: dict[str, Tensor]) -> Weights:
         values["w_hh"],
         get("b_ih"),
         get("b_hh"),
-        None,
+        get("w_hr"),
         get("w_ch"),
         norm("norm_ih"),
         norm("norm_hh"),

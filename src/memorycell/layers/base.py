@@ -71,8 +71,9 @@ class Recurrent(nn.Module):
         self._draws = bool((dropout and num_layers > 1) or recurrent_dropout or weight_dropout)
         self.backend = backend
         flags = int(self.bias), int(self.peephole), int(self.layer_norm)
-        # The part of `fused.Spec` that calls do not change.
+        # The parts of `fused.Spec` that calls do not change.
         self.fused_spec = (fused.MODES.index(self.mode), int(cell.coupled), num_layers, self.directions, *flags)
+        self.fused_variant = (int(proj_size > 0), int(not cell.reset_after))
         self._plain = backend != "reference"
         self._register(device, dtype)
         self.reset_parameters()
@@ -110,7 +111,7 @@ class Recurrent(nn.Module):
         lacks = torch_lacks(self.cell, peephole=self.peephole, layer_norm=self.layer_norm, zoneout=any(self.zone))
         if lacks is None and backend == "torch" and self.recurrent_dropout:
             lacks = "torch's operators have no recurrent_dropout"
-        self.backends = Backends(backend, self.cell, projected=self.proj_size > 0, torch_lacks=lacks)
+        self.backends = Backends(backend, lacks)
 
     @property
     def directions(self) -> int:
@@ -267,8 +268,8 @@ class Recurrent(nn.Module):
         zone_c, zone_h = self.zone
         if self.training and (zone_c or zone_h):
             return None
-        rest = (0, 0, int(self.batch_first), steps, batch, steps * batch)
-        spec = fused.Spec(*self.fused_spec, *rest)
+        rest = (0, 0, int(self.batch_first), steps, batch, steps * batch, 0)
+        spec = fused.Spec(*self.fused_spec, *rest, *self.fused_variant)
         x = x.transpose(0, 1) if self.batch_first else x
         output, final = fused.run(spec, (zone_h, zone_c), x, initial, (), flat)
         if self.batch_first:

@@ -70,7 +70,7 @@ class RecurrentCell(nn.Module):
     @backend.setter
     def backend(self, backend: str) -> None:
         lacks = torch_lacks(self.cell, peephole=self.peephole, layer_norm=self.layer_norm, zoneout=any(self.zone))
-        self.backends = Backends(backend, self.cell, projected=False, torch_lacks=lacks)
+        self.backends = Backends(backend, lacks)
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew from torch's default generator, as torch.nn does: U(-1/√H, 1/√H)."""
@@ -125,7 +125,7 @@ class RecurrentCell(nn.Module):
             return step_cell(self.cell, x, before, self.weights(), noise, self.backends.torch())
         kinds, masks, rates = masks_of([_over_time(noise)], ()) if any(self.zone) else (0, [], (0.0, 0.0))
         batch, dtype = x.shape[0], flat[0].dtype
-        spec = fused.Spec(*self._fused_spec, kinds, 0, 0, 1, batch, batch)
+        spec = fused.Spec(*self._fused_spec, kinds, 0, 0, 1, batch, batch, reset_before=int(not self.cell.reset_after))
         initial = () if before is None else [part.unsqueeze(0).to(dtype) for part in before]
         _, after = fused.run(spec, rates, x.unsqueeze(0).to(dtype), initial, (), flat, masks)
         return tuple(part.squeeze(0) for part in after)

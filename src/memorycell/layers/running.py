@@ -41,13 +41,12 @@ class Backends:
     Raises ValueError for an unknown name, and for a forced backend that cannot run this layer.
     """
 
-    def __init__(self, name: Any, cell: Cell, *, projected: bool, torch_lacks: str | None) -> None:
+    def __init__(self, name: Any, torch_lacks: str | None) -> None:
         if name not in BACKENDS:
             raise ValueError(f"expected backend to be one of {', '.join(map(repr, BACKENDS))}, got {name!r}")
         self.name = name
         self.torch_lacks = torch_lacks
-        self.fused_lacks = fused.lacks(cell, projected)
-        missing = {"torch": torch_lacks, "cpp": self.fused_lacks or native.why_missing()}.get(name)
+        missing = {"torch": torch_lacks, "cpp": native.why_missing()}.get(name)
         if missing:
             raise ValueError(f"backend={name!r} cannot run this layer: {missing}; use backend='auto'")
 
@@ -56,7 +55,7 @@ class Backends:
 
         Raises ValueError if they are forced and cannot.
         """
-        if self.name not in ("auto", "cpp") or self.fused_lacks:
+        if self.name not in ("auto", "cpp"):
             return False
         fits = x.device.type == "cpu" and weight.dtype in _FUSED_DTYPES
         if fits and native.available():
@@ -112,7 +111,7 @@ def _wants_gradients(given: Given, weights: list[Weights]) -> bool:
 def parameters_of(w: Weights) -> list[Tensor]:
     """The tensors of one cell in the fused kernels' order."""
     norms = [part for norm in (w.norm_ih, w.norm_hh, w.norm_ch) if norm is not None for part in norm]
-    return [part for part in (w.w_ih, w.w_hh, w.b_ih, w.b_hh, w.w_ch, *norms) if part is not None]
+    return [part for part in (w.w_ih, w.w_hh, w.b_ih, w.b_hh, w.w_hr, w.w_ch, *norms) if part is not None]
 
 
 def masks_of(noise: Sequence[Noise], between: Sequence[Tensor | None]) -> tuple[int, list[Tensor], tuple[float, float]]:
@@ -144,9 +143,8 @@ def _run_fused(
     x = given.x if packed or given.packed is None else given.padded()
     tokens = [] if given.tokens is None else [given.tokens]
     rows = given.steps * given.batch if given.lengths is None else int(given.lengths.sum())
-    spec = fused.Spec(
-        *layer.fused_spec, kinds, int(packed), int(given.batch_first), given.steps, given.batch, rows, len(tokens)
-    )
+    sizes = (given.steps, given.batch, rows, len(tokens))
+    spec = fused.Spec(*layer.fused_spec, kinds, int(packed), int(given.batch_first), *sizes, *layer.fused_variant)
     initial = () if given.state is None else tuple(part.to(dtype) for part in given.state)
     tensors = (initial, given.ragged() + tokens, [part for w in weights for part in parameters_of(w)], masks)
     records: list[list[Gates]] = []

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memorycell.kernels import fused, native, reference, torch_ops
+from memorycell.kernels import fused_stream, native, reference, torch_ops
 from memorycell.kernels.fused_stream import PRECISIONS, FusedStream
 from memorycell.kernels.reference import Cell, Noise, State, Weights
 from memorycell.layers.inputs import check_dtype, check_parts
@@ -101,7 +101,8 @@ class Stream:
             self._like[(input_size,)] = first.new_empty(widths[0])
         self._states: list[State] = []
         self._kernels: FusedStream | None = None
-        if precision is not None or (by_kernels and native.available()):
+        possible = native.available() and fused_stream.lacks(cell, self._weights[0]) is None
+        if precision is not None or (by_kernels and possible):
             self._check_precision()
             self._kernels = FusedStream(cell, self._weights, batch_size, noise, precision)
             self._advance, self._pointer = self._kernels.step, self._kernels.pointer
@@ -113,7 +114,7 @@ class Stream:
             return
         if self._precision not in PRECISIONS:
             raise ValueError(f'expected weights to be None, "bfloat16" or "int8", got {self._precision!r}')
-        lacks = fused.lacks(self._cell, self._weights[0].w_hr is not None) or native.why_missing()
+        lacks = fused_stream.lacks(self._cell, self._weights[0]) or native.why_missing()
         w = self._weights[0].w_ih
         if lacks is None and (w.dtype is not torch.float32 or not w.is_cpu):
             lacks = f"they need float32 weights on the CPU, these are {w.dtype} on {w.device}"
