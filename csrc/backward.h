@@ -66,6 +66,12 @@ class BackwardPass {
     recurrent_ = arena.take<T>(output_pairs_ * recurrent_deep_ * kPanel<T>);
     nested_ = layer_.nested ? arena.take<T>(pairs_ * layer_.outputs * kPanel<T>) : nullptr;
     projection_ = arena.take<T>(input_panels_ * deep_ * kPanel<T>);
+    recurrent_lies_ = lies_in_panels(layer_.outputs, layer_.h_order);
+    projection_lies_ = lies_in_panels(layer_.input, layer_.x_order);
+    recurrent_panels_ = recurrent_lies_ ? Panels<T>{static_cast<const T*>(run.w_hh), layer_.outputs, kPanel<T>}
+                                        : Panels<T>{recurrent_, kPanel<T>, recurrent_deep_ * kPanel<T>};
+    projection_panels_ = projection_lies_ ? Panels<T>{static_cast<const T*>(run.w_ih), layer_.input, kPanel<T>}
+                                          : Panels<T>{projection_, kPanel<T>, deep_ * kPanel<T>};
     gradients_row_ = layer_.gradients_row;
     tile_rows_ = layer_.rowwise && batch ? batch : kTileRows;
     dh_row_ = (layer_.rowwise ? most<int64_t>(pairs_, 4) : 4) * kPanel<T>;
@@ -85,6 +91,14 @@ class BackwardPass {
     return !arena.failed();
   }
 
+  // Rows of a weight matrix are rows of its panels, k after k, where no unit and no column is padded and gates keep
+  // their order. Read once or twice, it is not worth copying.
+  bool lies_in_panels(int64_t width, const GateOrder& order) const {
+    bool in_order = layer_.units == layer_.hidden && width % kPanel<T> == 0 && layer_.steps <= 2;
+    for (int k = 0; k < order.count; ++k) in_order = in_order && order.gate[k] == k;
+    return in_order;
+  }
+
   void work(const Worker& worker) {
     const Flushing flushing;
     const Range rows = rows_of(layer_, worker, share_.by_rows);
@@ -94,11 +108,13 @@ class BackwardPass {
     start(rows, pairs, scratch);
     scratch.weights.clear_table(layer_, split ? part_of(layer_.run.vocabulary, worker.count, worker.index)
                                               : Range{0, layer_.run.vocabulary});
-    layer_.pack_columns(layer_.run.w_hh, layer_.outputs, layer_.h_order,
-                        split ? pairs : part_of(output_pairs_, worker.count, worker.index), recurrent_);
+    if (!recurrent_lies_)
+      layer_.pack_columns(layer_.run.w_hh, layer_.outputs, layer_.h_order,
+                          split ? pairs : part_of(output_pairs_, worker.count, worker.index), recurrent_);
     if (layer_.nested) layer_.pack_nested_columns(part_of(pairs_, worker.count, worker.index), nested_);
-    layer_.pack_columns(layer_.run.w_ih, layer_.input, layer_.x_order,
-                        part_of(input_panels_, worker.count, worker.index), projection_);
+    if (!projection_lies_)
+      layer_.pack_columns(layer_.run.w_ih, layer_.input, layer_.x_order,
+                          part_of(input_panels_, worker.count, worker.index), projection_);
     worker.meet();
 
     T* later = nullptr;  // gate gradients of the step after
@@ -249,8 +265,8 @@ class BackwardPass {
   void multiply_recurrent(const T* gradients, int64_t rows, Range pairs, T* dh) const {
     TileArguments<T> t{};
     t.a = gradients + layer_.h_order.first_slot * layer_.units, t.a_row = gradients_row_;
-    t.w = recurrent_ + pairs.first * recurrent_deep_ * kPanel<T>;
-    t.w_row = kPanel<T>, t.w_panel = recurrent_deep_ * kPanel<T>, t.k_count = recurrent_deep_;
+    recurrent_panels_.from(pairs.first, t);
+    t.k_count = recurrent_deep_;
     t.c = dh, t.c_row = dh_row_, t.c_panel = kPanel<T>;
     product<T>(t, rows, pairs.size());
   }
@@ -307,7 +323,10 @@ class BackwardPass {
         put_dx(s, b, nothing ? nullptr : scratch.dx + (index - part.first) * width);
       });
     }
-    if (!nothing && (wanted_.dw_ih || wanted_.dw_hh || layer_.run.tokens))
+    if (nothing || !(wanted_.dw_ih || wanted_.dw_hh || layer_.run.tokens)) return;
+    if (WeightGradients<T>::fits_at_once(layer_, share_.threads, chunk.count))
+      scratch.weights.write_at_once(layer_, wanted_, chunk, gradients, gradients_row_);
+    else
       scratch.weights.add(layer_, chunk, pairs, gradients, gradients_row_);
   }
 
@@ -316,7 +335,8 @@ class BackwardPass {
     if (rows <= 0) return;
     TileArguments<T> t{};
     t.a = gradients, t.a_row = row;
-    t.w = projection_, t.w_row = kPanel<T>, t.w_panel = deep_ * kPanel<T>, t.k_count = deep_;
+    projection_panels_.from(0, t);
+    t.k_count = deep_;
     t.c = dx, t.c_row = input_panels_ * kPanel<T>, t.c_panel = kPanel<T>;
     product<T>(t, rows, input_panels_);
   }
@@ -383,7 +403,7 @@ class BackwardPass {
     for (int i = 0; i < worker.count; ++i) parts[i] = &scratch_[i].weights;
     if (layer_.run.tokens) finish_tokens(worker, parts, split);
     const Range pairs = part_of(pairs_, worker.count, worker.index);
-    if (wanted_.dw_ih || wanted_.dw_hh)
+    if ((wanted_.dw_ih || wanted_.dw_hh) && !parts[0]->written())
       WeightGradients<T>::write(layer_, wanted_, parts, split ? 1 : worker.count, pairs);
     WeightGradients<T>::write_nested(layer_, wanted_, parts, worker.count, worker.count, worker.index);
     if (worker.index) return;
@@ -423,6 +443,8 @@ class BackwardPass {
   const T *gain_x_ = nullptr, *gain_h_ = nullptr, *cell_gain_ = nullptr;
   // Panels of W_hh, W_ih and the second product, by columns.
   T *recurrent_ = nullptr, *projection_ = nullptr, *nested_ = nullptr;
+  bool recurrent_lies_ = false, projection_lies_ = false;  // the caller's own matrices serve as panels
+  Panels<T> recurrent_panels_{}, projection_panels_{};
   int64_t deep_ = 0, recurrent_deep_ = 0, pairs_ = 0, output_pairs_ = 0, input_panels_ = 0, gradients_row_ = 0, tile_rows_ = 0, dh_row_ = 0;
   Scratch scratch_[kMostThreads] = {};
 };

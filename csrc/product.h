@@ -78,6 +78,15 @@ __attribute__((noinline)) void tile(const TileArguments<T>& t) {
   }
 }
 
+// A matrix in panels.
+template <class T>
+struct Panels {
+  const T* at;
+  int64_t row, panel;  // distances, as of TileArguments::w
+
+  void from(int64_t first, TileArguments<T>& t) const { t.w = at + first * panel, t.w_row = row, t.w_panel = panel; }
+};
+
 template <class T>
 using Tile = void (*)(const TileArguments<T>&);
 

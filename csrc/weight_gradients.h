@@ -111,7 +111,7 @@ class WeightGradients {
     // Odd in vectors, as the rows of gate gradients are.
     table_row_ = (layer.gates * layer.blocks + 1) * kLanes<T>;
     if (layer.run.tokens) table_ = shared ? shared->table_ : arena.take<T>(layer.run.vocabulary * table_row_);
-    any_ = false;
+    any_ = written_ = false;
   }
 
   T* table() const { return table_; }
@@ -123,15 +123,12 @@ class WeightGradients {
 
   // Adds (x | h before)ᵀ · gradients of a chunk, for the units of some pairs of blocks.
   void add(const Layer<T>& layer, const Chunk& chunk, Range pairs, const T* gradients, int64_t gradients_row) {
-    each_row(layer, chunk, [&](int64_t s, int64_t b, int64_t index) {
-      T* row = entered_ + index * width_;
-      if (layer.run.tokens)
+    gather(layer, chunk);
+    if (layer.run.tokens)
+      each_row(layer, chunk, [&](int64_t s, int64_t b, int64_t index) {
         add_token(layer, *layer.tokens.at(layer.time_of(s), b), pairs, gradients + index * gradients_row);
-      else
-        gather_x(layer, s, b, row);
-      gather_h(layer, s, b, row + layer.input);
-    });
-    if (!layer.run.tokens)
+      });
+    else
       multiply(layer, layer.x_order, {0, layer.input}, entered_, width_, chunk.count, pairs, gradients, gradients_row,
                any_);
     multiply(layer, layer.h_order, {layer.input, width_}, entered_ + layer.input, width_, chunk.count, pairs, gradients,
@@ -139,6 +136,33 @@ class WeightGradients {
     if (layer.nested) multiply_nested(layer, gradients, gradients_row, chunk.count);
     any_ = true;
   }
+
+  // Whether a backward pass is one chunk of one thread, whose products can go straight to where they belong: no
+  // panels to sum up and turn round. A decoder's single steps are such.
+  static bool fits_at_once(const Layer<T>& layer, int threads, int64_t chunk) {
+    return threads == 1 && layer.rows <= chunk && !layer.run.tokens && !layer.nested &&
+           layer.input % kPanel<T> == 0 && layer.outputs % kPanel<T> == 0;
+  }
+
+  // dw_ih and dw_hh from the only chunk: gradientsᵀ · (x | h before).
+  void write_at_once(const Layer<T>& layer, const mc_gradients& wanted, const Chunk& chunk, const T* gradients,
+                     int64_t gradients_row) {
+    gather(layer, chunk);
+    const auto put = [&](void* to, const GateOrder& order, const T* entered, int64_t columns) {
+      for (int64_t k = 0; to && k < order.count; ++k) {
+        TileArguments<T> t{};
+        t.a = gradients + (order.first_slot + k) * layer.units, t.a_row = gradients_row;
+        t.w = entered, t.w_row = width_, t.w_panel = kPanel<T>, t.k_count = chunk.count;
+        t.c = static_cast<T*>(to) + order.gate[k] * layer.hidden * columns, t.c_row = columns, t.c_panel = kPanel<T>;
+        product<T, true>(t, layer.hidden, columns / kPanel<T>);
+      }
+    };
+    put(wanted.dw_ih, layer.x_order, entered_, layer.input);
+    put(wanted.dw_hh, layer.h_order, entered_ + layer.input, layer.outputs);
+    written_ = true;
+  }
+
+  bool written() const { return written_; }
 
   // Of tokens: the gradients of W_ih x, summed up by token, of all parts in the first of them.
   static void sum_tables(WeightGradients* const* parts, int count, Range tokens) {
@@ -210,6 +234,15 @@ class WeightGradients {
     return sum;
   }
 
+  // What entered the weights in a chunk: x (but of tokens) and h before.
+  void gather(const Layer<T>& layer, const Chunk& chunk) {
+    each_row(layer, chunk, [&](int64_t s, int64_t b, int64_t index) {
+      T* row = entered_ + index * width_;
+      if (!layer.run.tokens) gather_x(layer, s, b, row);
+      gather_h(layer, s, b, row + layer.input);
+    });
+  }
+
   // h before step s as it enters W_hh.
   void gather_h(const Layer<T>& layer, int64_t s, int64_t b, T* to) const {
     const T* h = layer.has_before(s, b) ? layer.out.at(layer.time_of(s - 1), b) : layer.h_0(b);
@@ -263,7 +296,7 @@ class WeightGradients {
   int64_t nested_ = 0;
   T* table_ = nullptr;    // (vocabulary, table_row_)
   int64_t table_row_ = 0;
-  bool any_ = false;
+  bool any_ = false, written_ = false;
 };
 
 }  // namespace mc::MC_LEVEL

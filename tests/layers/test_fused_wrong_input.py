@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from memorycell.kernels import native
+from memorycell.kernels import fused, native
 from memorycell.layers import LSTM, LSTMCell
 
 X, H = torch.zeros(4, 2, 3), torch.zeros(1, 2, 5)
@@ -20,6 +20,13 @@ def with_weight(name, value):
     layer = lstm()
     setattr(layer, name, nn.Parameter(value(getattr(layer, name).detach())))
     return layer
+
+
+def run_as(x=X, initial=(), **said):
+    """The operator called by hand, with a spec that says something else."""
+    parameters = [parameter.detach() for parameter in lstm().parameters()]
+    spec = fused.Spec(0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 4, 2, 8)._replace(**said)
+    torch.ops.memorycell.forward(spec, (0.0, 0.0), x, initial, [], parameters, [], True)
 
 
 WRONG = {
@@ -65,6 +72,14 @@ WRONG = {
         lambda: with_weight("weight_hh_l0", lambda w: w.to("meta"))(X),
         "got (20, 5) in torch.float32 on meta",
     ),
+    "stream-weight": (
+        lambda: with_weight("weight_hh_l0", lambda w: w[:2]).stream(),
+        "of shape (20, 5) in torch.float32",
+    ),
+    "stream-device": (lambda: with_weight("bias_hh_l0", lambda w: w.to("meta")).stream(), "in torch.float32 on meta"),
+    "operator-rank": (lambda: run_as(x=X[0]), "expected x of shape (4, 2, 3) in"),
+    "operator-steps": (lambda: run_as(steps=10**6), "expected x of shape (1000000, 2, 3) in"),
+    "operator-state": (lambda: run_as(initial=[H[:, :1], H]), "expected an initial state of shape (1, 2, 5)"),
 }
 
 

@@ -1,5 +1,8 @@
 // Checks the native library without Python: `check [every [level …]]` runs every n-th case of the table (1: all), at
 // the levels that this processor runs or at those named. Exit code 1 and a message for each thing found wrong.
+#include <algorithm>
+#include <iterator>
+
 #include "check_calls.h"
 #include "check_case.h"
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from memorycell.kernels import fused, native
+from memorycell.kernels.fused_check import check
 from memorycell.kernels.reference import Cell, Noise, Weights
 
 PRECISIONS = (None, "bfloat16", "int8")  # of the weight matrices; the numbers of csrc/memorycell.h
@@ -48,14 +49,28 @@ def _functions() -> _Functions:
     return functions
 
 
+def _parameters(w: Weights) -> list[Tensor | None]:
+    """In the order of mc_run."""
+    norms = [part for norm in (w.norm_ih, w.norm_hh, w.norm_ch) for part in (norm or (None, None))]
+    return [w.w_ih, w.w_hh, w.b_ih, w.b_hh, None, w.w_ch, *norms]
+
+
+def _check(cell: Cell, weights: Sequence[Weights], batch_size: int) -> None:
+    """Raise ValueError for weights of the wrong shape, dtype or device."""
+    w = weights[0]
+    kinds = fused.MODES.index(cell.mode), int(cell.coupled), len(weights), 1
+    flags = int(w.b_ih is not None), int(w.w_ch is not None), int(w.norm_ih is not None)
+    spec = fused.Spec(*kinds, *flags, 0, 0, 0, 1, batch_size, batch_size)
+    x = w.w_ih.new_empty(1, batch_size, w.w_ih.shape[-1])
+    check(spec, x, (), [part for w in weights for part in _parameters(w) if part is not None])
+
+
 def _described(cell: Cell, w: Weights, batch_size: int, noise: Noise) -> bytes:
     """The part of mc_run that a stream reads."""
-    norms = [part for norm in (w.norm_ih, w.norm_hh, w.norm_ch) for part in (norm or (None, None))]
     fields: list[Any] = [0] * 53
     fields[:4] = native.level(), w.w_ih.element_size(), fused.MODES.index(cell.mode), int(cell.coupled)
     fields[6:10] = 1, batch_size, w.w_ih.shape[1], w.w_hh.shape[1]
-    parameters = (w.w_ih, w.w_hh, w.b_ih, w.b_hh, None, w.w_ch, *norms)
-    fields[26:38] = [0 if part is None else part.data_ptr() for part in parameters]
+    fields[26:38] = [0 if part is None else part.data_ptr() for part in _parameters(w)]
     fields[45:47] = noise.zone_h or 0.0, noise.zone_c or 0.0
     return fused._RUN.pack(*fields)
 
@@ -78,7 +93,7 @@ class FusedStream:
     Raises
     ------
     ValueError
-        Without the native library.
+        Without the native library, and for weights of another shape, dtype or device.
     MemoryError
         If there is no memory for the packed weights.
     """
@@ -87,6 +102,7 @@ class FusedStream:
         self, cell: Cell, weights: Sequence[Weights], batch_size: int, noise: Noise, precision: str | None
     ) -> None:
         functions = _functions()
+        _check(cell, weights, batch_size)
         runs = b"".join(_described(cell, w, batch_size, noise) for w in weights)
         self.pointer: int | None = functions.open(runs, len(weights), PRECISIONS.index(precision))
         if self.pointer is None:

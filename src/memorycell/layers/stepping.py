@@ -146,7 +146,7 @@ class Stream:
             return self._step_otherwise(x, out)
         # The microsecond path: each attribute of a tensor costs some 50 ns.
         like = self._like.get(x.shape)
-        if like is None or x.dtype is not self._dtype or not x.is_cpu or not x.is_contiguous():
+        if like is None or x.dtype is not self._dtype or not x.is_cpu or not x.is_contiguous() or x.is_neg():
             return self._step_otherwise(x, out)
         if out is None:
             out = torch.empty_like(like)
