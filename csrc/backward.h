@@ -150,7 +150,8 @@ class BackwardPass {
       multiply_projection(table + token * row, row, count, dx);
       for (int64_t r = 0; r < count; ++r) {
         T* to = static_cast<T*>(wanted_.dx) + (token + r) * wanted_.dx_row;
-        for (int64_t i = 0; i < layer_.input; ++i) to[i] = wanted_.dx_add ? to[i] + dx[r * width + i] : dx[r * width + i];
+        const T* from = dx + r * width;
+        for (int64_t i = 0; i < layer_.input; ++i) to[i] = wanted_.dx_add ? to[i] + from[i] : from[i];
       }
     }
     parts[0]->add_table(layer_, part_of(pairs_, worker.count, worker.index));
@@ -252,7 +253,7 @@ class BackwardPass {
         if (layer_.lstm && s > 0)
           layer_.template prefetch<false>(s - 1, step.rows, step.blocks, layer_.slots.cell, 1);
         if (continued)
-          multiply_recurrent(later + part.first * gradients_row_, step.rows.size(), output_panels_of(group), scratch.dh);
+          multiply_recurrent(later + part.first * gradients_row_, part.size(), output_panels_of(group), scratch.dh);
         cell(step, scratch);
       }
     }
@@ -390,7 +391,8 @@ class BackwardPass {
     };
     const Range stepped = present(layer_, rows, most_present());
     for (int64_t b = rows.first; b < rows.last; ++b) {
-      if (b >= stepped.last) put(wanted_.dh_0, carried_.h, output_units_of(pairs), b, layer_.outputs, layer_.output_units);
+      if (b >= stepped.last)
+        put(wanted_.dh_0, carried_.h, output_units_of(pairs), b, layer_.outputs, layer_.output_units);
       put(wanted_.dc_0, carried_.c, units_of(pairs), b, layer_.hidden, layer_.units);
     }
   }
@@ -445,7 +447,9 @@ class BackwardPass {
   T *recurrent_ = nullptr, *projection_ = nullptr, *nested_ = nullptr;
   bool recurrent_lies_ = false, projection_lies_ = false;  // the caller's own matrices serve as panels
   Panels<T> recurrent_panels_{}, projection_panels_{};
-  int64_t deep_ = 0, recurrent_deep_ = 0, pairs_ = 0, output_pairs_ = 0, input_panels_ = 0, gradients_row_ = 0, tile_rows_ = 0, dh_row_ = 0;
+  int64_t deep_ = 0, recurrent_deep_ = 0;  // rows of the panels of W_ih and of W_hh
+  int64_t pairs_ = 0, output_pairs_ = 0, input_panels_ = 0;
+  int64_t gradients_row_ = 0, tile_rows_ = 0, dh_row_ = 0;
   Scratch scratch_[kMostThreads] = {};
 };
 

@@ -92,7 +92,8 @@ void lstm_output_backward(const Layer<T>& layer, const Carried<T>& carried, cons
       MC_EACH {
         kept[q] = layer.reserved(step.s, b + q) + block * layer.slots.count * L;
         squashed[q] = load(kept[q] + (layer.normed ? layer.slots.norm_c : layer.slots.new_cell) * L);
-        if (layer.normed) squashed[q] = fma(squashed[q], load(carried.cell_gain + unit), load(carried.cell_shift + unit));
+        if (layer.normed)
+          squashed[q] = fma(squashed[q], load(carried.cell_gain + unit), load(carried.cell_shift + unit));
       }
       tanh<T>(squashed);
       MC_EACH {

@@ -124,7 +124,8 @@ class ForwardPass {
       return share_.by_rows ? part_of(count, worker.count, worker.index) : panels;
     };
     const int64_t hidden = layer_.hidden, input = layer_.input;
-    layer_.pack_gates(layer_.run.w_hh, layer_.first_gates, hidden, layer_.outputs, packed(recurrent_panels_), recurrent_);
+    layer_.pack_gates(layer_.run.w_hh, layer_.first_gates, hidden, layer_.outputs, packed(recurrent_panels_),
+                      recurrent_);
     layer_.pack_gates(layer_.run.w_ih, layer_.gates, hidden, input, packed(layer_.panels), projection_.panels);
     if (layer_.nested)
       layer_.pack_gates(layer_.nested_weights(), 1, layer_.outputs, hidden, packed(nested_panels_), nested_);
@@ -204,7 +205,8 @@ class ForwardPass {
 
   void step(int64_t s, Range rows, Range blocks, const T* gx, T* gh) {
     const int64_t tiles = (rows.size() + tile_rows_ - 1) / tile_rows_;
-    const int64_t together = layer_.rowwise ? layer_.blocks : layer_.blocks_together((rows.size() + tiles - 1) / most<int64_t>(tiles, 1));
+    const int64_t tile_rows = (rows.size() + tiles - 1) / most<int64_t>(tiles, 1);
+    const int64_t together = layer_.rowwise ? layer_.blocks : layer_.blocks_together(tile_rows);
     const int64_t groups = (blocks.size() + together - 1) / together;
     for (int64_t i = 0; i < groups; ++i) {
       const int64_t group = s % 2 ? groups - 1 - i : i;

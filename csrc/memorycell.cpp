@@ -43,7 +43,9 @@ bool runs(int64_t level) {
 #endif
 }
 
-const mc::Level* level_of(int64_t level) { return level >= 0 && level < kCount && runs(level) ? kLevels[level] : nullptr; }
+const mc::Level* level_of(int64_t level) {
+  return level >= 0 && level < kCount && runs(level) ? kLevels[level] : nullptr;
+}
 
 // The level of a run, or null if it asks for something that no level knows.
 const mc::Level* level_of(const mc_run& run) {
@@ -94,7 +96,8 @@ int mc_trace(const mc_run* run, void* const* values, int64_t time, int64_t row) 
 void mc_bernoulli(int64_t level, int64_t key, int64_t first_row, int64_t rows, int64_t width, int64_t threshold,
                   double one, int64_t bytes, void* out) {
   if (const mc::Level* found = level_of(level))
-    found->bernoulli(static_cast<uint64_t>(key), static_cast<uint64_t>(first_row), rows, width, threshold, one, bytes, out);
+    found->bernoulli(static_cast<uint64_t>(key), static_cast<uint64_t>(first_row), rows, width, threshold, one, bytes,
+                     out);
 }
 
 mc_stream* mc_stream_open(const mc_run* runs, int64_t layers, int64_t weights) {
@@ -103,7 +106,8 @@ mc_stream* mc_stream_open(const mc_run* runs, int64_t layers, int64_t weights) {
     const mc_run &run = runs[i], &first = runs[0];
     const bool alike = run.level == first.level && run.bytes == first.bytes && run.batch == first.batch &&
                        run.hidden == first.hidden && (i == 0 || run.input == first.hidden);
-    if (!level_of(run) || !alike || run.projected || run.reset_before || (weights != MC_AS_GIVEN && run.bytes != 4)) return nullptr;
+    const bool fits = !run.projected && !run.reset_before && (weights == MC_AS_GIVEN || run.bytes == 4);
+    if (!level_of(run) || !alike || !fits) return nullptr;
   }
   return level_of(runs[0])->open_stream(runs, layers, weights);
 }

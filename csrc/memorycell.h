@@ -4,8 +4,8 @@
  * from several at once. MEMORYCELL_ABI rises whenever a signature or a struct changes; the loader refuses a
  * library of another version.
  *
- * Letters: T time, B batch, I input, H hidden units, P = H or the size that h is projected to, G blocks of H rows in the
- * weights (LSTM 4: i f g o; coupled LSTM 3: i g o; GRU 3: r z n; RNN 1). Distances between rows are in
+ * Letters: T time, B batch, I input, H hidden units, P = H or the size that h is projected to, G blocks of H rows in
+ * the weights (LSTM 4: i f g o; coupled LSTM 3: i g o; GRU 3: r z n; RNN 1). Distances between rows are in
  * elements; the last dimension of every buffer is contiguous. "In order" means: row b of the buffer belongs to
  * the sequence that the caller counts as b; the kernels themselves work on rows sorted by falling length.
  */

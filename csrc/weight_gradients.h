@@ -174,8 +174,8 @@ class WeightGradients {
 
   // … and their share in dw_ih: xᵀ · table.
   void add_table(const Layer<T>& layer, Range pairs) {
-    multiply(layer, {0, layer.gates, {}}, {0, layer.input}, layer.x.data, layer.x.row, layer.run.vocabulary, pairs, table_,
-             table_row_, false);
+    multiply(layer, {0, layer.gates, {}}, {0, layer.input}, layer.x.data, layer.x.row, layer.run.vocabulary, pairs,
+             table_, table_row_, false);
   }
 
   // Sums the parts and writes the rows of dw_ih and dw_hh that belong to some pairs of blocks.

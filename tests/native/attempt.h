@@ -54,8 +54,8 @@ mc_run describe(const Problem<T>& p, const Tensors<T>& outputs, T* reserve, int6
   run.packed = c.lengths == Lengths::kPacked;
   rows(p.tensors, kX, run.x, run.x_time, run.x_row);
   const Shape tokens = p.token_shape();
-  if (c.has & kTokens)
-    run.tokens = p.tokens.data(), run.tokens_time = tokens.time, run.tokens_row = tokens.row, run.vocabulary = kVocabulary;
+  run.tokens = p.tokens.data(), run.tokens_time = tokens.time, run.tokens_row = tokens.row;
+  run.vocabulary = kVocabulary;
   rows(p.tensors, kXMask, run.x_mask, run.x_mask_time, run.x_mask_row);
   run.h_0 = get(kH0), run.c_0 = get(kC0);
   run.w_ih = get(kWIh), run.w_hh = get(kWHh), run.b_ih = get(kBIh), run.b_hh = get(kBHh), run.w_ch = get(kWCh);

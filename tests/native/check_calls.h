@@ -112,7 +112,8 @@ inline void check_stack(int64_t level) {
 }
 
 inline void check_two_callers(int64_t level) {
-  const Case cases[] = {{MC_LSTM, 0, kBias, Lengths::kRagged, 40, 13, 9, 65}, {MC_GRU, 0, kBias, Lengths::kFull, 90, 13, 9, 65}};
+  const Case cases[] = {{MC_LSTM, 0, kBias, Lengths::kRagged, 40, 13, 9, 65},
+                        {MC_GRU, 0, kBias, Lengths::kFull, 90, 13, 9, 65}};
   const Problem<float> problems[] = {Problem<float>(cases[0]), Problem<float>(cases[1])};
   Tensors<float> found[2][2];
   const auto work = [&](int round, int i) {

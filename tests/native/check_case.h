@@ -47,7 +47,8 @@ void check_slope(Problem<double>& p, int name, const Buffer<double>& gradient, i
   });
   if (std::fabs(slope - predicted) <= 1e-6 * (1 + std::fabs(predicted) + std::sqrt(size))) return;
   char text[160];
-  std::snprintf(text, sizeof(text), ": the gradient promises a slope of %.12g, differences give %.12g", predicted, slope);
+  std::snprintf(text, sizeof(text), ": the gradient promises a slope of %.12g, differences give %.12g", predicted,
+                slope);
   fail(to_string<double>(p.c, {level, 1}), std::string("d") + kNameOf[name] + which + text);
 }
 

@@ -107,7 +107,8 @@ class Equations {
   }
 
   // gates: i f g o (Graves 2013, eq. 7–11; coupled f = 1 - i: Greff et al. 2015).
-  void lstm(const Values& gx, const Values& gh, const Values& c, Values (&gates)[4], Values& h_new, Values& c_new) const {
+  void lstm(const Values& gx, const Values& gh, const Values& c, Values (&gates)[4], Values& h_new,
+            Values& c_new) const {
     const double* peephole = get(kWCh);
     const auto pre = [&](size_t gate, size_t u) { return gx[gate * h_ + u] + gh[gate * h_ + u]; };
     const size_t last = static_cast<size_t>(p_.gates) - 1, last_peephole = c_.coupled ? 1 : 2;

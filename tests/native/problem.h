@@ -171,7 +171,8 @@ inline double uniform(uint64_t stream, uint64_t index) {
   return static_cast<double>((z ^ (z >> 31)) >> 40) / 8388608.0 - 1.0;
 }
 
-inline Layout::Layout(const Case& of) : c(of), gates(of.mode == MC_LSTM ? (of.coupled ? 3 : 4) : of.mode == MC_GRU ? 3 : 1) {
+inline Layout::Layout(const Case& of)
+    : c(of), gates(of.mode == MC_LSTM ? (of.coupled ? 3 : 4) : of.mode == MC_GRU ? 3 : 1) {
   const auto steps = static_cast<size_t>(c.steps), batch = static_cast<size_t>(c.batch);
   length.assign(batch, c.steps);
   place.resize(batch);
@@ -211,7 +212,8 @@ inline Shape Layout::shape(int name) const {
   const bool norm = c.has & kNorm, initial = c.has & kInitial, masks = c.has & kZoneMasks;
   switch (name) {
     case kX:
-      return c.has & kTokens ? Shape{kVocabulary * c.input, c.input, 0, c.input, false, false} : rows(true, c.input, true);
+      return c.has & kTokens ? Shape{kVocabulary * c.input, c.input, 0, c.input, false, false}
+                             : rows(true, c.input, true);
     case kH0: return flat(initial, state);
     case kC0: return flat(initial && lstm, state);
     case kWIh: return flat(true, parameters * c.input);
@@ -262,7 +264,7 @@ struct Problem : Layout {
       tensors.make(*this, name);
       each(tensors.shape[name], [&](int64_t i) { tensors[name][i] = value(name, i); });
     }
-    tokens = Buffer<int64_t>(token_shape().count);
+    if (c.has & kTokens) tokens = Buffer<int64_t>(token_shape().count);
     each(token_shape(), [&](int64_t i) { tokens[i] = i * 3 % kVocabulary; });
   }
 
