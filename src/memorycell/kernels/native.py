@@ -9,12 +9,25 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 
 import memorycell.kernels
 
 _ABI = 3  # MEMORYCELL_ABI of csrc/memorycell.h
+_LONG, _DOUBLE, _BYTES, _POINTER = ctypes.c_int64, ctypes.c_double, ctypes.c_char_p, ctypes.c_void_p
+# Result, then arguments, of the functions of csrc/memorycell.h that layers call. Structs come as packed bytes.
+_SIGNATURES: dict[str, tuple[Any, ...]] = {
+    "mc_level_name": (_BYTES, _LONG),
+    "mc_level_runs": (ctypes.c_int, _LONG),
+    "mc_peak": (_DOUBLE, _LONG, _LONG),
+    "mc_reserve_bytes": (_LONG, _BYTES),
+    "mc_forward": (ctypes.c_int, _BYTES, _LONG, _LONG),
+    "mc_backward": (ctypes.c_int, _BYTES, _BYTES, _LONG, _LONG),
+    "mc_trace": (ctypes.c_int, _BYTES, _POINTER, _LONG, _LONG),
+    "mc_bernoulli": (None, *[_LONG] * 6, _DOUBLE, _LONG, _POINTER),
+}
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
 
@@ -41,17 +54,12 @@ def _check(library: ctypes.CDLL, path: Path) -> str | None:
         return f"{path} is not memorycell's native library: it has no function mc_abi"
     if found != _ABI:
         return f"{path} has interface version {found}, expected {_ABI}: reinstall memorycell"
-    library.mc_level_name.restype = ctypes.c_char_p
-    library.mc_peak.restype = ctypes.c_double
-    library.mc_reserve_bytes.restype = ctypes.c_int64
-    for function in (library.mc_level_name, library.mc_level_runs):
-        function.argtypes = [ctypes.c_int64]
-    library.mc_peak.argtypes = [ctypes.c_int64, ctypes.c_int64]
-    library.mc_reserve_bytes.argtypes = [ctypes.c_char_p]
-    library.mc_forward.argtypes = [ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
-    library.mc_backward.argtypes = [ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int64, ctypes.c_int64]
-    library.mc_bernoulli.argtypes = [*[ctypes.c_int64] * 6, ctypes.c_double, ctypes.c_int64, ctypes.c_void_p]
-    library.mc_trace.argtypes = [ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64]
+    try:
+        for name, (result, *arguments) in _SIGNATURES.items():
+            function = getattr(library, name)
+            function.restype, function.argtypes = result, arguments
+    except AttributeError as error:
+        return f"{path} lacks a function ({error}): reinstall memorycell"
     ours = _openmp(library)
     # With a second OpenMP runtime the modes would be set in threads that torch does not compute with, and
     # torch.set_num_threads would not be obeyed. The counts of mapped files tell nothing here: scikit-learn
