@@ -70,7 +70,7 @@ typedef struct {
   int64_t x_time, x_row;
   const int64_t* tokens; /* (T, B), or packed, the row of x for each step; null: x has a row for each */
   int64_t tokens_time, tokens_row, vocabulary;
-  const void* x_mask; /* (T, B, I), in order; multiplies x where it enters w_ih. Null: ones */
+  const void* x_mask; /* (T, B, I), in order; multiplies x where it enters w_ih, not with tokens. Null: ones */
   int64_t x_mask_time, x_mask_row;
 
   const void* h_0; /* (B, P) in order, contiguous. Null: zeros */

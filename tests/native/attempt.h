@@ -49,6 +49,7 @@ mc_run describe(const Problem<T>& p, const Tensors<T>& outputs, T* reserve, int6
   run.level = level, run.bytes = sizeof(T), run.mode = c.mode, run.coupled = c.coupled;
   run.reverse = (c.has & kReverse) != 0;
   run.steps = c.steps, run.batch = c.batch, run.input = c.input, run.hidden = c.hidden;
+  run.projected = c.has & kProjected ? p.outs : 0;
   run.active = c.lengths == Lengths::kFull ? nullptr : p.active.data();
   run.order = c.lengths == Lengths::kRagged ? p.place.data() : nullptr;
   run.packed = c.lengths == Lengths::kPacked;
@@ -58,7 +59,8 @@ mc_run describe(const Problem<T>& p, const Tensors<T>& outputs, T* reserve, int6
   run.vocabulary = kVocabulary;
   rows(p.tensors, kXMask, run.x_mask, run.x_mask_time, run.x_mask_row);
   run.h_0 = get(kH0), run.c_0 = get(kC0);
-  run.w_ih = get(kWIh), run.w_hh = get(kWHh), run.b_ih = get(kBIh), run.b_hh = get(kBHh), run.w_ch = get(kWCh);
+  run.w_ih = get(kWIh), run.w_hh = get(kWHh), run.b_ih = get(kBIh), run.b_hh = get(kBHh);
+  run.w_hr = get(kWHr), run.w_ch = get(kWCh);
   run.norm_ih_gain = get(kNormIhGain), run.norm_ih_bias = get(kNormIhBias);
   run.norm_hh_gain = get(kNormHhGain), run.norm_hh_bias = get(kNormHhBias);
   run.norm_ch_gain = get(kNormChGain), run.norm_ch_bias = get(kNormChBias);
@@ -81,7 +83,7 @@ mc_gradients describe(const Problem<T>& p, const Tensors<T>& into) {
   g.dh_n = p.seen(kHN) ? p.tensors[kHN].data() : nullptr;
   g.dc_n = p.tensors[kCN].data();
   g.dx = into[kX].data(), g.dx_time = into.shape[kX].time, g.dx_row = into.shape[kX].row;
-  void** const to[] = {&g.dh_0, &g.dc_0, &g.dw_ih, &g.dw_hh, &g.db_ih, &g.db_hh, &g.dw_ch,
+  void** const to[] = {&g.dh_0, &g.dc_0, &g.dw_ih, &g.dw_hh, &g.db_ih, &g.db_hh, &g.dw_hr, &g.dw_ch,
                        &g.dnorm_ih_gain, &g.dnorm_ih_bias, &g.dnorm_hh_gain, &g.dnorm_hh_bias,
                        &g.dnorm_ch_gain, &g.dnorm_ch_bias};
   for (int name = kH0; name < kDifferentiable; ++name) *to[name - kH0] = into[name].data();

@@ -29,6 +29,8 @@ constexpr unsigned kVariants[] = {
     check::kBias | check::kInitial | check::kPeephole | check::kNorm | check::kKeepH | check::kZoneMasks |
         check::kInputMask | check::kReverse,
     check::kInitial | check::kPeephole | check::kKeepH | check::kZoneRates | check::kBatchFirst,
+    check::kBias | check::kInitial | check::kKeepH | check::kZoneRates | check::kProjected,
+    check::kInitial | check::kPeephole | check::kNorm | check::kZoneMasks | check::kProjected | check::kReverse,
     check::kBias | check::kTokens,
     check::kInitial | check::kNorm | check::kKeepH | check::kTokens | check::kReverse | check::kBatchFirst,
 };
@@ -41,7 +43,7 @@ std::vector<Case> table() {
   size_t turn = 0;
   for (const Kind& kind : kKinds)
     for (unsigned has : kVariants) {
-      if (kind.mode != MC_LSTM) has &= ~check::kPeephole;
+      if (kind.mode != MC_LSTM) has &= ~(check::kPeephole | check::kProjected);
       for (const Lengths lengths : kLengths) {
         // A lone input has hardly a gradient once it is normalised: what is left of it is rounding.
         const int64_t least = has & check::kNorm ? 2 : 1;
@@ -60,6 +62,8 @@ constexpr Case kLarge[] = {
     {MC_LSTM, 0, kPlain, Lengths::kFull, 300, 2, 9, 65},
     {MC_LSTM, 1, kPlain | check::kPeephole | check::kZoneMasks | check::kReverse, Lengths::kSorted, 150, 3, 9, 65},
     {MC_LSTM, 0, kPlain | check::kNorm, Lengths::kPacked, 40, 13, 5, 65},
+    {MC_LSTM, 0, kPlain | check::kProjected, Lengths::kRagged, 60, 13, 9, 65},
+    {MC_LSTM, 1, kPlain | check::kProjected | check::kPeephole, Lengths::kFull, 300, 2, 9, 130},
     {MC_GRU, 0, kPlain | check::kKeepH, Lengths::kRagged, 60, 13, 7, 65},
     {MC_GRU, 0, kPlain | check::kZoneRates | check::kReverse, Lengths::kRagged, 100, 3, 40, 65},
     {MC_RNN_TANH, 0, kPlain | check::kInputMask, Lengths::kFull, 150, 13, 9, 65},

@@ -114,7 +114,7 @@ void check_bits(const Problem<T>& p, int64_t level) {
     for (int64_t t = 0; t < row.c.steps; ++t)
       same &= std::memcmp(&attempt.outputs[kOut][row.at(attempt.outputs.shape[kOut], t, 0)],
                           &together.outputs[kOut][p.at(together.outputs.shape[kOut], t, b)],
-                          static_cast<size_t>(p.c.hidden) * sizeof(T)) == 0;
+                          static_cast<size_t>(p.outs) * sizeof(T)) == 0;
     expect(same, where, "sorted row " + std::to_string(b) + " has other bits in its batch than alone");
   }
 }

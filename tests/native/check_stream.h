@@ -135,6 +135,7 @@ inline void check_refused_streams(int64_t level) {
   refused("unknown weights", 2, 3, same);
   refused("an unknown mode", 2, MC_AS_GIVEN, [](mc_run& r) { r.mode = 9; });
   refused("another batch", 2, MC_AS_GIVEN, [](mc_run& r) { r.batch = 9; });
+  refused("a projected layer", 2, MC_AS_GIVEN, [](mc_run& r) { r.projected = 3; });
   refused("layers that do not fit", 2, MC_AS_GIVEN, [](mc_run& r) { r.input = 9; });
 }
 

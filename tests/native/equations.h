@@ -19,7 +19,8 @@ struct Expected {
 
 class Equations {
  public:
-  explicit Equations(const Problem<double>& problem) : p_(problem), c_(problem.c), h_(static_cast<size_t>(c_.hidden)) {}
+  explicit Equations(const Problem<double>& problem)
+      : p_(problem), c_(problem.c), h_(static_cast<size_t>(c_.hidden)), out_(static_cast<size_t>(problem.outs)) {}
 
   Expected operator()() {
     for (const int name : {kOut, kHN, kCN}) found_.tensors.make(p_, name);
@@ -67,24 +68,21 @@ class Equations {
   }
 
   void row(int64_t b) {
-    const size_t state = static_cast<size_t>(p_.place[static_cast<size_t>(b)]) * h_;
-    Values h(h_), c(h_);
-    for (size_t u = 0; u < h_; ++u) {
-      if (get(kH0)) h[u] = get(kH0)[state + u];
-      if (get(kC0)) c[u] = get(kC0)[state + u];
-    }
+    const auto place = static_cast<size_t>(p_.place[static_cast<size_t>(b)]);
+    Values h(out_), c(h_);
+    for (size_t u = 0; get(kH0) && u < out_; ++u) h[u] = get(kH0)[place * out_ + u];
+    for (size_t u = 0; get(kC0) && u < h_; ++u) c[u] = get(kC0)[place * h_ + u];
     const int64_t length = p_.length[static_cast<size_t>(b)];
     for (int64_t s = 0; s < length; ++s) step(c_.has & kReverse ? length - 1 - s : s, b, h, c);
-    for (size_t u = 0; u < h_; ++u) {
-      found_.tensors[kHN][static_cast<int64_t>(state + u)] = h[u];
-      if (c_.mode == MC_LSTM) found_.tensors[kCN][static_cast<int64_t>(state + u)] = c[u];
-    }
+    for (size_t u = 0; u < out_; ++u) found_.tensors[kHN][static_cast<int64_t>(place * out_ + u)] = h[u];
+    for (size_t u = 0; c_.mode == MC_LSTM && u < h_; ++u)
+      found_.tensors[kCN][static_cast<int64_t>(place * h_ + u)] = c[u];
   }
 
   void step(int64_t t, int64_t b, Values& h, Values& c) {
     Values seen = h;
     const int64_t place = p_.place[static_cast<size_t>(b)];
-    for (size_t u = 0; get(kMaskH) && u < h_; ++u) seen[u] *= get(kMaskH)[static_cast<size_t>(place) * h_ + u];
+    for (size_t u = 0; get(kMaskH) && u < out_; ++u) seen[u] *= get(kMaskH)[static_cast<size_t>(place) * out_ + u];
     const Values gx = product(kWIh, input(t, b), kBIh, kNormIhGain);
     const Values gh = product(kWHh, seen, kBHh, kNormHhGain);
     Values gates[4], h_new(h_), c_new(h_);
@@ -96,14 +94,22 @@ class Equations {
     else
       for (size_t u = 0; u < h_; ++u)
         h_new[u] = c_.mode == MC_RNN_TANH ? std::tanh(gx[u] + gh[u]) : std::max(gx[u] + gh[u], 0.0);
-    zone(h, h_new, t, b, kZoneH, kRateH);
+    zone(h, get(kWHr) ? projected(h_new) : h_new, t, b, kZoneH, kRateH);
     zone(c, c_new, t, b, kZoneC, kRateC);
     const int64_t out = p_.at(p_.tensors.shape[kOut], t, b), traced = (t * c_.batch + place) * c_.hidden;
+    for (int64_t u = 0; u < p_.outs; ++u) found_.tensors[kOut][out + u] = h[static_cast<size_t>(u)];
     for (int64_t u = 0; u < c_.hidden; ++u) {
-      found_.tensors[kOut][out + u] = h[static_cast<size_t>(u)];
       for (int k = 0; k < 4; ++k) found_.trace[k][traced + u] = gates[k][static_cast<size_t>(u)];
       found_.trace[4][traced + u] = c[static_cast<size_t>(u)];
     }
+  }
+
+  // W_hr h (Sak et al. 2014).
+  Values projected(const Values& h) const {
+    Values y(out_);
+    for (size_t row = 0; row < out_; ++row)
+      for (size_t u = 0; u < h_; ++u) y[row] += get(kWHr)[row * h_ + u] * h[u];
+    return y;
   }
 
   // gates: i f g o (Graves 2013, eq. 7–11; coupled f = 1 - i: Greff et al. 2015).
@@ -137,7 +143,7 @@ class Equations {
 
   // state ← the share of it that stays, and of the new one the rest (Krueger et al. 2017).
   void zone(Values& state, const Values& fresh, int64_t t, int64_t b, int mask, double rate) const {
-    for (size_t u = 0; u < h_; ++u) {
+    for (size_t u = 0; u < state.size(); ++u) {
       double share = c_.has & kZoneRates ? rate : 0;
       if (get(mask)) share = get(mask)[static_cast<size_t>(p_.at(p_.tensors.shape[mask], t, b)) + u];
       state[u] = share * state[u] + (1 - share) * fresh[u];
@@ -146,7 +152,7 @@ class Equations {
 
   const Problem<double>& p_;
   const Case& c_;
-  size_t h_;
+  size_t h_, out_;  // H, P
   Expected found_;
 };
 

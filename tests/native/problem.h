@@ -3,12 +3,10 @@
 #define MEMORYCELL_CHECK_PROBLEM_H
 
 #include <cmath>
-#include <cstring>
-#include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
+#include "buffer.h"
 #include "memorycell.h"
 
 namespace check {
@@ -28,6 +26,7 @@ enum : unsigned {
   kTokens = 1024,
   kNoDout = 2048,  // null gradients: the loss sees the final state alone,
   kNoDhN = 4096,   // or of an LSTM the final cell alone, of the others nothing
+  kProjected = 8192,
 };
 
 constexpr double kRateH = 0.15, kRateC = 0.3;  // of the zone rates
@@ -46,7 +45,8 @@ inline std::string to_string(const Case& c) {
   static const char* const modes[] = {"LSTM", "GRU", "RNN_TANH", "RNN_RELU"};
   static const char* const lengths[] = {"", " ragged", " sorted", " packed"};
   static const char* const variants[] = {"bias", "initial", "peephole", "norm", "keep_h", "zone masks", "zone rates",
-                                         "x_mask", "reverse", "batch first", "tokens", "no dout", "no dh_n"};
+                                         "x_mask", "reverse", "batch first", "tokens", "no dout", "no dh_n",
+                                         "projected"};
   std::string text = std::string(modes[c.mode]) + (c.coupled ? " coupled" : "");
   text += " T=" + std::to_string(c.steps) + " B=" + std::to_string(c.batch) + " I=" + std::to_string(c.input) +
           " H=" + std::to_string(c.hidden) + lengths[static_cast<int>(c.lengths)];
@@ -55,67 +55,11 @@ inline std::string to_string(const Case& c) {
   return text;
 }
 
-// ---- Buffers ----
-
-// A sanitizer or valgrind sees a step over the edge best if the memory ends there; else guards on both sides do.
-#if defined(__SANITIZE_ADDRESS__) || defined(CHECK_VALGRIND)
-constexpr size_t kGuardBytes = 0;
-#else
-constexpr size_t kGuardBytes = 256;
-#endif
-constexpr unsigned char kPoison = 0xff;  // every byte: a NaN in both types, with bits that no operation returns
-
-template <class T>
-class Buffer {
- public:
-  Buffer() = default;
-  // One number past a cache line, unless `aligned`: no kernel may rely on more than the type's own alignment.
-  explicit Buffer(int64_t count, bool aligned = false)
-      : count_(count), front_(kGuardBytes + (aligned ? 0 : sizeof(T))), bytes_(front_ + size() + kGuardBytes) {
-    memory_.reset(static_cast<unsigned char*>(::operator new(bytes_, kLine)));
-    std::memset(memory_.get(), kPoison, bytes_);
-  }
-
-  T* data() const { return memory_ ? reinterpret_cast<T*>(memory_.get() + front_) : nullptr; }
-  T& operator[](int64_t i) const { return data()[i]; }
-  int64_t count() const { return count_; }
-
-  bool poisoned(int64_t i) const { return all_poison(front_ + static_cast<size_t>(i) * sizeof(T), sizeof(T)); }
-  Buffer copy() const {
-    Buffer other;
-    other.count_ = count_, other.front_ = front_, other.bytes_ = bytes_;
-    other.memory_.reset(static_cast<unsigned char*>(::operator new(bytes_, kLine)));
-    if (bytes_) std::memcpy(other.memory_.get(), memory_.get(), bytes_);
-    return other;
-  }
-  bool guards_intact() const { return all_poison(0, front_) && all_poison(front_ + size(), bytes_ - front_ - size()); }
-  bool same_bits(const Buffer& other) const {
-    return bytes_ == other.bytes_ && (bytes_ == 0 || std::memcmp(memory_.get(), other.memory_.get(), bytes_) == 0);
-  }
-
- private:
-  static constexpr std::align_val_t kLine{64};
-  struct Free {
-    void operator()(unsigned char* memory) const { ::operator delete(memory, kLine); }
-  };
-
-  size_t size() const { return static_cast<size_t>(count_) * sizeof(T); }
-  bool all_poison(size_t first, size_t count) const {
-    for (size_t i = first; i < first + count; ++i)
-      if (memory_.get()[i] != kPoison) return false;
-    return true;
-  }
-
-  int64_t count_ = 0;
-  size_t front_ = 0, bytes_ = 0;
-  std::unique_ptr<unsigned char, Free> memory_;
-};
-
 // ---- Tensors by name ----
 
 // First those with a gradient, then the other inputs, then the outputs, which stand for their own gradients too.
 enum Name {
-  kX, kH0, kC0, kWIh, kWHh, kBIh, kBHh, kWCh,
+  kX, kH0, kC0, kWIh, kWHh, kBIh, kBHh, kWHr, kWCh,
   kNormIhGain, kNormIhBias, kNormHhGain, kNormHhBias, kNormChGain, kNormChBias,
   kXMask, kMaskH, kZoneH, kZoneC,
   kOut, kHN, kCN,
@@ -123,7 +67,7 @@ enum Name {
 };
 constexpr int kDifferentiable = kXMask;
 constexpr const char* kNameOf[] = {
-    "x", "h_0", "c_0", "w_ih", "w_hh", "b_ih", "b_hh", "w_ch",
+    "x", "h_0", "c_0", "w_ih", "w_hh", "b_ih", "b_hh", "w_hr", "w_ch",
     "norm_ih_gain", "norm_ih_bias", "norm_hh_gain", "norm_hh_bias", "norm_ch_gain", "norm_ch_bias",
     "x_mask", "keep_h", "zone_h", "zone_c", "out", "h_n", "c_n"};
 constexpr int64_t kVocabulary = 7;
@@ -139,7 +83,7 @@ struct Shape {
 struct Layout {
   Case c;
   std::vector<int64_t> length, place, active, first;  // by sorted row: length, place in order; by step
-  int64_t gates;
+  int64_t gates, outs;  // outs: P, the size of h
 
   explicit Layout(const Case& c);
   Shape shape(int name) const;
@@ -172,7 +116,9 @@ inline double uniform(uint64_t stream, uint64_t index) {
 }
 
 inline Layout::Layout(const Case& of)
-    : c(of), gates(of.mode == MC_LSTM ? (of.coupled ? 3 : 4) : of.mode == MC_GRU ? 3 : 1) {
+    : c(of),
+      gates(of.mode == MC_LSTM ? (of.coupled ? 3 : 4) : of.mode == MC_GRU ? 3 : 1),
+      outs(of.has & kProjected ? (of.hidden + 2) / 3 : of.hidden) {
   const auto steps = static_cast<size_t>(c.steps), batch = static_cast<size_t>(c.batch);
   length.assign(batch, c.steps);
   place.resize(batch);
@@ -208,18 +154,19 @@ inline Shape Layout::rows(bool there, int64_t width, bool packable) const {
 inline Shape Layout::shape(int name) const {
   const bool lstm = c.mode == MC_LSTM;
   const auto flat = [](bool there, int64_t count) { return there ? Shape{count, count, 0, 0, false, false} : Shape{}; };
-  const int64_t state = c.batch * c.hidden, parameters = gates * c.hidden;
+  const int64_t state = c.batch * outs, cells = c.batch * c.hidden, parameters = gates * c.hidden;
   const bool norm = c.has & kNorm, initial = c.has & kInitial, masks = c.has & kZoneMasks;
   switch (name) {
     case kX:
       return c.has & kTokens ? Shape{kVocabulary * c.input, c.input, 0, c.input, false, false}
                              : rows(true, c.input, true);
     case kH0: return flat(initial, state);
-    case kC0: return flat(initial && lstm, state);
+    case kC0: return flat(initial && lstm, cells);
     case kWIh: return flat(true, parameters * c.input);
-    case kWHh: return flat(true, parameters * c.hidden);
+    case kWHh: return flat(true, parameters * outs);
     case kBIh:
     case kBHh: return flat(c.has & kBias, parameters);
+    case kWHr: return flat(c.has & kProjected, outs * c.hidden);
     case kWCh: return flat(c.has & kPeephole, (c.coupled ? 2 : 3) * c.hidden);
     case kNormIhGain:
     case kNormIhBias:
@@ -229,11 +176,11 @@ inline Shape Layout::shape(int name) const {
     case kNormChBias: return flat(norm && lstm, c.hidden);
     case kXMask: return rows(c.has & kInputMask, c.input, false);
     case kMaskH: return flat(c.has & kKeepH, state);
-    case kZoneH: return rows(masks, c.hidden, false);
+    case kZoneH: return rows(masks, outs, false);
     case kZoneC: return rows(masks && lstm, c.hidden, false);
-    case kOut: return rows(true, c.hidden, true);
+    case kOut: return rows(true, outs, true);
     case kHN: return flat(true, state);
-    case kCN: return flat(lstm, state);
+    case kCN: return flat(lstm, cells);
     default: return {};
   }
 }
@@ -274,6 +221,7 @@ struct Problem : Layout {
     const auto in_float = [](double x) { return static_cast<T>(static_cast<float>(x)); };
     switch (name) {
       case kWIh: return in_float(u / std::sqrt(static_cast<double>(c.input)));
+      case kWHr:
       case kWHh: return in_float(0.9 * u / std::sqrt(static_cast<double>(c.hidden)));
       case kNormIhGain:
       case kNormHhGain:

@@ -65,7 +65,7 @@ def _check(library: ctypes.CDLL, path: Path) -> str | None:
     # torch.set_num_threads would not be obeyed. The counts of mapped files tell nothing here: scikit-learn
     # brings a runtime of its own. The address of a function that both call does.
     if ours is not None and ours != _torch_openmp():
-        return f"{path} uses another OpenMP runtime than torch: rebuild it with the compiler's default OpenMP"
+        return f"{path} uses another OpenMP runtime than torch: rebuild it with GCC (CXX=g++), whose OpenMP torch uses"
     return None
 
 
