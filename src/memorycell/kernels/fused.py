@@ -309,13 +309,7 @@ def _backward(
     for k in range(s.cells):
         layer, direction = divmod(k, s.directions)
         dout, source = doutputs[layer], doutputs[layer - 1] if layer else dx
-        to = (
-            _NOWHERE
-            if source is None
-            else _rows(s, source)
-            if layer or not s.tokens
-            else (source.data_ptr(), 0, source.stride(0))
-        )
+        to = _NOWHERE if source is None else _input_rows(s, layer, source)
         address, time, row = _NOWHERE if dout is None else _rows(s, dout)
         described.append(
             _GRADIENTS.pack(
