@@ -27,6 +27,7 @@ _HOME = {
     "backtest": "memorycell.evaluation.backtest",
     "compare": "memorycell.evaluation.compare",
     "evaluate_fitted": "memorycell.evaluation.backtest",
+    "load": "memorycell.tasks.loading",
     "read_table": "memorycell.data.tables",
     "train": "memorycell.training",
     "write_report": "memorycell.interfaces.report",

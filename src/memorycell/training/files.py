@@ -136,11 +136,37 @@ def load_model(path: str | Path) -> ModelFile:
     Traceback (most recent call last):
     FileNotFoundError: no model file at nowhere.safetensors
     """
+    path = _existing(path)
+    header, tensors = read_tensors(path)
+    fields = _our_fields(path, header)
+    for name, tensor in tensors.items():
+        if not _finite(tensor):
+            raise ModelFileError(f"{path}: tensor {name!r} holds NaN or infinite values, so the model is of no use")
+    return ModelFile(tensors=tensors, **fields)
+
+
+def read_kind(path: str | Path) -> str:
+    """The kind of model that a file holds; raises as `load_model` does, and reads no weights."""
+    path = _existing(path)
+    _check_header(path)
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            header = dict(file.metadata() or {})
+    except (safetensors.SafetensorError, ValueError, TypeError, RuntimeError) as error:
+        raise ModelFileError(f"{path} is damaged or truncated ({error})") from None
+    return _our_fields(path, header)["kind"]
+
+
+def _existing(path: str | Path) -> Path:
     path = Path(path)
     if not path.is_file():
         what = "a folder, not a model file," if path.is_dir() else "no model file"
         raise FileNotFoundError(f"{what} at {path}")
-    header, tensors = read_tensors(path)
+    return path
+
+
+def _our_fields(path: Path, header: Mapping[str, str]) -> dict[str, Any]:
+    """What a model file says about itself, checked."""
     if _KEY not in header:
         raise ModelFileError(
             f"{path} is a safetensors file, but not one of memorycell's: it has no memorycell metadata"
@@ -151,11 +177,7 @@ def load_model(path: str | Path) -> ModelFile:
         raise ModelFileError(
             f"{path} has broken metadata (not JSON): the file is damaged or was tampered with"
         ) from None
-    fields = _checked_fields(path, content)
-    for name, tensor in tensors.items():
-        if not _finite(tensor):
-            raise ModelFileError(f"{path}: tensor {name!r} holds NaN or infinite values, so the model is of no use")
-    return ModelFile(tensors=tensors, **fields)
+    return _checked_fields(path, content)
 
 
 def check_tensors(

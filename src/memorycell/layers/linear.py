@@ -1,0 +1,59 @@
+"""A linear layer whose inference output for a row does not depend on the rows beside it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from memorycell.kernels import fused, native
+
+_FEW = 8  # outputs up to which products are written out and summed: less than the kernels' preparations
+_BLOCK = 128  # outputs that the kernels compute at once
+_ROOM = 1 << 22  # numbers that written out products may take
+
+
+class Linear(nn.Linear):
+    """`torch.nn.Linear` with one order of summation for every output, where no gradients are recorded.
+
+    A matrix product sums in another order for one row than for many, so that a prediction's last bits would depend on
+    the batch it came in. Parameters, initial values and state_dict are `torch.nn.Linear`'s, and so is the training.
+
+    Example
+    -------
+    >>> layer = Linear(300, 20)
+    >>> x = torch.randn(64, 300)
+    >>> with torch.no_grad():
+    ...     print(torch.equal(layer(x)[:1], layer(x[:1])))
+    True
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (..., in_features) to (..., out_features)."""
+        if torch.is_grad_enabled() or torch.compiler.is_compiling() or not x.is_cpu or x.dtype is not self.weight.dtype:
+            return functional.linear(x, self.weight, self.bias)
+        rows = x.reshape(-1, self.in_features)
+        by_kernels = self.out_features > _FEW and native.available() and x.dtype in (torch.float32, torch.float64)
+        size = _BLOCK if by_kernels else _FEW
+        product = _by_kernels if by_kernels else _written_out
+        blocks = [product(rows, weight) for weight in self.weight.split(size)]
+        values = blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=1)
+        if self.bias is not None:
+            values = values + self.bias
+        return values.view(*x.shape[:-1], self.out_features)
+
+
+def _written_out(x: Tensor, weight: Tensor) -> Tensor:
+    parts = x.split(max(1, _ROOM // weight.numel()))
+    return torch.cat([(part.unsqueeze(1) * weight).sum(-1) for part in parts])
+
+
+def _by_kernels(x: Tensor, weight: Tensor) -> Tensor:
+    """x Wᵀ by the fused kernels: the first step of a network of rectified units, for W and -W, since z = z⁺ - (-z)⁺."""
+    if not len(x):
+        return x.new_empty(0, len(weight))
+    both = torch.cat([weight, -weight])
+    spec = fused.Spec(fused.MODES.index("RNN_RELU"), 0, 1, 1, 0, 0, 0, 0, 0, 0, 1, len(x), len(x))
+    output, _ = fused.run(spec, (0.0, 0.0), x.unsqueeze(0), (), (), [both, both.new_zeros(len(both), len(both))])
+    positive, negative = output[0].chunk(2, dim=1)
+    return positive - negative
