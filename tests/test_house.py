@@ -11,7 +11,7 @@ import pytest
 import memorycell
 
 SOURCE = Path(memorycell.__file__).parent
-FLOORS = ["kernels", "layers", "data", "networks", "training", "evaluation", "tasks", "interfaces", "cli"]
+FLOORS = ["kernels", "layers", "data", "networks", "insight", "training", "evaluation", "tasks", "interfaces", "cli"]
 FILES = sorted(SOURCE.rglob("*.py"))
 
 

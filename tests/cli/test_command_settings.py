@@ -5,7 +5,8 @@ import inspect
 import pytest
 from command_cases import refused, run
 
-from memorycell.cli.settings import SETTINGS, given
+from memorycell.cli.settings import given
+from memorycell.cli.settings_forecast import FORECAST
 from memorycell.networks.forecasting import NETWORKS
 from memorycell.tasks.forecaster import Forecaster
 
@@ -13,10 +14,10 @@ PARAMETERS = inspect.signature(Forecaster).parameters
 
 
 def test_every_parameter_has_its_option() -> None:
-    assert {setting.name for setting in SETTINGS} == set(PARAMETERS) - {"verbose"}
+    assert {setting.name for setting in FORECAST} == set(PARAMETERS) - {"verbose"}
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+@pytest.mark.parametrize("setting", FORECAST, ids=lambda setting: setting.name)
 def test_help_states_the_default(setting) -> None:
     default = PARAMETERS[setting.name].default
     said = setting.default
@@ -29,7 +30,7 @@ def test_help_states_the_default(setting) -> None:
 
 
 def test_every_network_can_be_chosen() -> None:
-    (setting,) = (setting for setting in SETTINGS if setting.name == "network")
+    (setting,) = (setting for setting in FORECAST if setting.name == "network")
     assert setting.shape.split("|") == ["auto", *NETWORKS]
     assert [setting.parse(name.upper()) for name in NETWORKS] == list(NETWORKS)
 

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import typer
 
 from memorycell.cli.errors import say
-from memorycell.cli.fit import command_line
+from memorycell.cli.fitting import command_line
 from memorycell.cli.output import PAGE, check_output, print_json
 from memorycell.cli.settings import given, with_settings
+from memorycell.cli.settings_forecast import FORECAST
 
 _Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit wrote.")]
 _Data = Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file.")]
@@ -54,7 +55,7 @@ def evaluate(
         print(evaluation.summary())
 
 
-@with_settings(without=("cell", "seed"))
+@with_settings(FORECAST, without=("cell", "seed"))
 def compare(
     data: _Data,
     target: Annotated[

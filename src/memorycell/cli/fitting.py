@@ -1,0 +1,164 @@
+"""What every `memorycell fit …` does around its training: file options, checks before, saving and telling after."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from memorycell.cli.errors import INTERRUPTED, say
+from memorycell.cli.output import (
+    LOG,
+    MODEL,
+    PAGE,
+    check_distinct,
+    check_output,
+    print_json,
+    print_notes,
+    save_or_rescue,
+)
+from memorycell.cli.settings import Setting, given, settings_parameters
+
+_FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "output": (
+        Annotated[
+            Path | None,
+            typer.Option(
+                "--output", "--out", "-o", metavar="FILE", help="Model file. [default: DATA's name .safetensors]"
+            ),
+        ],
+        None,
+    ),
+    "checkpoint": (
+        Annotated[Path | None, typer.Option(metavar="FILE", help="Save progress here, to go on from with --resume.")],
+        None,
+    ),
+    "resume": (Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint if it is there.")], False),
+    "log": (
+        Annotated[Path | None, typer.Option(metavar="FILE", help="Append a line of JSON an epoch (.jsonl).")],
+        None,
+    ),
+    "report": (Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report too (.html).")], None),
+    "force": (Annotated[bool, typer.Option("--force", help="Overwrite the output files.")], False),
+    "as_json": (Annotated[bool, typer.Option("--json", help="Print what was learned as JSON.")], False),
+    "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")], False),
+}
+
+
+@dataclass
+class FitRun:
+    """One call of a fit command: the task's settings, and where things go."""
+
+    context: typer.Context
+    settings: dict[str, Any]
+    output: Path | None
+    checkpoint: Path | None
+    resume: bool
+    log: Path | None
+    report: Path | None
+    force: bool
+    as_json: bool
+    quiet: bool
+
+    def check(self, data: Path, *further: Path | None) -> FitRun:
+        """Make sure that everything can be written and nothing is lost, before long work on `data`."""
+        inputs = (data, *further)
+        self.output = self.output or Path(Path(data.name.removesuffix(".gz")).stem + ".safetensors")
+        check_output(self.output, MODEL, force=self.force, inputs=inputs)
+        if self.report is not None:
+            check_output(self.report, PAGE, force=self.force, inputs=inputs)
+        if self.log is not None:
+            check_output(self.log, LOG, force=self.force or self.resume, inputs=inputs)
+        _check_checkpoint(self.checkpoint, resume=self.resume, inputs=inputs, quiet=self.quiet)
+        check_distinct((self.output, self.report, self.log, self.checkpoint))
+        return self
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """The arguments of `fit` that say where progress goes."""
+        return {"checkpoint": self.checkpoint, "log": self.log}
+
+    def parameters(self) -> dict[str, Any]:
+        """The task's parameters that the user gave."""
+        return {**self.settings, "verbose": False if self.quiet else None}
+
+    def finish(self, model: Any, data: Path) -> None:
+        """Save the fitted model, write its report, and say what it learned and what to do next."""
+        from memorycell.cli.describe import facts, fit_summary
+
+        output = self.output
+        if output is None:
+            raise ValueError("expected check() before finish()")
+        print_notes(model.notes_, quiet=self.quiet)
+        save_or_rescue(model, output, force=self.force)
+        if self.report is not None:
+            from memorycell.interfaces.report import write_report
+
+            try:
+                write_report(self.report, model, data, command=command_line(self.context), force=self.force)
+            except OSError:
+                say(f"the model was saved as {output}, its report was not:")
+                raise
+        if self.as_json:
+            print_json({"model": str(output), **facts(model), "history": model.history_})
+        else:
+            print(fit_summary(model, output, data, self.report))
+        if model.stopped_ == "interrupted":
+            say(f"interrupted: the best model so far was saved as {output}")
+            raise typer.Exit(INTERRUPTED)
+
+
+def fit_command(table: Iterable[Setting]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Make a command of a function of a `FitRun` and its own arguments: options for files and settings are added."""
+    table = tuple(table)
+
+    def decorate(function: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(function, eval_str=True)
+        own = list(signature.parameters.values())[1:]
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        files = [
+            inspect.Parameter(name, keyword, default=default, annotation=annotation)
+            for name, (annotation, default) in _FILE_OPTIONS.items()
+        ]
+        context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+        names = {parameter.name for parameter in own}
+
+        @functools.wraps(function)
+        def command(context: typer.Context, **options: Any) -> None:
+            mine = {name: options.pop(name) for name in list(options) if name in names}
+            where = {name: options.pop(name) for name in _FILE_OPTIONS}
+            function(FitRun(context=context, settings=given(options), **where), **mine)
+
+        arguments = [parameter.replace(kind=keyword) for parameter in own]
+        command.__signature__ = signature.replace(  # type: ignore[attr-defined]
+            parameters=[context, *arguments, *files, *settings_parameters(table)]
+        )
+        return command
+
+    return decorate
+
+
+def command_line(context: typer.Context) -> str:
+    """The command as it was typed, for whoever wants to repeat it."""
+    return shlex.join(["memorycell", *(context.find_root().obj or [])])
+
+
+def _check_checkpoint(path: Path | None, *, resume: bool, inputs: tuple[Path | None, ...], quiet: bool) -> None:
+    """A checkpoint is another's work until --resume says that it is to be gone on with; --force is no reason."""
+    if path is None:
+        if resume:
+            raise ValueError("--resume needs --checkpoint FILE, the file to go on from")
+        return
+    check_output(path, (path.suffix.lower(),), force=True, inputs=inputs)
+    stages = [path, path.with_name(path.name + ".refit")]  # the second is of the training on all rows
+    found = [stage for stage in stages if stage.exists()]
+    if found and not resume:
+        raise FileExistsError(f"{found[0]} exists already: add --resume to go on from it, or remove it to begin afresh")
+    if resume and not found and not quiet:
+        say(f"no checkpoint {path} yet: beginning afresh")

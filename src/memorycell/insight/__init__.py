@@ -1,0 +1,1 @@
+"""Insight: what a trained network attends to, and why it says what it says."""
