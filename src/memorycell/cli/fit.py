@@ -9,6 +9,17 @@ import typer
 
 from memorycell.cli.fitting import FitRun, fit_command
 from memorycell.cli.settings_forecast import FORECAST
+from memorycell.cli.settings_language import LANGUAGE
+from memorycell.cli.settings_sequences import CLASSIFY, READING, REGRESS
+from memorycell.cli.settings_tagging import TAG
+
+_Labelled = Annotated[
+    Path,
+    typer.Argument(metavar="DATA", help="CSV or Parquet file, .ts file, or lines of a label and a text (.txt)."),
+]
+_Validation = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="Data that decide when to stop, instead of some held out.")
+]
 
 
 @fit_command(FORECAST)
@@ -32,3 +43,67 @@ def fit_forecast(
 
     forecaster = Forecaster(**run.parameters())
     run.finish(forecaster.fit(data, target or None, validation=validation, **run.training), data)
+
+
+@fit_command((*CLASSIFY, *READING))
+def fit_classify(run: FitRun, data: _Labelled, validation: _Validation = None) -> None:
+    """Train an LSTM to tell classes of texts, series or symbols apart.
+
+    memorycell fit classify tweets.csv --text text --target sentiment
+    """
+    run.check(data, validation)
+    from memorycell.tasks.classifier import SequenceClassifier
+
+    classifier = SequenceClassifier(**run.parameters(within={"reading": READING}))
+    watched = None if validation is None else (str(validation), None)
+    run.finish(classifier.fit(str(data), validation=watched, **run.training), data)
+
+
+@fit_command((*REGRESS, *READING))
+def fit_regress(run: FitRun, data: _Labelled, validation: _Validation = None) -> None:
+    """Train an LSTM to tell a number from a text, a series or symbols.
+
+    memorycell fit regress reviews.csv --text review --target stars
+    """
+    run.check(data, validation)
+    from memorycell.tasks.regressor import SequenceRegressor
+
+    regressor = SequenceRegressor(**run.parameters(within={"reading": READING}))
+    watched = None if validation is None else (str(validation), None)
+    run.finish(regressor.fit(str(data), validation=watched, **run.training), data)
+
+
+@fit_command(TAG)
+def fit_tag(
+    run: FitRun,
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="CoNLL, CoNLL-U or TSV file, a word a line.")],
+    validation: _Validation = None,
+) -> None:
+    """Train an LSTM to label every word: parts of speech, names.
+
+    memorycell fit tag train.conllu --tag UPOS
+    """
+    run.check(data, validation)
+    from memorycell.tasks.tagger import Tagger
+
+    tagger = Tagger(**run.parameters())
+    watched = None if validation is None else str(validation)
+    run.finish(tagger.fit(str(data), validation=watched, **run.training), data)
+
+
+@fit_command(LANGUAGE)
+def fit_language(
+    run: FitRun,
+    data: Annotated[Path, typer.Argument(metavar="TEXT", help="Text file, UTF-8; also .gz.")],
+    validation: _Validation = None,
+) -> None:
+    """Train an LSTM to predict a text, word by word or character by character.
+
+    memorycell fit language book.txt --unit character
+    """
+    run.check(data, validation)
+    from memorycell.tasks.language_model import LanguageModel
+
+    model = LanguageModel(**run.parameters())
+    watched = None if validation is None else str(validation)
+    run.finish(model.fit(data, validation=watched, **run.training), data)

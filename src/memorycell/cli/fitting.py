@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -84,9 +84,14 @@ class FitRun:
         """The arguments of `fit` that say where progress goes."""
         return {"checkpoint": self.checkpoint, "log": self.log}
 
-    def parameters(self) -> dict[str, Any]:
-        """The task's parameters that the user gave."""
-        return {**self.settings, "verbose": False if self.quiet else None}
+    def parameters(self, within: Mapping[str, Iterable[Setting]] | None = None) -> dict[str, Any]:
+        """The task's parameters that the user gave; settings of the tables `within` are gathered into one each."""
+        found = dict(self.settings)
+        for name, table in (within or {}).items():
+            gathered = {setting.name: found.pop(setting.name) for setting in table if setting.name in found}
+            if gathered:
+                found[name] = gathered
+        return {**found, "verbose": False if self.quiet else None}
 
     def finish(self, model: Any, data: Path) -> None:
         """Save the fitted model, write its report, and say what it learned and what to do next."""

@@ -13,7 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from memorycell.cli.demo import demo
 from memorycell.cli.errors import guarded
-from memorycell.cli.fit import fit_forecast
+from memorycell.cli.fit import fit_classify, fit_forecast, fit_language, fit_regress, fit_tag
 from memorycell.cli.info import info
 from memorycell.cli.measure import compare, evaluate, report
 from memorycell.cli.predict import predict
@@ -21,6 +21,11 @@ from memorycell.cli.predict import predict
 _COMMANDS = {
     "demo": demo, "fit": None, "predict": predict, "evaluate": evaluate, "compare": compare, "report": report,
     "info": info,
+}  # fmt: skip
+
+_FITS = {
+    "forecast": fit_forecast, "classify": fit_classify, "regress": fit_regress, "tag": fit_tag,
+    "language": fit_language,
 }  # fmt: skip
 
 
@@ -85,7 +90,8 @@ def _build() -> typer.Typer:
     app.callback(invoke_without_command=True)(_top)
     fit = typer.Typer(**options)
     fit.callback(invoke_without_command=True)(_fit)
-    fit.command("forecast", cls=_Grouped)(fit_forecast)
+    for name, function in _FITS.items():
+        fit.command(name, cls=_Grouped)(function)
     app.add_typer(fit, name="fit")
     for name, command in _COMMANDS.items():
         if command is not None:

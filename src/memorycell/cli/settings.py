@@ -99,6 +99,11 @@ def one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def or_none(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """A parser of what `parse` takes, or of none."""
+    return lambda text: _NEVER if text == NEVER else parse(text)
+
+
 def yes_or_no(*words: str) -> Callable[[str], Any]:
     """A parser of yes and no, or of one of `words`."""
 
@@ -130,6 +135,18 @@ def device(text: str) -> str:
 def _either(first: str, words: tuple[str, ...]) -> str:
     choices = [*([first] if first else []), *words]
     return choices[0] if len(choices) == 1 else f"{', '.join(choices[:-1])} or {choices[-1]}"
+
+
+CELLS = ("LSTM", "GRU", "RNN")
+
+# What every task has.
+TRAINING = (
+    Setting("training", "Training", str, "NAME=VALUE", "Further field of TrainingOptions, such as weight_decay=0.01.",
+            many=True),
+    Setting("seed", "Training", whole(), "N", "Of everything random.", "0"),
+    Setting("device", "Training", device, "auto|cpu|cuda", "Where to compute.", "auto"),
+    Setting("n_threads", "Training", whole(), "N", "Threads.", "by the shapes", flag="--threads"),
+)  # fmt: skip
 
 
 def settings_parameters(table: Iterable[Setting], *, without: Iterable[str] = ()) -> list[inspect.Parameter]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from memorycell.cli.settings import NEVER, Setting, device, number, numbers, one_of, whole, yes_or_no
+from memorycell.cli.settings import CELLS, NEVER, TRAINING, Setting, number, numbers, one_of, whole, yes_or_no
 
-_CELLS = ("LSTM", "GRU", "RNN")
 _COLUMNS, _HORIZON, _NETWORK, _TRAINING = "Columns", "Forecast", "Network", "Training"
 
 FORECAST = (
@@ -27,7 +26,7 @@ FORECAST = (
             "Whether the point forecast is the mean or the median.", "squared"),
     Setting("network", _NETWORK, one_of("auto", "lstm", "encoder-decoder", "segment"),
             "auto|lstm|encoder-decoder|segment", "Kind of network.", "auto"),
-    Setting("cell", _NETWORK, one_of(*_CELLS), "|".join(_CELLS), "Kind of cell.", "LSTM"),
+    Setting("cell", _NETWORK, one_of(*CELLS), "|".join(CELLS), "Kind of cell.", "LSTM"),
     Setting("hidden_size", _NETWORK, whole("auto"), "N|auto", "Units a layer.", "auto"),
     Setting("num_layers", _NETWORK, whole(), "N", "Recurrent layers on top of each other.", "1"),
     Setting("dropout", _NETWORK, number("auto"), "P|auto", "Between layers and before the head.", "auto"),
@@ -46,9 +45,5 @@ FORECAST = (
     Setting("validation_fraction", _TRAINING, number(), "X", "Share of each series that decides when to stop.", "0.1"),
     Setting("calibration_fraction", _TRAINING, number(), "X", "Most recent share, which adjusts the intervals.", "0.1"),
     Setting("refit", _TRAINING, None, "", "Train once more on all rows at the end.", "on", flag="--refit/--no-refit"),
-    Setting("training", _TRAINING, str, "NAME=VALUE", "Further field of TrainingOptions, such as weight_decay=0.01.",
-            many=True),
-    Setting("seed", _TRAINING, whole(), "N", "Of everything random.", "0"),
-    Setting("device", _TRAINING, device, "auto|cpu|cuda", "Where to compute.", "auto"),
-    Setting("n_threads", _TRAINING, whole(), "N", "Threads.", "by the shapes", flag="--threads"),
+    *TRAINING,
 )  # fmt: skip
