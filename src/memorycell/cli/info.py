@@ -32,15 +32,14 @@ def info(
         else:
             print(_machine_text(found))
         return
-    from memorycell.cli.card import model_card, model_text
-    from memorycell.cli.describe import facts
-    from memorycell.tasks.forecaster import Forecaster
+    from memorycell.cli.describe import facts, model_card, model_text
+    from memorycell.tasks.loading import load
 
-    forecaster = Forecaster.load(model)
+    fitted = load(model)
     if as_json:
-        print_json({"model": str(model), "bytes": model.stat().st_size, **facts(forecaster)})
+        print_json({"model": str(model), "bytes": model.stat().st_size, **facts(fitted)})
     else:
-        print(model_card(forecaster, model) if card else model_text(forecaster, model))
+        print(model_card(fitted, model) if card else model_text(fitted, model))
 
 
 def machine() -> dict[str, Any]:

@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
 from memorycell.data.arrow import as_array, as_texts, to_numpy
-from memorycell.data.tables import NULLS, check_names, listing, note
+from memorycell.data.tables import MOST_COLUMNS, MOST_STEPS, NULLS, check_names, listing, note
 
 _HEAD = 1 << 18
 _LONGEST_HEADER = 1 << 26
 _BLOCK = 1 << 26
+_LONGEST_FIELD = 1 << 17
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _NUMERIC = re.compile(r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?\s*")
 _DATE = re.compile(r"\s*\d{4}-\d{2}(-\d{2})?([T ][\d:.]+)?\s*")
@@ -27,9 +28,14 @@ _DECIMAL_POINT = re.compile(r"\s*[+-]?\d*\.\d+\s*")
 
 
 def read_delimited(
-    path: Path, delimiter: str | None = None, decimal: str | None = None, encoding: str = "utf-8"
-) -> tuple[pa.Table, list[dict], int]:
-    """The columns of a text file, the notes, and the line of its first row. See `read_table`."""
+    path: Path,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    encoding: str = "utf-8",
+    header: bool | None = None,
+    samples: bool = False,
+) -> tuple[pa.Table, list[dict], int, bool]:
+    """The columns of a text file, the notes, the line of its first row, and if it names them. See `read_table`."""
     head = _read_head(path)
     _refuse_other_kinds(path, head, encoding)
     text = _decode(path, head, encoding)
@@ -39,7 +45,7 @@ def read_delimited(
     blank = next(i for i, line in enumerate(text.splitlines()) if line.strip())
     notes = []
     if delimiter is None:
-        delimiter = _find_delimiter(lines)
+        delimiter = find_delimiter(lines) or max(_NAMES, key=lines[0].count)
         if delimiter != ",":
             notes.append(note("read", f"{path.name} is separated by {_NAMES[delimiter]}s."))
     elif len(delimiter) != 1:
@@ -49,21 +55,27 @@ def read_delimited(
         decimal = _find_decimal(rows, delimiter)
         if decimal == ",":
             notes.append(note("read", f"{path.name} writes numbers with a decimal comma."))
-    names, has_header = _header(rows, path.name)
+    if header is None and samples and _labels_again(rows):
+        header = False
+    names, has_header = _header(rows, header)
     if not has_header:
         text = f"{path.name} has no header line: its columns are called {listing(names)}."
         notes.append(note("read", text))
-    if len(names) > 1000 and _series_in_rows(rows):
-        pass  # wide by nature: turned round below
-    else:
-        check_names(names, path.name)
+    in_rows = not samples and _series_in_rows(rows)
+    if not in_rows or len(names) <= MOST_COLUMNS:  # series in rows are wide by nature: turned round below
+        check_names(names, path.name, MOST_STEPS if samples else MOST_COLUMNS)
     first_line = blank + 1 + has_header
-    data = _read_columns(path, names, first_line - 1, delimiter, decimal, encoding)
+    literal = samples and delimiter == "\t" and _quotes_are_text(path, len(names))
+    if literal:
+        notes.append(
+            note("read", f"The quotes in {path.name} are not in pairs around fields: read as part of the text.")
+        )
+    data = _read_columns(path, names, first_line - 1, delimiter, decimal, encoding, samples, literal)
     if not data.num_rows:
         raise ValueError(f"{path.name} has a header but no rows: expected rows of values below it")
-    if _series_in_rows(rows):
-        return _turn_round(data, path.name, notes)
-    return _without_unnamed(data), notes, first_line
+    if in_rows:
+        return *_turn_round(data, path.name, notes), True
+    return _without_unnamed(data), notes, first_line, has_header
 
 
 def _read_head(path: Path) -> bytes:
@@ -90,9 +102,7 @@ def _refuse_other_kinds(path: Path, head: bytes, encoding: str) -> None:
     start = head[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     remedy = "expected a CSV or Parquet file"
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") and not encoding.lower().replace("-", "").startswith("utf16"):
-        raise ValueError(
-            f"{path.name} is UTF-16 text, expected UTF-8: save it as UTF-8, or give read_table(…, encoding='utf-16')"
-        )
+        raise ValueError(f"{path.name} is UTF-16 text, expected UTF-8: save it as UTF-8, or give encoding='utf-16'")
     if start.startswith((b"<!doctype", b"<html", b"<?xml")):
         raise ValueError(f"{path.name} is a web page (HTML or XML), not a CSV: save the data itself; {remedy}")
     if start.startswith((b"{", b"[")):
@@ -121,26 +131,33 @@ def _decode(path: Path, head: bytes, encoding: str) -> str:
 def _wrong_encoding(path: Path, byte: int, line: int, encoding: str) -> ValueError:
     return ValueError(
         f"{path.name} is not {encoding.upper()} text: byte 0x{byte:02x} in line {line:,}; "
-        "save it as UTF-8, or give read_table(…, encoding='latin-1') (Western European) or the one it was written in"
+        "save it as UTF-8, or give encoding='latin-1' (Western European) or the one it was written in"
     )
 
 
 def _fields(lines: list[str], delimiter: str) -> list[list[str]]:
-    """The fields of some lines; lines too long to be a field (the wrong delimiter) count as one."""
-    try:
-        return list(csv.reader(lines, delimiter=delimiter))
-    except csv.Error:
-        return [[line] for line in lines]
+    """The fields of some lines, without those that hold a very long field where csv refuses one.
+
+    If lines are too long all through (the wrong delimiter), each counts as one field.
+    """
+    for chosen in (lines, [line for line in lines if len(line) < _LONGEST_FIELD]):
+        try:
+            rows = list(csv.reader(chosen, delimiter=delimiter))
+        except csv.Error:
+            continue
+        if rows:
+            return rows
+    return [[line] for line in lines]
 
 
-def _find_delimiter(lines: list[str]) -> str:
-    """The separator that cuts the first lines into the most columns, the same number in each."""
+def find_delimiter(lines: list[str]) -> str:
+    """The separator that cuts the first lines into the most columns, the same number in each; "" if none does."""
     best, most = "", 1
     for candidate in _NAMES:
         widths = [len(row) for row in _fields(lines[:100], candidate)]
         if widths[0] > most and sum(w == widths[0] for w in widths) >= 0.9 * len(widths):
             best, most = candidate, widths[0]
-    return best or max(_NAMES, key=lambda candidate: lines[0].count(candidate))
+    return best
 
 
 def _find_decimal(rows: list[list[str]], delimiter: str) -> str:
@@ -151,16 +168,39 @@ def _find_decimal(rows: list[list[str]], delimiter: str) -> str:
     return "," if not points and any(_DECIMAL_COMMA.fullmatch(value) for value in values) else "."
 
 
-def _header(rows: list[list[str]], source: str) -> tuple[list[str], bool]:
-    """Column names, and whether the first line held them: it does unless it is all numbers and dates."""
+def _header(rows: list[list[str]], header: bool | None) -> tuple[list[str], bool]:
+    """Column names, and whether the first line held them: unless said, it does if not all numbers and dates."""
     first = rows[0]
     values = [value for value in first if value.strip()]
     data = values and all(_NUMERIC.fullmatch(v) or _DATE.fullmatch(v) for v in values)
     # A line of years over a table is a header; a first row of readings has a fraction, a sign or a date.
-    if data and (len(rows) == 1 or any(not value.strip().isdigit() for value in values) or len(values) == 1):
+    data = data and (len(rows) == 1 or any(not value.strip().isdigit() for value in values) or len(values) == 1)
+    if header is False or (data and header is None):
         names = ["y"] if len(first) == 1 else [f"x{i}" for i in range(len(first))]
         return names, False
     return [name.strip() or f"unnamed {i + 1}" for i, name in enumerate(first)], True
+
+
+def _labels_again(rows: list[list[str]]) -> bool:
+    """Whether a text of the first line comes again in its column, but not the whole line: data, no names."""
+    again = [
+        any(j < len(row) and row[j].strip() == value.strip() for row in rows[1:])
+        for j, value in enumerate(rows[0])
+        if value.strip() and not _NUMERIC.fullmatch(value)
+    ]
+    return any(again) and rows[0] not in rows[1:]
+
+
+def _quotes_are_text(path: Path, columns: int) -> bool:
+    """Whether a file of tabs has quotes as part of its text: a field opens one and does not close it, yet each line
+    has all the columns, so that no field goes on in the next line."""
+    opened = False
+    for raw in _raw_lines(path):
+        fields = raw.rstrip(b"\r\n").split(b"\t")
+        if len(fields) != columns and raw.strip():
+            return False
+        opened = opened or any(f.startswith(b'"') and (len(f) == 1 or not f.endswith(b'"')) for f in fields)
+    return opened
 
 
 def _series_in_rows(rows: list[list[str]]) -> bool:
@@ -195,9 +235,11 @@ def _turn_round(data: pa.Table, source: str, notes: list[dict]) -> tuple[pa.Tabl
     return long, [*notes, note("read", said)], 0
 
 
-def _read_columns(path: Path, names: list[str], skip: int, delimiter: str, decimal: str, encoding: str) -> pa.Table:
+def _read_columns(
+    path: Path, names: list[str], skip: int, delimiter: str, decimal: str, encoding: str, samples: bool, literal: bool
+) -> pa.Table:
     types: dict[str, pa.DataType] = {}
-    quoted = b'"' in _read_head(path)
+    quoted = not literal and b'"' in _read_head(path)
     while True:
         try:
             with _open(path) as stream:
@@ -207,11 +249,14 @@ def _read_columns(path: Path, names: list[str], skip: int, delimiter: str, decim
                         column_names=names, skip_rows=skip, block_size=_BLOCK, encoding=encoding.lower()
                     ),
                     arrow_csv.ParseOptions(
-                        delimiter=delimiter, newlines_in_values=quoted, ignore_empty_lines=len(names) > 1
+                        delimiter=delimiter,
+                        quote_char=False if literal else '"',
+                        newlines_in_values=quoted,
+                        ignore_empty_lines=len(names) > 1,
                     ),
                     arrow_csv.ConvertOptions(
                         null_values=list(NULLS),
-                        strings_can_be_null=True,
+                        strings_can_be_null=not samples,
                         decimal_point=decimal,
                         column_types=types,
                     ),

@@ -21,13 +21,13 @@ def split_label(label: str) -> tuple[str, str]:
     (('B', 'person'), ('O', ''), ('I', ''))
     """
     place, hyphen, name = label.partition("-") if isinstance(label, str) else ("", "", "")
-    if place in ("B", "I", "E", "S") and bool(hyphen) == bool(name) or label == OUTSIDE:
+    if label == OUTSIDE or (place in ("B", "I", "E", "S") and bool(hyphen) == bool(name)):
         return place, name
     raise ValueError(f"expected labels such as O, B-person, I-person (BIO or BIOES), got {label!r}")
 
 
 def span_scheme(labels: Iterable[object]) -> str | None:
-    """ "BIOES" or "BIO" where the labels mark spans: O is among them, and all others begin with B, I, E or S; else None.
+    """The scheme, "BIOES" or "BIO", of labels that mark spans: O and others that begin with B, I, E or S; else None.
 
     Example
     -------

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from memorycell.data.arrow import as_array, as_texts, nothing, to_numpy
+from memorycell.data.arrow import as_array, as_texts, nothing, text, to_numpy
 
 MOST_COLUMNS = 1000
+MOST_STEPS = 50_000
 NULLS = ("", "NA", "N/A", "n/a", "#N/A", "na", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "Null", "None",
          "none", "NaT", "?", "-", ".", "--", "<NA>")  # fmt: skip
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -39,6 +40,8 @@ class Table:
     odd : dict
         Of text columns that are numbers for the most part: how many values are not, and (row, value) of the
         first.
+    header : bool
+        False when a text file had no line of column names.
     """
 
     data: pa.Table
@@ -47,6 +50,7 @@ class Table:
     notes: list[dict] = field(default_factory=list)
     first_line: int = 0
     odd: dict[str, tuple[int, list[tuple[int, str]]]] = field(default_factory=dict)
+    header: bool = True
 
     def __len__(self) -> int:
         return self.data.num_rows
@@ -105,7 +109,13 @@ def listing(names: Iterable[Any], most: int = 6) -> str:
 
 
 def read_table(
-    source: Any, *, delimiter: str | None = None, decimal: str | None = None, encoding: str = "utf-8"
+    source: Any,
+    *,
+    delimiter: str | None = None,
+    decimal: str | None = None,
+    encoding: str = "utf-8",
+    header: bool | None = None,
+    samples: bool = False,
 ) -> Table:
     """Read a table of one row per time step (or of one row per series and time step).
 
@@ -119,6 +129,12 @@ def read_table(
         Of a text file. By default found from its first lines and, unless comma and point, said in the notes.
     encoding : str
         Of a text file, default UTF-8 (with or without byte order mark).
+    header : bool, optional
+        Whether the first line of a text file names the columns. By default found from it.
+    samples : bool
+        True where a row is a sample (a text with its label, a whole sequence) rather than a time step: text stays as
+        it is written (only an empty one is missing, not "NA" or "none", which may be words or labels), a text file
+        may have up to 50,000 columns, and a first line whose texts come again in their columns is no header.
 
     Returns
     -------
@@ -146,7 +162,7 @@ def read_table(
     from memorycell.data.frames import from_columns, from_frame, from_numpy
 
     if isinstance(source, str | Path):
-        table = _read_path(Path(source), delimiter, decimal, encoding)
+        table = _read_path(Path(source), delimiter, decimal, encoding, header, samples)
     elif isinstance(source, list | tuple):
         table = from_numpy(_numbers(source))
     elif isinstance(source, np.ndarray):
@@ -155,7 +171,7 @@ def read_table(
         table = from_columns(source, "the dict of columns", "dict")
     else:
         table = from_frame(source)
-    _settle(table)
+    _settle(table, samples)
     if not len(table):
         raise ValueError(f"{table.source} has no rows: expected at least one row of values")
     if not table.columns:
@@ -173,11 +189,11 @@ def _numbers(values: list[Any] | tuple[Any, ...]) -> NDArray[np.float64]:
         ) from None
 
 
-def check_names(names: list[str], source: str) -> None:
+def check_names(names: list[str], source: str, most: int = MOST_COLUMNS) -> None:
     """Raise when there are too many columns, or two of one name."""
-    if len(names) > MOST_COLUMNS:
+    if len(names) > most:
         raise ValueError(
-            f"{source} has {len(names):,} columns, more than the {MOST_COLUMNS:,} a table may have: "
+            f"{source} has {len(names):,} columns, more than the {most:,} a table may have: "
             "expected one row "
             "per time step; if each row is a series, turn it round, or give many series in long form "
             "(columns unique_id, ds, y)"
@@ -188,7 +204,9 @@ def check_names(names: list[str], source: str) -> None:
         raise ValueError(f"{source} has more than one column named {listing(dict.fromkeys(again))}: rename them")
 
 
-def _read_path(path: Path, delimiter: str | None, decimal: str | None, encoding: str) -> Table:
+def _read_path(
+    path: Path, delimiter: str | None, decimal: str | None, encoding: str, header: bool | None, samples: bool
+) -> Table:
     if not path.exists():
         raise FileNotFoundError(f"no file {str(path)!r}: check the path")
     if path.is_dir():
@@ -200,8 +218,8 @@ def _read_path(path: Path, delimiter: str | None, decimal: str | None, encoding:
     # Imported here so that frames and arrays do without it.
     from memorycell.data.delimited import read_delimited
 
-    data, notes, first_line = read_delimited(path, delimiter, decimal, encoding)
-    return Table(data, path.name, "file", notes, first_line)
+    data, notes, first_line, named = read_delimited(path, delimiter, decimal, encoding, header, samples)
+    return Table(data, path.name, "file", notes, first_line, header=named)
 
 
 def _read_parquet(path: Path, magic: bytes) -> pa.Table:
@@ -217,7 +235,7 @@ def _read_parquet(path: Path, magic: bytes) -> pa.Table:
         raise ValueError(f"{path.name} is not a Parquet file, or is damaged ({error})") from None
 
 
-def _settle(table: Table) -> None:
+def _settle(table: Table, samples: bool) -> None:
     """Bring every column to one of: number, truth value, timestamp, text; and say what could not be."""
     columns = {}
     for name, column in zip(table.data.column_names, table.data.columns, strict=True):
@@ -235,7 +253,7 @@ def _settle(table: Table) -> None:
             column = column.cast(pa.timestamp("s"))
         kind = column.type
         if pa.types.is_string(kind):
-            column = _settle_text(table, name, column)
+            column = _settle_text(table, name, column, samples)
         elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
             if not pa.types.is_timestamp(kind):
                 table.notes.append(
@@ -246,22 +264,26 @@ def _settle(table: Table) -> None:
     table.data = pa.table(columns)
 
 
-def _settle_text(table: Table, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _settle_text(table: Table, name: str, column: pa.ChunkedArray, samples: bool) -> pa.ChunkedArray:
     """Numbers that came as text, with at most a few odd values between them, as numbers.
 
     Odd values become missing if they are no more than 3, or 1 % of the values where that is more, and at
-    least nine values in ten are numbers. Digits with leading zeros are labels and stay text.
+    least nine values in ten are numbers. Digits with leading zeros are labels and stay text. Where rows are
+    samples, a column that stays text keeps all but the empty ones, and the text of frames stays text.
     """
     trimmed = pc.utf8_trim_whitespace(column)
     column = pc.if_else(pc.is_in(trimmed, as_texts(NULLS)), nothing(pa.string()), trimmed)
+    written = pc.if_else(pc.equal(trimmed, text("")), nothing(pa.string()), trimmed) if samples else column
+    if samples and not table.first_line:
+        return written
     head = column.slice(0, 1000).drop_null()
     if len(head) and pc.mean(pc.match_substring_regex(head, _NUMBER).cast(pa.float64())).as_py() < 0.5:
-        return column
+        return written
     numeric = pc.match_substring_regex(column, _NUMBER)
     zeros = pc.match_substring_regex(column, r"^0\d+$")
     count, total = pc.sum(numeric).as_py() or 0, len(column) - column.null_count
     if not total or pc.any(zeros).as_py():
-        return column
+        return written
     odd = total - count
     if not odd:
         return column.cast(pa.float64())
@@ -270,9 +292,9 @@ def _settle_text(table: Table, name: str, column: pa.ChunkedArray) -> pa.Chunked
     if odd > max(3, 0.01 * total) or count < 0.9 * total:
         if count >= 0.5 * total:
             table.odd[name] = (odd, first)
-        return column
+        return written
     shown = ", ".join(f"{value!r} in {table.where(row)}" for row, value in first)
     few = f"{odd:,} values of {total:,} are" if odd > 1 else f"1 value of {total:,} is"
-    text = f"Column {name!r}: {few} not a number ({shown}{', …' if odd > 3 else ''}); treated as missing."
-    table.notes.append(note("odd values", text))
+    said = f"Column {name!r}: {few} not a number ({shown}{', …' if odd > 3 else ''}); treated as missing."
+    table.notes.append(note("odd values", said))
     return pc.if_else(numeric, column, nothing(pa.string())).cast(pa.float64())
