@@ -14,13 +14,14 @@ from typer.core import TyperCommand, TyperGroup
 from memorycell.cli.demo import demo
 from memorycell.cli.errors import guarded
 from memorycell.cli.fit import fit_classify, fit_forecast, fit_language, fit_regress, fit_tag
+from memorycell.cli.generate import generate
 from memorycell.cli.info import info
 from memorycell.cli.measure import compare, evaluate, report
 from memorycell.cli.predict import predict
 
 _COMMANDS = {
-    "demo": demo, "fit": None, "predict": predict, "evaluate": evaluate, "compare": compare, "report": report,
-    "info": info,
+    "demo": demo, "fit": None, "predict": predict, "generate": generate, "evaluate": evaluate, "compare": compare,
+    "report": report, "info": info,
 }  # fmt: skip
 
 _FITS = {

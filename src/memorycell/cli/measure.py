@@ -15,11 +15,17 @@ from memorycell.cli.settings import given, with_settings
 from memorycell.cli.settings_forecast import FORECAST
 
 _Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit wrote.")]
-_Data = Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file.")]
+_Data = Annotated[Path, typer.Argument(metavar="DATA", help="File of the kind that fit was given.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
-_Step = Annotated[int, typer.Option(metavar="N", min=1, help="Rows from one origin to the next.")]
-_Share = Annotated[float, typer.Option(metavar="X", help="Share of the time range that folds test on.")]
+_FORECASTS, _LABELS = "Forecasts", "Labels and language"
+_Step = Annotated[
+    int, typer.Option(metavar="N", min=1, help="Rows from one origin to the next.", rich_help_panel=_FORECASTS)
+]
+_Share = Annotated[
+    float,
+    typer.Option(metavar="X", help="Share of the time range that folds test on.", rich_help_panel=_FORECASTS),
+]
 _Jobs = Annotated[int, typer.Option(metavar="N", min=1, help="Folds fitted at once, each in its own process.")]
 
 
@@ -27,32 +33,83 @@ def evaluate(
     model: _Model,
     data: _Data,
     folds: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Train again on the past of each of N test blocks.")
+        int | None, typer.Option(metavar="N", min=1, help="Train afresh for each of N test parts of DATA.")
     ] = None,
+    jobs: _Jobs = 1,
+    train: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="What the model was trained on: baselines are trained on it too.",
+            rich_help_panel=_LABELS,
+        ),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Folds keep its groups whole: speakers, users, subjects.", rich_help_panel=_LABELS
+        ),
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Folds train on what is earlier there, and test on what follows.",
+            rich_help_panel=_LABELS,
+        ),
+    ] = None,
+    curve: Annotated[
+        bool,
+        typer.Option(
+            "--learning-curve", help="Train on growing parts of DATA: is more data worth it?", rich_help_panel=_LABELS
+        ),
+    ] = False,
     step: _Step = 1,
     test_fraction: _Share = 0.2,
-    jobs: _Jobs = 1,
     as_json: _Json = False,
     quiet: _Quiet = False,
 ) -> None:
     """Measure a model beside simple baselines.
 
-    They are: last value, seasonal naive, ETS and ridge regression.
+    Of forecasts: last value, seasonal naive, ETS and ridge regression. Of texts: the most frequent class, and logistic
+    regression on TF-IDF; of series, on summary statistics. Of tags: each word's most frequent one. Of language:
+    Kneser-Ney n-grams.
 
-    Without --folds: this model, on the rows of DATA that come after those it was trained on.
-    With --folds: the model's settings, trained again before each of N blocks at the end of DATA (a backtest).
+    Without --folds: this model, on DATA that it has not seen (a forecaster: on the rows after those it was trained on).
+    With --folds: the model's settings, trained again on a part of DATA for each of N test parts.
     """
-    from memorycell.tasks.forecaster import Forecaster
+    from memorycell.training.files import read_kind
 
-    forecaster = Forecaster.load(model)
-    if folds is None:
-        evaluation = forecaster.evaluate(data, step=step, progress=_progress(quiet))
+    result: Any
+    if read_kind(model) == "forecaster":
+        _refuse(("--train", train), ("--group", group), ("--order", order), ("--learning-curve", curve))
+        from memorycell.tasks.forecaster import Forecaster
+
+        forecaster = Forecaster.load(model)
+        if folds is None:
+            result = forecaster.evaluate(data, step=step, progress=_progress(quiet))
+        else:
+            result = _backtest(forecaster, data, folds, step, test_fraction, jobs, quiet)
     else:
-        evaluation = _backtest(forecaster, data, folds, step, test_fraction, jobs, quiet)
+        _refuse(("--step", step != 1), ("--test-fraction", test_fraction != 0.2))
+        from memorycell.cli.measure_learner import evaluate_learner
+        from memorycell.tasks.loading import load
+
+        result = evaluate_learner(
+            load(model), data, folds=folds, train=train, group=group, order=order, curve=curve, jobs=jobs,
+            progress=_progress(quiet),
+        )  # fmt: skip
     if as_json:
-        print_json(evaluation.to_dict())
+        print_json(result.to_dict())
     else:
-        print(evaluation.summary())
+        print(result)
+
+
+def _refuse(*options: tuple[str, Any]) -> None:
+    """A ValueError for an option that was given and that models of this kind do not know."""
+    for name, value in options:
+        if value:
+            raise ValueError(f"{name} is not for models of this kind: leave it out")
 
 
 @with_settings(FORECAST, without=("cell", "seed"))
@@ -125,23 +182,34 @@ def report(
     check_output(output, PAGE, force=force, inputs=(model, data))
 
     from memorycell.interfaces.report import write_report
-    from memorycell.tasks.forecaster import Forecaster
+    from memorycell.tasks.loading import load
 
-    forecaster = Forecaster.load(model)
-    evaluation = backtest = None
-    if folds is not None:
-        backtest = _backtest(forecaster, data, folds, step, test_fraction, jobs, quiet)
-    else:
-        try:
-            evaluation = forecaster.evaluate(data, step=step, progress=_progress(quiet))
-        except ValueError as reason:  # no rows after the training data: a page without errors is still a page
-            if not quiet:
-                say(f"the page has no section on accuracy: {reason}")
-    write_report(
-        output, forecaster, data, evaluation=evaluation, backtest=backtest, unit=unit,
-        command=command_line(context), force=force,
-    )  # fmt: skip
+    fitted = load(model)
+    measured = _measured(fitted, data, folds, step, test_fraction, jobs, quiet)
+    write_report(output, fitted, data, **measured, unit=unit, command=command_line(context), force=force)
     print(output)
+
+
+def _measured(
+    model: Any, data: Path, folds: int | None, step: int, test_fraction: float, jobs: int, quiet: bool
+) -> dict[str, Any]:
+    """What the report shows of how good the model is: `backtest` or `evaluation`, or nothing."""
+    forecasts = type(model).__name__ == "Forecaster"
+    if folds is not None and forecasts:
+        return {"backtest": _backtest(model, data, folds, step, test_fraction, jobs, quiet)}
+    try:
+        if forecasts:
+            return {"evaluation": model.evaluate(data, step=step, progress=_progress(quiet))}
+        from memorycell.cli.measure_learner import evaluate_learner
+
+        options: dict[str, Any] = {"train": None, "group": None, "order": None, "curve": False, "jobs": jobs}
+        return {"evaluation": evaluate_learner(model, data, folds=folds, progress=_progress(quiet), **options)}
+    except ValueError as reason:  # nothing to measure by: a page without errors is still a page
+        if folds is not None:
+            raise
+        if not quiet:
+            say(f"the page has no section on accuracy: {reason}")
+        return {}
 
 
 def _backtest(forecaster: Any, data: Path, folds: int, step: int, test_fraction: float, jobs: int, quiet: bool) -> Any:

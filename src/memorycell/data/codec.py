@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 Json = dict[str, Any]
 _CODECS: dict[str, Any] = {}
+# Where the codecs of this package live: a module is imported when a state names its codec, not before.
+_HOME = {
+    "LabelCodec": "memorycell.data.label_codec",
+    "SequenceCodec": "memorycell.data.sequence_codec",
+    "SymbolCodec": "memorycell.data.symbol_codec",
+    "TableCodec": "memorycell.data.table_codec",
+    "TextCodec": "memorycell.data.text_codec",
+}
 _Class = TypeVar("_Class", bound=type)
 
 
@@ -52,12 +61,12 @@ def codec_from_json(state: Json) -> Any:
         ...
     ValueError: expected a codec of this version (...), got 'os.system'
     """
-    # The table codec is imported here so that merely naming the registry does not cost its imports.
-    import memorycell.data.table_codec  # noqa: F401
-
     name = state.get("codec") if isinstance(state, dict) else None
-    if not isinstance(name, str) or name not in _CODECS:
-        raise ValueError(f"expected a codec of this version ({', '.join(sorted(_CODECS))}), got {name!r:.60}")
+    known = _CODECS.keys() | _HOME.keys()
+    if not isinstance(name, str) or name not in known:
+        raise ValueError(f"expected a codec of this version ({', '.join(sorted(known))}), got {name!r:.60}")
+    if name not in _CODECS:
+        importlib.import_module(_HOME[name])
     return _CODECS[name].from_json(state)
 
 

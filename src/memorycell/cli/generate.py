@@ -1,0 +1,59 @@
+"""memorycell generate: text from a language model, as it is written."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from memorycell.cli.output import print_json
+
+
+def generate(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit language wrote.")],
+    prompt: Annotated[str, typer.Option(metavar="TEXT", help="What the text begins with.")] = "",
+    length: Annotated[int, typer.Option(metavar="N", min=1, help="Tokens to write.")] = 200,
+    temperature: Annotated[
+        float, typer.Option(metavar="X", min=0.0, help="Below 1 safer, above wilder; 0 the likeliest token.")
+    ] = 1.0,
+    top_k: Annotated[int | None, typer.Option(metavar="K", min=1, help="Only the K likeliest tokens.")] = None,
+    top_p: Annotated[
+        float | None, typer.Option(metavar="P", help="Only the fewest tokens that hold the probability P.")
+    ] = None,
+    beam: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Search the likeliest text with N hypotheses instead.")
+    ] = None,
+    until_end: Annotated[bool, typer.Option("--until-end", help="Stop at the end of a line or document.")] = False,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same text.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Write text with a language model.
+
+    memorycell generate book.safetensors --prompt "It was" --temperature 0.8
+    """
+    from memorycell.tasks.language_model import LanguageModel
+
+    speaker = LanguageModel.load(model)
+    drawing: dict[str, Any] = {
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "until_end": until_end,
+        "seed": seed,
+    }
+    if as_json or beam is not None:
+        text = speaker.generate(prompt, length, beam=beam, **drawing)
+        if as_json:
+            print_json({"prompt": prompt, "text": text})
+        else:
+            print(prompt + text)
+        return
+    pieces = speaker.stream(prompt, length, **drawing)
+    first = next(pieces, "")  # a prompt that cannot be used is an error before anything is printed
+    sys.stdout.write(prompt + first)
+    for piece in pieces:
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    sys.stdout.write("\n")

@@ -1,0 +1,137 @@
+"""TextFile: a text file of any size, read in pieces."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import hashlib
+import io
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+_READ = 1 << 20  # bytes that are read at a time
+_PIECE = 1_000_000  # characters of a piece, at most
+
+
+class TextFile:
+    """A text file, gzipped or not, read in pieces that end at the end of a line where there is one.
+
+    It can be gone through more than once, so ``TextCodec().fit(TextFile(path))`` needs no memory for the text.
+    A byte order mark at its beginning is left out; line ends are read as ``\\n``.
+
+    Raises
+    ------
+    FileNotFoundError
+        When there is no such file.
+    ValueError
+        While reading: bytes that are not of this encoding, with the place of the first; a damaged gzip file.
+
+    Example
+    -------
+    >>> from tempfile import mkdtemp
+    >>> path = Path(mkdtemp()) / "book.txt"
+    >>> _ = path.write_text("one line\\nand another\\n")
+    >>> list(TextFile(path))
+    ['one line\\nand another\\n']
+    """
+
+    def __init__(self, path: str | Path, encoding: str = "utf-8") -> None:
+        self.path, self.encoding = Path(path), encoding
+        self._start, self._stop = 0, sys.maxsize
+        if not self.path.is_file():
+            raise FileNotFoundError(f"expected a text file, got {str(self.path)!r}: there is none")
+        codecs.lookup(encoding)
+
+    def __iter__(self) -> Iterator[str]:
+        return text_pieces(self._own())
+
+    def split(self, fraction: float) -> tuple[TextFile, TextFile]:
+        """The first `fraction` of the characters, up to the end of a line if there is one, and the rest.
+
+        Raises
+        ------
+        ValueError
+            For a fraction that is not between 0 and 1.
+        """
+        if not 0 < fraction < 1:
+            raise ValueError(f"expected a fraction between 0 and 1, got {fraction}")
+        total = sum(map(len, self._own()))
+        target, place, cut = int(fraction * total), 0, 0
+        for text in self._own():
+            if place + len(text) > target:
+                found = text.find("\n", max(0, target - place))
+                if found >= 0:
+                    cut = place + found + 1
+                    break
+            place += len(text)
+        first, rest = copy(self), copy(self)
+        first._stop = rest._start = self._start + (cut if 0 < cut < total else target)
+        return first, rest
+
+    def _own(self) -> Iterator[str]:
+        """The text of this part of the file."""
+        place = 0
+        for text in self._decoded():
+            own = text[max(0, self._start - place) : max(0, self._stop - place)]
+            if own:
+                yield own
+            place += len(text)
+            if place >= self._stop:
+                return
+
+    def _decoded(self) -> Iterator[str]:
+        decoder = codecs.getincrementaldecoder(self.encoding)()
+        newlines = io.IncrementalNewlineDecoder(None, translate=True)
+        before = 0
+        with self._open() as file:
+            while True:
+                try:
+                    part = file.read(_READ)
+                except (EOFError, OSError, zlib.error) as error:
+                    raise ValueError(f"{self.path}: expected a whole gzip file, got a damaged one ({error})") from None
+                pending = len(decoder.getstate()[0])
+                try:
+                    text = decoder.decode(part, final=not part)
+                except UnicodeDecodeError as error:
+                    place = before - pending + error.start
+                    raise ValueError(
+                        f"{self.path}: expected {self.encoding}, got byte 0x{error.object[error.start]:02x} at byte "
+                        f"{place} that is none: convert the file or name its encoding, such as encoding='latin-1'"
+                    ) from None
+                if before == 0:
+                    text = text.removeprefix("\ufeff")
+                before += len(part)
+                yield newlines.decode(text, final=not part)
+                if not part:
+                    return
+
+    def _open(self) -> Any:
+        with self.path.open("rb") as file:
+            zipped = file.read(2) == b"\x1f\x8b"
+        return gzip.open(self.path, "rb") if zipped else self.path.open("rb")
+
+    def digest(self) -> str:
+        """A fingerprint of the file's bytes and the part of them."""
+        with self.path.open("rb") as file:
+            return f"{hashlib.file_digest(file, 'blake2b').hexdigest()} {self._start} {self._stop}"
+
+
+def text_pieces(texts: Iterable[str]) -> Iterator[str]:
+    """The same text in pieces that depend on nothing but the text: they end after a line, else before a space."""
+    held = ""
+    for text in texts:
+        held += text
+        start = 0
+        while len(held) - start > _PIECE:
+            stop = held.rfind("\n", start, start + _PIECE) + 1
+            stop = stop if stop > start else held.rfind(" ", start + 1, start + _PIECE)
+            stop = stop if stop > start else start + _PIECE
+            yield held[start:stop]
+            start = stop
+        held = held[start:]
+    if held:
+        yield held
