@@ -13,9 +13,9 @@ HERE = Path(__file__).parent
 def main() -> None:
     scripts = ["startup.py", "loop.py", "adding.py", "kernels"]
     if os.environ.get("MEMORYCELL_DATA"):
-        scripts += ["forecasting.py", "streams.py"]
+        scripts += ["forecasting.py", "streams.py", "classifying.py"]
     else:
-        print("MEMORYCELL_DATA is not set: the forecasting benchmarks, which read real data, are left out.\n")
+        print("MEMORYCELL_DATA is not set: the benchmarks that read real data are left out.\n")
     for script in scripts:
         print(f"== {script}", flush=True)
         subprocess.run([sys.executable, str(HERE / script)], check=True)

@@ -21,8 +21,6 @@ from memorycell.data.streams import CarriedStream
 from memorycell.data.text_codec import TextCodec
 from memorycell.data.text_file import TextFile, text_pieces
 
-pytest.importorskip("tokenizers")
-
 TEXT = "the cat sat\n\nthe <unk> dog é sat\n" * 30
 WORDS = TextCodec("whitespace").fit([TEXT])
 LETTERS = TextCodec("character").fit([TEXT])

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from hypothesis import given, settings
@@ -70,7 +71,6 @@ def test_several_labels_as_zeros_and_ones() -> None:
 
 
 def test_columns_of_frames() -> None:
-    pandas = pytest.importorskip("pandas")
     codec = LabelCodec().fit(pandas.Series(["x", "y"], index=[4, 9]))
     assert codec.encode(pandas.Series(["y"])).tolist() == [1]
     assert LabelCodec().fit(pandas.Series(["x", "y"], dtype="category")).classes_.tolist() == ["x", "y"]

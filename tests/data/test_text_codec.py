@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from hypothesis import given, settings
@@ -21,8 +22,6 @@ from hypothesis import strategies as st
 
 from memorycell.data.codec import Codec, codec_from_json
 from memorycell.data.text_codec import SPECIALS, TextCodec, checked_texts
-
-pytest.importorskip("tokenizers")
 
 TEXTS = [
     "It's fine, isn't it? #travel @air http://t.co/x1",
@@ -217,7 +216,6 @@ def test_texts_that_are_none(texts: Any, error: type[Exception], message: str) -
 
 def test_columns_and_arrays_are_lists_of_texts() -> None:
     assert checked_texts(np.array(["a", "b"])) == ["a", "b"]
-    pandas = pytest.importorskip("pandas")
     assert checked_texts(pandas.Series(["a", "b"], index=[5, 7])) == ["a", "b"]
     assert checked_texts(iter(["a"])) == ["a"]
     with pytest.raises(TypeError, match="got 1 None value"):

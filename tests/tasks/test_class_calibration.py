@@ -99,22 +99,25 @@ def test_extreme_scores_do_not_overflow():
         assert np.isfinite(calibration.probabilities(raw)).all()
 
 
-def test_json_gives_it_back_and_refuses_damage():
+@pytest.mark.parametrize(
+    "slope, bias, several",
+    [
+        ([float("nan")], [0.0, 0.0, 0.0], False),
+        ([-1.0], [0.0, 0.0, 0.0], False),
+        ([1.0, 1.0], [0.0, 0.0, 0.0], False),
+        ([1.0], [0.0], False),
+        ([1.0], [0.0, 0.0, float("inf")], False),
+        ([1.0], [0.0, 0.0, 0.0], True),
+        ([[1.0]], [0.0, 0.0, 0.0], False),
+    ],
+)
+def test_stored_numbers_are_checked(slope, bias, several):
+    with pytest.raises(ValueError, match="calibration"):
+        ClassCalibration.of(np.array(slope), np.array(bias), 3, several)
+
+
+def test_stored_numbers_give_it_back():
     raw, targets = _sample(500, 0.3, [1.0, 0.0, 0.5])
     found = ClassCalibration.fit(raw, targets)
-    again = ClassCalibration.from_json(found.to_json(), 3)
-    assert np.array_equal(found.probabilities(raw), again.probabilities(raw)) and again.note == found.note
-    state = found.to_json()
-    for damage in (
-        {"slope": [float("nan")]},
-        {"slope": [-1.0]},
-        {"slope": [1.0, 1.0]},
-        {"bias": [0.0]},
-        {"bias": "none"},
-        {"several": 1},
-        {"note": None},
-    ):
-        with pytest.raises(ValueError, match="damaged"):
-            ClassCalibration.from_json({**state, **damage}, 3)
-    with pytest.raises(ValueError, match="damaged"):
-        ClassCalibration.from_json([], 3)
+    again = ClassCalibration.of(found.slope, found.bias, 3, several=False)
+    assert np.array_equal(found.probabilities(raw), again.probabilities(raw))

@@ -19,8 +19,8 @@ from memorycell.training.threads import flops_per_step
     [
         {"epochs": 0}, {"epochs": 2.5}, {"epochs": True}, {"optimizer": "lion"}, {"schedule": "step"},
         {"learning_rate": 0}, {"learning_rate": float("nan")}, {"learning_rate": float("inf")},
-        {"weight_decay": -1}, {"clip_norm": 0}, {"patience": 0}, {"average": 1.0}, {"momentum": 1},
-        {"accumulate": 0}, {"n_threads": 0}, {"warmup_steps": -1}, {"seed": 1.5}, {"min_delta": "a"},
+        {"weight_decay": -1}, {"clip_norm": 0}, {"patience": 0}, {"average": 1.0}, {"average_after": 0},
+        {"momentum": 1}, {"accumulate": 0}, {"n_threads": 0}, {"warmup_steps": -1}, {"seed": 1.5}, {"min_delta": "a"},
     ],
 )  # fmt: skip
 def test_wrong_options_are_named(wrong):
@@ -39,6 +39,7 @@ def test_none_and_negative_seeds_are_right():
         ("plateau", [0.25, 0.5, 0.75, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]),
         ("cosine", [0.25, 0.5, 0.75, 1, 0.976, 0.905, 0.794, 0.655, 0.5, 0.345, 0.206, 0.095, 0.024]),
         ("one_cycle", [0.25, 0.5, 0.75, 0.04, 0.28, 0.76, 1, 0.95, 0.812, 0.611, 0.389, 0.189, 0.05]),
+        ("slanted_triangular", [0.25, 0.5, 0.75, 0.031, 1, 0.892, 0.785, 0.677, 0.569, 0.462, 0.354, 0.246, 0.139]),
     ],
 )
 def test_schedules(schedule, expected):

@@ -1,76 +1,54 @@
-"""write_report: what a forecaster learned, forecasts and is worth, as one HTML file."""
+"""write_report: what a fitted task learned and is worth, as one HTML file."""
 
 from __future__ import annotations
 
+import importlib
 import os
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from memorycell.data.encoded import EncodedTable, Forecasts
-from memorycell.data.tables import Table, read_table
-from memorycell.evaluation.result import Evaluation
-from memorycell.interfaces.page import Html, document, element, facts
-from memorycell.interfaces.report_accuracy import accuracy, calibrated, errors
-from memorycell.interfaces.report_model import gate_activity, learning, model, reproduction
-from memorycell.interfaces.report_table import data, outlook
-from memorycell.interfaces.wording import (
-    counted,
-    forecast_sentence,
-    listing,
-    percent,
-    significant,
-    verdict_sentence,
-)
 from memorycell.training.files import write_atomically
 
-
-@dataclass
-class Material:
-    """What the sections of a report are made of."""
-
-    forecaster: Any
-    table: Table
-    encoded: EncodedTable
-    forecasts: Forecasts | None
-    why_not: str  # the reason where there are no forecasts
-    evaluation: Evaluation | None  # the one shown in full
-    backtest: bool  # whether that one refitted on the way
-    future: Any
-    unit: str | None
-    command: str | None
-    file: Path | None
-
-    @property
-    def targets(self) -> list[str]:
-        """Names of the targets."""
-        return list(self.encoded.target_names)
+# The module that makes the page of each task.
+_PAGES = {
+    "Forecaster": "report_forecast",
+    "LanguageModel": "report_language",
+    "SequenceClassifier": "report_classes",
+    "SequenceRegressor": "report_numbers",
+    "Tagger": "report_tagging",
+}
 
 
 def write_report(
     path: str | os.PathLike[str],
-    forecaster: Any,
-    table: Any,
+    model: Any,
+    data: Any,
     *,
-    evaluation: Evaluation | None = None,
-    backtest: Evaluation | None = None,
+    evaluation: Any = None,
+    backtest: Any = None,
     future: Any = None,
     unit: str | None = None,
+    seen: bool | None = None,
     command: str | None = None,
     force: bool = False,
 ) -> Path:
-    """Write a report on a fitted forecaster: one HTML file for screens, phones and paper, that loads nothing.
+    """Write a report on a fitted task: one HTML file for screens, phones and paper, that loads nothing.
 
-    Accuracy, errors and calibration are shown with an `evaluation` or a `backtest`. Returns the path.
+    How good it is, is shown with an `evaluation` or a `backtest`. Returns the path.
 
     Parameters
     ----------
     path : where to; by custom ``something.html``
-    forecaster : a fitted `Forecaster`
-    table : what to forecast from: anything `Forecaster.predict` takes
+    model : a fitted `Forecaster`, `SequenceClassifier`, `SequenceRegressor`, `Tagger` or `LanguageModel`
+    data : of a forecaster the table to forecast from: anything `Forecaster.predict` takes
+        Of the others, samples with their labels: a file or a frame, or ``(X, y)``; of a language model a text.
     evaluation, backtest : of `forecaster.evaluate`, `memorycell.backtest`; of both the backtest is shown in full
-    future : known-future columns of the steps to come; a model that needs them has no forecast without
+        Of the others `evaluation` is of `cross_validate` or `evaluate_held_out`, of a tagger or a language model also
+        of its own ``evaluate``.
+    future : known-future columns of the steps to come; a forecaster that needs them has no forecast without
     unit : of the targets, for example "°C"
+    seen : whether the model was trained on `data`; None: it is not known
+        What it does on data that it may have seen is no measure of it, and is not shown as one.
     command : the command line that led here, to be shown beside the lines of Python
     force : replace an existing file
 
@@ -78,8 +56,10 @@ def write_report(
     ------
     FileExistsError, OSError
         When there is a file and no `force`, or it cannot be written: what was there stays as it was.
+    TypeError
+        For a model that there is no report on.
     ValueError
-        When the forecaster is not fitted or the table does not fit it.
+        When the model is not fitted or the data do not fit it.
 
     Example
     -------
@@ -96,82 +76,15 @@ def write_report(
     path = Path(path)
     if path.exists() and not force:
         raise FileExistsError(f"{path} exists already: choose another name or overwrite it with force=True")
-    shown = backtest if backtest is not None else evaluation
-    file = Path(table) if isinstance(table, str | os.PathLike) else None
-    read = read_table(table)
-    encoded, forecasts, why_not = _forecast(forecaster, read, future)
-    material = Material(
-        forecaster, read, encoded, forecasts, why_not, _in_unit(shown, unit), backtest is not None, future,
-        unit, command, file,
-    )  # fmt: skip
-    other = _in_unit(evaluation, unit) if backtest is not None else None
-    write_atomically(path, _page(material, other).encode("utf-8", "replace"))
-    return path
-
-
-def _forecast(forecaster: Any, table: Table, future: Any) -> tuple[EncodedTable, Forecasts | None, str]:
-    """The table as the model sees it, the forecasts from its end, or why there are none."""
-    try:
-        encoded = forecaster.encode(table, future)
-    except ValueError as error:
-        if future is not None or not getattr(forecaster, "known_future", ()):
-            raise
-        return forecaster.codec_.encode(table), None, str(error)
-    return encoded, forecaster.forecast_end(table, future), ""
-
-
-def _in_unit(evaluation: Evaluation | None, unit: str | None) -> Evaluation | None:
-    """The evaluation with errors said in `unit` instead of "units of temp"."""
-    if evaluation is None or unit is None:
-        return evaluation
-    models = [replace(one, scores=[replace(scores, unit=unit) for scores in one.scores]) for one in evaluation.models]
-    return replace(evaluation, models=models, unit=unit if evaluation.measure == "RMSE" else evaluation.unit)
-
-
-def _page(material: Material, other: Evaluation | None) -> str:
-    targets = material.targets
-    few = len(targets) <= 3
-    names = listing(targets) if few else f"{targets[0]} and {len(targets) - 1} more"
-    sections = [
-        outlook(material), data(material), accuracy(material, other), errors(material), calibrated(material),
-        learning(material), gate_activity(material), model(material), reproduction(material),
-    ]  # fmt: skip
-    return document(f"Forecast of {names}", _header(material, names), sections, _footer())
-
-
-def _header(material: Material, names: str) -> Html:
-    said = []
-    if material.forecasts is not None:
-        said.append(forecast_sentence(material.forecasts, material.forecaster.codec_.frequency_, material.unit))
-    if material.evaluation is not None:
-        said.append(verdict_sentence(material.evaluation))
+    task = next((kind.__name__ for kind in type(model).__mro__ if kind.__name__ in _PAGES), None)
+    if task is None:
+        raise TypeError(f"expected a fitted {', '.join(_PAGES)}, got {type(model).__name__}")
+    options: dict[str, Any] = {"evaluation": evaluation, "unit": unit, "command": command}
+    if task == "Forecaster":
+        options |= {"backtest": backtest, "future": future}
     else:
-        said.append("How far to believe it was not measured here: evaluate it on rows that the model has not seen.")
-    return Html(
-        element("p", "memorycell report", class_="eyebrow")
-        + element("h1", f"Forecast of {names}")
-        + element("p", " ".join(said), class_="lead")
-        + facts(_cards(material), "cards")
-    )
-
-
-def _cards(material: Material) -> dict[str, str]:
-    """The few numbers that people look for first."""
-    forecaster, cards = material.forecaster, {}
-    if material.evaluation is not None:
-        ours = material.evaluation.models[0]
-        cards[f"{material.evaluation.measure}, {counted(len(material.evaluation.fold), 'origin')}"] = significant(
-            ours.error
-        ) + (f" {material.unit}" if material.unit and material.evaluation.measure == "RMSE" else "")
-        for share in ours.scores[0].coverage[:1]:
-            cards[f"held by the {percent(share.nominal)} interval"] = percent(share.observed, 1)
-    cards["trained in"] = f"{significant(forecaster.train_seconds_, 2)} s"
-    cards["parameters"] = f"{forecaster.n_parameters_:,}"
-    return cards
-
-
-def _footer() -> Html:
-    return element(
-        "p",
-        "Errors and intervals are of the past: they tell of the future only as far as it resembles the past.",
-    )
+        options |= {"seen": seen}
+    # Each page has imports of its own, and its own kind of evaluation.
+    page = importlib.import_module(f"memorycell.interfaces.{_PAGES[task]}").page
+    write_atomically(path, page(model, data, **options).encode("utf-8", "replace"))
+    return path

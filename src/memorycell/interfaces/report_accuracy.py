@@ -21,7 +21,7 @@ from memorycell.interfaces.plot import (
 from memorycell.interfaces.wording import counted, listing, percent, say_when, significant
 
 if TYPE_CHECKING:
-    from memorycell.interfaces.report import Material
+    from memorycell.interfaces.report_forecast import Material
 
 _METRICS = {"rmse": "RMSE", "mae": "MAE", "smape": "sMAPE", "mase": "MASE", "crps": "CRPS"}
 _MOST_TIMES = 3  # targets whose errors are drawn through time

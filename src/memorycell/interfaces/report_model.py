@@ -20,7 +20,7 @@ from memorycell.interfaces.wording import counted, percent, significant
 from memorycell.kernels.native import library
 
 if TYPE_CHECKING:
-    from memorycell.interfaces.report import Material
+    from memorycell.interfaces.report_forecast import Material
 
 _WHY = {
     "window": "two of the longest season that the data show many times, and at least twice the horizon",
@@ -60,11 +60,10 @@ _READ = {
 }
 
 
-def learning(material: Material) -> Section:
-    """The learning curve."""
+def learning(model: Any, of: str = ", standardised", *remarks: str) -> Section:
+    """The learning curve of a fitted task; `of` says what its loss is, `remarks` what else there is to say of it."""
     section = Section("learning", "How it learned")
-    forecaster = material.forecaster
-    history = forecaster.history_
+    history = model.history_
     if not history:
         return section
     epochs, watched = len(history), any(entry.get("val_loss") is not None for entry in history)
@@ -73,17 +72,18 @@ def learning(material: Material) -> Section:
         "interrupted": "Training was interrupted by the user.",
         "finished": "Training ran for all the epochs it was given.",
     }
-    best = f"Epoch {forecaster.best_epoch_} did best on the validation block." if watched else ""
-    again = next((note["text"] for note in forecaster.notes_ if note.get("kind") == "refit"), "")
+    best = f"Epoch {model.best_epoch_} did best on validation." if watched else ""
+    again = next((note["text"] for note in model.notes_ if note.get("kind") == "refit"), "")
     section.add(
-        paragraph(f"{counted(epochs, 'epoch')}.", ended.get(forecaster.stopped_, ""), best, again),
+        paragraph(f"{counted(epochs, 'epoch')}.", ended.get(model.stopped_, ""), best, again),
         figure(
-            lambda width: learning_curve(history, forecaster.best_epoch_ if watched else None, width=width),
+            lambda width: learning_curve(history, model.best_epoch_ if watched else None, width=width),
             "learning",
-            "Loss by epoch, standardised. Dropout is on in the training loss, so it may be the higher one."
+            f"Loss by epoch{of}. Dropout is on in the training loss, so it may be the higher one."
             if watched
-            else "Training loss by epoch, standardised.",
+            else f"Training loss by epoch{of}.",
         ),
+        *(paragraph(remark) for remark in remarks),
     )
     return section
 
@@ -170,26 +170,40 @@ def _why(name: str, forecaster: Any) -> str:
 
 def reproduction(material: Material) -> Section:
     """Command, seed, versions and the data's fingerprint."""
+    targets = material.targets[0] if len(material.targets) == 1 else material.targets
+    source = repr(material.file.name) if material.file else "table"
+    lines = python_lines(material.forecaster, "forecaster", f"{source}, target={targets!r}")
+    return reproduced(material.forecaster, lines, material.command, material.file, material.table.source)
+
+
+def reproduced(task: Any, lines: str, command: str | None, file: Path | None, source: str) -> Section:
+    """How to make a fitted task again.
+
+    Parameters
+    ----------
+    lines : of Python
+    command : of the shell, that wrote the page
+    file, source : the data's file, or what else the data are
+    """
     section = Section("reproduce", "How to make it again")
-    forecaster = material.forecaster
-    if material.command:
-        section.add(paragraph("This page was written by"), element("pre", element("code", material.command)))
-    section.add(paragraph("The model is that of"), element("pre", element("code", _python(material))))
+    if command:
+        section.add(paragraph("This page was written by"), element("pre", element("code", command)))
+    section.add(paragraph("The model is that of"), element("pre", element("code", lines)))
     native = library() is not None
-    size, digest = _fingerprint(material.file)
+    size, digest = _fingerprint(file)
     section.add(
         facts(
             {
-                "seed": str(forecaster.seed),
-                "threads": counted(forecaster.n_threads_, "thread"),
-                "device": str(next(forecaster.network_.parameters()).device),
+                "seed": str(task.seed),
+                "threads": counted(task.n_threads_, "thread"),
+                "device": str(next(task.network_.parameters()).device),
                 "memorycell": memorycell.__version__ + ("" if native else ", without its native library"),
                 "torch": torch.__version__,
                 "numpy": np.__version__,
                 "Python": f"{platform.python_version()} on {platform.system()} {platform.machine()}",
-                "data": f"{material.file.name}, {size:,} bytes" if material.file else material.table.source,
+                "data": f"{file.name}, {size:,} bytes" if file else source,
                 "SHA-256 of the data": Html(element("code", digest, class_="hash")) if digest else None,
-                "trained in": f"{significant(forecaster.train_seconds_, 2)} s",
+                "trained in": f"{significant(task.train_seconds_, 2)} s",
                 "report written": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
             }
         ),
@@ -198,23 +212,18 @@ def reproduction(material: Material) -> Section:
     return section
 
 
-def _python(material: Material) -> str:
-    """The lines that fit this forecaster."""
-    kind = type(material.forecaster)
-    defaults = {name: each.default for name, each in inspect.signature(kind).parameters.items()}
+def python_lines(task: Any, name: str, given: str) -> str:
+    """The lines that fit such a task: ``name.fit(given)``."""
+    kind = type(task)
+    defaults = {parameter: each.default for parameter, each in inspect.signature(kind).parameters.items()}
     # A model file holds tuples as lists: the same arguments, so they are written the same.
-    given = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in material.forecaster.get_params().items()
+    values = {
+        parameter: tuple(value) if isinstance(value, list) else value
+        for parameter, value in task.get_params(deep=False).items()
     }
-    changed = [f"{name}={value!r}" for name, value in given.items() if value != defaults[name]]
+    changed = [f"{parameter}={value!r}" for parameter, value in values.items() if value != defaults[parameter]]
     arguments = ", ".join(each for each in changed if not each.startswith("verbose="))
-    targets = material.targets[0] if len(material.targets) == 1 else material.targets
-    source = repr(material.file.name) if material.file else "table"
-    return (
-        f"from memorycell import {kind.__name__}\n\nforecaster = {kind.__name__}({arguments})\n"
-        f"forecaster.fit({source}, target={targets!r})"
-    )
+    return f"from memorycell import {kind.__name__}\n\n{name} = {kind.__name__}({arguments})\n{name}.fit({given})"
 
 
 def _fingerprint(file: Path | None) -> tuple[int, str]:

@@ -23,7 +23,7 @@ from memorycell.interfaces.wording import (
 )
 
 if TYPE_CHECKING:
-    from memorycell.interfaces.report import Material
+    from memorycell.interfaces.report_forecast import Material
 
 _MOST_NAMES = 12
 _SPLITS = {"train": "trained on", "validation": "validated on", "calibration": "calibrated on"}

@@ -32,15 +32,23 @@ class Linear(nn.Linear):
         """x (..., in_features) to (..., out_features)."""
         if torch.is_grad_enabled() or torch.compiler.is_compiling() or not x.is_cpu or x.dtype is not self.weight.dtype:
             return functional.linear(x, self.weight, self.bias)
-        rows = x.reshape(-1, self.in_features)
-        by_kernels = self.out_features > _FEW and native.available() and x.dtype in (torch.float32, torch.float64)
-        size = _BLOCK if by_kernels else _FEW
-        product = _by_kernels if by_kernels else _written_out
-        blocks = [product(rows, weight) for weight in self.weight.split(size)]
-        values = blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=1)
-        if self.bias is not None:
-            values = values + self.bias
-        return values.view(*x.shape[:-1], self.out_features)
+        product = row_stable_product(x, self.weight)
+        return product if self.bias is None else product + self.bias
+
+
+def row_stable_product(x: Tensor, weight: Tensor) -> Tensor:
+    """x Wᵀ, (..., K), whose bits depend on the row of x (..., I) and on W (K, I) alone. Records no gradients.
+
+    Example
+    -------
+    >>> row_stable_product(torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
+    tensor([[11.,  2.]])
+    """
+    rows = x.detach().reshape(-1, x.shape[-1])
+    by_kernels = len(weight) > _FEW and x.is_cpu and x.dtype in (torch.float32, torch.float64) and native.available()
+    product = _by_kernels if by_kernels else _written_out
+    blocks = [product(rows, block) for block in weight.detach().split(_BLOCK if by_kernels else _FEW)]
+    return (blocks[0] if len(blocks) == 1 else torch.cat(blocks, dim=1)).view(*x.shape[:-1], len(weight))
 
 
 def _written_out(x: Tensor, weight: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -27,6 +26,7 @@ class ClassHead(Head):
 
     Example
     -------
+    >>> import torch
     >>> head = ClassHead(3)
     >>> total, count = head.loss(torch.zeros(4, 3), torch.tensor([0, 1, 2, 2]))
     >>> round(float(total) / count, 3), head.decode(torch.zeros(1, 3)).sum().item()
@@ -44,7 +44,7 @@ class ClassHead(Head):
     def loss(self, raw: Tensor, targets: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor | float]:
         """Summed cross-entropy in nats, and the sum of the weights.
 
-        raw (..., K), targets int64 (...) from 0 to K - 1, weights (...). What has weight 0 may hold anything as raw.
+        raw (..., K), targets int64 (...) from 0 to K - 1, weights (...).
         """
         smoothing = self.label_smoothing if self.training else 0.0
         raw, flat = raw.reshape(-1, self.n_outputs), targets.reshape(-1)
@@ -74,6 +74,7 @@ class LabelsHead(Head):
 
     Example
     -------
+    >>> import torch
     >>> head = LabelsHead(2)
     >>> total, count = head.loss(torch.zeros(3, 2), torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]))
     >>> round(float(total) / count, 3), head.decode(torch.zeros(1, 2)).tolist()
@@ -115,6 +116,7 @@ class NumberHead(Head):
 
     Example
     -------
+    >>> import torch
     >>> total, count = NumberHead(1).loss(torch.zeros(2, 1), torch.tensor([[1.0], [3.0]]))
     >>> float(total), count
     (10.0, 2.0)
@@ -151,7 +153,6 @@ def _of_elements(weights: Tensor | None, targets: Tensor) -> Tensor | None:
 
 
 def _weighed(each: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor | float]:
-    """Sum and count; an element of weight 0 takes no part even where its loss is not finite."""
     if weights is None:
         return each.sum(), float(each.numel())
-    return (each * weights).masked_fill(weights == 0, 0.0).sum(), weights.sum()
+    return (each * weights).sum(), weights.sum()

@@ -50,9 +50,7 @@ class CRFHead(Head):
     end_rule: Tensor
     rule: Tensor
 
-    def __init__(
-        self, n_outputs: int, labels: Sequence[str] | None = None, constrained_training: bool = False
-    ) -> None:
+    def __init__(self, n_outputs: int, labels: Sequence[str] | None = None, constrained_training: bool = False) -> None:
         super().__init__()
         if n_outputs < 1:
             raise ValueError(f"expected at least one label, got n_outputs={n_outputs}")
@@ -152,7 +150,7 @@ class CRFHead(Head):
         return path.masked_fill_(torch.arange(steps, device=raw.device) >= lengths.unsqueeze(1), 0)
 
     def plain_log_partition(self, raw: Tensor, lengths: Tensor | None = None, constrained: bool = False) -> Tensor:
-        """`log_partition` as the textbook writes it, in logarithms and differentiable: the reference of the fused one."""
+        """`log_partition` as the textbook writes it, in logarithms and differentiable: the reference of the other."""
         start, end, transitions = self._scores(constrained)
         return _log_partition(raw, start, end, transitions, _lengths_of(raw, lengths))
 
@@ -186,7 +184,8 @@ class _Chain:
         self.lengths, self.inside = lengths, torch.arange(steps, device=raw.device) < lengths.unsqueeze(1)
         # Beyond the end of a row the mirror is never read: any step of the row will do.
         self.mirror = (lengths.unsqueeze(1) - 1 - torch.arange(steps, device=raw.device)).clamp(min=0)
-        emitted = raw.double()
+        # Beyond the end may stand anything, and must not reach the sums below as 0 · NaN.
+        emitted = raw.double().masked_fill(~self.inside.unsqueeze(2), 0)
         self.highest = emitted.amax(2, keepdim=True)
         emitted = (emitted - self.highest).exp_()
         mirrored = emitted.gather(1, self.mirror.unsqueeze(2).expand(-1, -1, labels))
@@ -264,8 +263,8 @@ class _Chain:
     def _slow_gradients(self, row_weights: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         raw, *others, lengths = self.scores
         with torch.enable_grad():
-            leaves = [scores.detach().double().requires_grad_() for scores in (raw, *others)]
-            each = _log_partition(*leaves, lengths)
+            leaves = [part.detach().double().requires_grad_() for part in (raw, *others)]
+            each = _log_partition(leaves[0], leaves[1], leaves[2], leaves[3], lengths)
             total = (each if row_weights is None else each * row_weights).sum()
             gradients = torch.autograd.grad(total, leaves)
         return gradients  # type: ignore[return-value]  # as many as leaves

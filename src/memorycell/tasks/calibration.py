@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.codec import checked, is_list, is_number, is_positive
-
 # Held-out samples below which the scores are left alone: fewer say too little about a probability.
 FEWEST = 100
 # Held-out samples that each class must have before classes get biases of their own.
@@ -44,7 +42,7 @@ class ClassCalibration:
     >>> sure = np.where(rng.random(400) < 0.8, labels, 1 - labels)  # right in 8 of 10 cases, and far too sure of it
     >>> calibration = ClassCalibration.fit(5.0 * np.eye(2)[sure], labels)
     >>> calibration.probabilities(np.array([[5.0, 0.0]])).round(2).tolist()
-    [[0.81, 0.19]]
+    [[0.78, 0.22]]
     """
 
     slope: Numbers
@@ -116,18 +114,17 @@ class ClassCalibration:
         scores = self.scores(raw)
         return _logistic(scores) if self.several else _softmax(scores)
 
-    def to_json(self) -> dict[str, Any]:
-        return {"slope": self.slope.tolist(), "bias": self.bias.tolist(), "several": self.several, "note": self.note}
-
     @classmethod
-    def from_json(cls, state: Any, n_classes: int) -> ClassCalibration:
-        """What `to_json` wrote, for so many classes; ValueError if it is anything else."""
-        several = checked(state, "several", lambda value: isinstance(value, bool), "true or false")
+    def of(cls, slope: NDArray[Any], bias: NDArray[Any], n_classes: int, several: bool) -> ClassCalibration:
+        """From stored numbers, which are checked: ValueError where they are no calibration of so many classes."""
+        slope, bias = np.asarray(slope, np.float64), np.asarray(bias, np.float64)
         width = n_classes if several else 1
-        slope = checked(state, "slope", is_list(is_positive, width), f"{width} positive numbers")
-        bias = checked(state, "bias", is_list(is_number, n_classes), f"{n_classes} numbers")
-        note = checked(state, "note", lambda value: isinstance(value, str), "a text")
-        return cls(np.array(slope, np.float64), np.array(bias, np.float64), several, note)
+        if slope.shape != (width,) or bias.shape != (n_classes,):
+            expected = f"({width},) and ({n_classes},)"
+            raise ValueError(f"expected calibration of shapes {expected}, got {slope.shape} and {bias.shape}")
+        if not (np.isfinite(slope).all() and (slope > 0).all() and np.isfinite(bias).all()):
+            raise ValueError("expected a calibration of finite numbers with slopes above 0, got others")
+        return cls(slope, bias, several)
 
 
 def _left_alone(samples: int) -> str:

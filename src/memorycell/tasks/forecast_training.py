@@ -113,6 +113,50 @@ def build(model: Forecaster, shape: TableShape, choices: dict[str, Any]) -> Fore
     return NETWORKS[choices["network"]](shape, choices["window"], model.horizon, **options)
 
 
+def adopt(model: Forecaster, choices: dict[str, Any], begin: Any) -> str | None:
+    """Where parameters say "auto", what `begin` chose: its weights fit no other. Returns a note, None without it."""
+    if begin is None:
+        return None
+    if not hasattr(begin, "network_"):
+        raise TypeError(f"expected init_from to be a fitted Forecaster or its file, got {begin!r:.60}")
+    for name in ("window", "network", "segment", "hidden_size", "normalize", "linear"):
+        if name in choices and getattr(model, name) == "auto":
+            choices[name] = begin.plan_[name]
+    return f"Begins with another forecaster's weights, and its choices, such as windows of {choices['window']} steps."
+
+
+def take_weights(network: ForecastNetwork, begin: Any) -> None:
+    """Give `network` the weights of the fitted forecaster `begin`; ValueError says how its network differs."""
+    ours, theirs = network.state_dict(), begin.network_.state_dict()
+    differing = [
+        f"{name} is {value!r}, there {there.get(name)!r}"
+        for there in [_described(begin.network_)]
+        for name, value in _described(network).items()
+        if value != there.get(name)
+    ]
+    shapes = [
+        f"{name} is {tuple(ours[name].shape) if name in ours else 'missing'}, "
+        f"there {tuple(theirs[name].shape) if name in theirs else 'missing'}"
+        for name in sorted(ours.keys() | theirs.keys())
+        if name not in ours or name not in theirs or ours[name].shape != theirs[name].shape
+    ]
+    if differing or shapes:
+        raise ValueError(
+            f"cannot begin with the weights of that forecaster: {'; '.join((differing or shapes)[:4])}: "
+            "fit this one with the other's sizes and columns of the same kinds"
+        )
+    network.load_state_dict(theirs)
+
+
+def _described(network: ForecastNetwork) -> dict[str, Any]:
+    """What two networks must agree on for the weights of one to mean the same in the other."""
+    config = network.config()
+    shape = config.pop("shape")
+    free = ("dropout", "recurrent_dropout", "levels", "point")
+    kept = {name: value for name, value in config.items() if name not in free}
+    return {"network": type(network).__name__, **kept, **{f"columns ({name})": value for name, value in shape.items()}}
+
+
 def stream(
     model: Forecaster,
     encoded: EncodedTable,

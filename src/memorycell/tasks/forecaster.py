@@ -193,6 +193,7 @@ class Forecaster(Estimator):
         target: str | Sequence[str] | None = None,
         *,
         validation: Any = None,
+        init_from: Self | str | os.PathLike[str] | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Callable[..., Any]] = (),
         log: str | os.PathLike[str] | None = None,
@@ -204,6 +205,9 @@ class Forecaster(Estimator):
         table : path to a CSV or Parquet file, pandas/polars/pyarrow frame, numpy array or dict of columns
         target : column(s) to forecast; None: the only numeric one
         validation : table like `table`, or None: the validation block is cut from the end of each series
+        init_from : fitted Forecaster or its file, to begin with its weights instead of random ones, and with its
+            choices where parameters say "auto"; its network must be of the same kind and sizes. Scales and the ridge
+            regression are learned from `table` all the same.
         checkpoint : file to resume from if it exists and to save progress to; ``checkpoint + ".refit"`` is the second
             stage's
         callbacks, log : see `memorycell.train`
@@ -216,6 +220,7 @@ class Forecaster(Estimator):
             When `table` is a path to nothing.
         """
         self._check_parameters()
+        begin = self.load(init_from) if isinstance(init_from, str | os.PathLike) else init_from
         kind, table = type(table), read_table(table)
         shares = (self.validation_fraction if validation is None else 0.0, self.calibration_fraction)
         # Whether a series is too short to hold anything out depends on the window, which "auto" does not know yet:
@@ -227,6 +232,7 @@ class Forecaster(Estimator):
         encoded = codec.encode(table)
         self.notes_ = [*codec.notes_, *(each for each in encoded.notes if each not in codec.notes_)]
         self.plan_ = forecast_training.choose(self, encoded)
+        forecast_training.adopt(self, self.plan_, begin)
         self.window_, self.target_names_ = self.plan_["window"], list(encoded.target_names)
         parts = split_origins(encoded, self.window_, self.horizon, *shares)
         origins, held_out, recent = parts
@@ -236,9 +242,10 @@ class Forecaster(Estimator):
         reason = forecast_training.choose_for_training(
             self, self.plan_, encoded, origins, held_out if validation is None else recent
         )
+        reason = forecast_training.adopt(self, self.plan_, begin) or reason
         if reason is not None:
             self._note("normalize", reason)
-        train_on = partial(self._train, checkpoint=checkpoint, callbacks=callbacks, log=log)
+        train_on = partial(self._train, begin=begin, checkpoint=checkpoint, callbacks=callbacks, log=log)
         watched = (
             forecast_training.stream(self, checked, held_out, self.plan_, shuffle=False) if len(held_out) else None
         )
@@ -261,6 +268,7 @@ class Forecaster(Estimator):
         watched: Any,
         epochs: int,
         *,
+        begin: Self | None,
         checkpoint: str | os.PathLike[str] | None,
         callbacks: Sequence[Callable[..., Any]],
         log: str | os.PathLike[str] | None,
@@ -270,6 +278,8 @@ class Forecaster(Estimator):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
             network = forecast_training.build(self, TableShape.of(encoded), self.plan_).to(self._device())
+        if begin is not None:
+            forecast_training.take_weights(network, begin)
         stream = forecast_training.stream(self, encoded, origins, self.plan_)
         forecast_training.fit_linear(network, stream, watched, self.plan_)
         result = train(

@@ -106,6 +106,15 @@ class Learner(Estimator):
     def _note(self, kind: str, text: str) -> None:
         self.notes_.append({"kind": kind, "text": text})
 
+    def __sklearn_clone__(self) -> Self:
+        # A pre-trained model is what it has learned: scikit-learn would copy it without that.
+        from sklearn.base import clone
+
+        parameters = self.get_params(deep=False)
+        return type(self)(
+            **{name: each if name == "pretrained" else clone(each, safe=False) for name, each in parameters.items()}
+        )
+
     def _device(self) -> str:
         if self.device != "auto":
             if self.device != "cpu" and not torch.cuda.is_available():

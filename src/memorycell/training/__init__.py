@@ -2,6 +2,7 @@
 
 from memorycell.training.evaluate import evaluate_loss
 from memorycell.training.files import ModelFile, ModelFileError, check_tensors, load_model, save_model
+from memorycell.training.groups import ParameterGroup
 from memorycell.training.loop import train
 from memorycell.training.options import DivergedError, TrainingOptions, TrainingResult
 from memorycell.training.threads import choose_threads, using_threads
@@ -10,6 +11,7 @@ __all__ = [
     "DivergedError",
     "ModelFile",
     "ModelFileError",
+    "ParameterGroup",
     "TrainingOptions",
     "TrainingResult",
     "check_tensors",

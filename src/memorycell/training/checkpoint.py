@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,12 @@ from torch import Tensor, nn
 from memorycell.data.batch import BatchStream
 from memorycell.networks.base import State
 from memorycell.training.files import ModelFileError, read_tensors, remove_leftovers, write_tensors
+from memorycell.training.groups import ParameterGroup, describe_groups
 from memorycell.training.options import TrainingOptions, TrainingResult
 
 _KEY = "memorycell_checkpoint"
 _VERSION = 1
+_NEWER = {"average_epoch", "averaged"}  # fields of the position that files of release 0.1 lack
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Position:
     n_threads: int = 1
     total_examples: int = 0  # of the epochs done
     total_train_seconds: float = 0.0
+    average_epoch: int | None = None  # after which averaging began (`average_after`), and weights averaged since
+    averaged: int = 0
     stopped: str | None = None  # "finished" or "early"; None: to be continued
     history: list[dict[str, Any]] = field(default_factory=list)
 
@@ -69,6 +73,7 @@ class Position:
             seconds=sum(row["seconds"] for row in self.history) + self.seconds,
             examples_per_second=(self.total_examples + self.examples)
             / max(self.total_train_seconds + self.train_seconds, 1e-9),
+            average_epoch=self.average_epoch,
         )
 
     def begin_epoch(self) -> None:
@@ -84,8 +89,9 @@ def describe(
     validation: BatchStream | None,
     options: TrainingOptions,
     extra: Mapping[str, Any] | None,
+    groups: Sequence[ParameterGroup] = (),
 ) -> dict[str, Any]:
-    """What makes a training the same one: options, sizes of the data, parameters, what the caller adds."""
+    """What makes a training the same one: options, sizes of the data, parameters, groups, what the caller adds."""
     described: dict[str, Any] = {f"option {name}": value for name, value in asdict(options).items()}
     del described["option checkpoint_seconds"]
     described["batches an epoch"] = len(stream)
@@ -98,6 +104,8 @@ def describe(
     for name, parameter in network.named_parameters():
         trained = "" if parameter.requires_grad else ", frozen"
         described[f"parameter {name}"] = f"{tuple(parameter.shape)} {parameter.dtype}{trained}"
+    if groups:
+        described["groups"] = describe_groups(groups)
     for name, value in (extra or {}).items():
         described[name] = value
     return json.loads(json.dumps(described))
@@ -143,7 +151,7 @@ def load_checkpoint(path: Path, fingerprint: dict[str, Any]) -> tuple[Position, 
         content = json.loads(header[_KEY])
         version, kept = content["version"], content["fingerprint"]
         names = {entry.name for entry in fields(Position)}
-        known = version == _VERSION and isinstance(kept, dict) and content["position"].keys() == names
+        known = version == _VERSION and isinstance(kept, dict) and content["position"].keys() | _NEWER == names
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         known = False
     if not known:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from memorycell.training.groups import ParameterGroup
+
 _ALIGNMENT = 16  # elements: 64 bytes of float32, a cache line, so that products read the weights aligned
 
 
 @dataclass
 class Segment:
-    """Parameters of one device and dtype in a row; the first `decayed` elements take weight decay."""
+    """Parameters of one group, device and dtype in a row; the first `decayed` elements take weight decay."""
 
     parameters: list[nn.Parameter]
     values: Tensor
     grads: Tensor
     decayed: int
+    rate: float = 1.0  # factor on the learning rate
+    unfreeze_epoch: int = 0  # epochs before it is trained
+    frozen: bool = False
 
 
 class FlatParameters:
@@ -34,6 +39,8 @@ class FlatParameters:
     ----------
     parameters : iterable of nn.Parameter
         Those to train; tied ones may appear twice.
+    groups : sequence of ParameterGroup
+        Each becomes segments of its own; what is in none comes first.
 
     Example
     -------
@@ -45,23 +52,34 @@ class FlatParameters:
     >>> flat.release()
     """
 
-    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
-        kinds: dict[tuple[torch.device, torch.dtype], list[nn.Parameter]] = {}
+    def __init__(self, parameters: Iterable[nn.Parameter], groups: Sequence[ParameterGroup] = ()) -> None:
+        number = {parameter: place for place, group in enumerate(groups, 1) for parameter in group.parameters}
+        kinds: dict[tuple[int, torch.device, torch.dtype], list[nn.Parameter]] = {}
         for parameter in dict.fromkeys(parameters):
-            kinds.setdefault((parameter.device, parameter.dtype), []).append(parameter)
-        self.segments = [_segment(group) for group in kinds.values()]
+            kinds.setdefault((number.get(parameter, 0), parameter.device, parameter.dtype), []).append(parameter)
+        chosen = [ParameterGroup(()), *groups]
+        self.segments = [_segment(members, chosen[kind[0]]) for kind, members in kinds.items()]
+        self.active = self.segments  # those not frozen
+
+    def freeze(self, epoch: int) -> None:
+        """Freeze what is not to be trained in `epoch` (from 0), and nothing else."""
+        for segment in self.segments:
+            segment.frozen = epoch < segment.unfreeze_epoch
+            for parameter in segment.parameters:
+                parameter.requires_grad_(not segment.frozen)
+        self.active = [segment for segment in self.segments if not segment.frozen]
 
     def zero_grads(self) -> None:
-        for segment in self.segments:
+        for segment in self.active:
             segment.grads.zero_()
 
     def scale_grads(self, factor: float | Tensor) -> None:
-        for segment in self.segments:
+        for segment in self.active:
             segment.grads.mul_(factor)
 
     def grad_norm(self) -> Tensor:
         """Euclidean norm of the whole gradient."""
-        norms = [torch.linalg.vector_norm(segment.grads) for segment in self.segments]
+        norms = [torch.linalg.vector_norm(segment.grads) for segment in self.active]
         if len(norms) == 1:
             return norms[0]
         return torch.linalg.vector_norm(torch.stack([norm.to(norms[0]) for norm in norms]))
@@ -92,14 +110,15 @@ class FlatParameters:
             self.restore(own)
 
     def release(self) -> None:
-        """Give every parameter memory of its own again, and no gradient."""
+        """Give every parameter memory of its own again, no gradient, and freeze none."""
         for segment in self.segments:
             for parameter in segment.parameters:
                 parameter.data = parameter.data.clone()
                 parameter.grad = None
+                parameter.requires_grad_(True)
 
 
-def _segment(parameters: list[nn.Parameter]) -> Segment:
+def _segment(parameters: list[nn.Parameter], group: ParameterGroup) -> Segment:
     # Biases and norm gains are vectors: to pull them to zero regularises nothing.
     ordered = sorted(parameters, key=lambda parameter: parameter.dim() < 2)
     room = [-(-parameter.numel() // _ALIGNMENT) * _ALIGNMENT for parameter in ordered]
@@ -113,4 +132,4 @@ def _segment(parameters: list[nn.Parameter]) -> Segment:
         parameter.grad = grads[here].view(parameter.shape)
         start += size
         decayed += size if parameter.dim() >= 2 else 0
-    return Segment(ordered, values, grads, decayed)
+    return Segment(ordered, values, grads, decayed, group.rate, group.unfreeze_epoch)

@@ -13,6 +13,7 @@ from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
 from memorycell.training.checkpoint import describe, load_checkpoint
 from memorycell.training.evaluate import keep_modes
+from memorycell.training.groups import ParameterGroup, check_groups
 from memorycell.training.options import TrainingOptions, TrainingResult
 from memorycell.training.progress import Callback
 from memorycell.training.run import Run
@@ -31,6 +32,7 @@ def train(
     log: str | Path | None = None,
     progress: bool | None = None,
     fingerprint: Mapping[str, Any] | None = None,
+    groups: Sequence[ParameterGroup] = (),
 ) -> TrainingResult:
     """Train `network` in place on the batches of `stream`; it ends with its best weights.
 
@@ -65,6 +67,9 @@ def train(
         Show a progress bar on stderr. None: if that is a terminal.
     fingerprint : mapping, optional
         Plain JSON that must be the same when going on from a checkpoint, beside the options and the shapes.
+    groups : sequence of ParameterGroup, optional
+        Parameters with learning rates of their own, or frozen at first; parameters in no group have the schedule's
+        rate from the beginning. Training does not stop early before every group is trained.
 
     Returns
     -------
@@ -73,8 +78,8 @@ def train(
     Raises
     ------
     ValueError
-        If there is nothing to train (no parameters, no batches, no weighted targets), or the checkpoint
-        belongs to another training.
+        If there is nothing to train (no parameters, no batches, no weighted targets), the groups do not divide the
+        parameters, or the checkpoint belongs to another training.
     DivergedError
         If a loss or a gradient is NaN or infinite.
     OSError
@@ -110,8 +115,9 @@ def train(
         raise ValueError("expected a network with parameters to train, got none with requires_grad")
     if not len(stream):
         raise ValueError("expected at least one batch to train on, got none: more rows or a smaller batch_size")
+    check_groups(groups, trained, options.epochs)
     path = None if checkpoint is None else Path(checkpoint)
-    described = describe(network, stream, validation, options, fingerprint)
+    described = describe(network, stream, validation, options, fingerprint, groups)
     resumed = None if path is None else load_checkpoint(path, described)
     if options.n_threads is not None:
         n_threads = options.n_threads
@@ -141,6 +147,7 @@ def train(
             validation=validation,
             callbacks=callbacks,
             interrupts=interrupts,
+            groups=groups,
         )
         run.position.n_threads = n_threads
         run.path, run.fingerprint = path, described

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from memorycell.training.flat import FlatParameters
+from memorycell.training.flat import FlatParameters, Segment
 from memorycell.training.options import TrainingOptions
 
 _BETAS = (0.9, 0.999)  # Kingma & Ba 2015, algorithm 1
@@ -15,7 +15,10 @@ _EPS = 1e-8
 
 
 class Optimizer:
-    """Steps flat parameters along their gradients; its moments travel by `state` and `load_state`."""
+    """Steps flat parameters along their gradients, each segment at its own rate and frozen ones not at all.
+
+    Its moments travel by `state` and `load_state`.
+    """
 
     def step(self, learning_rate: float) -> None:
         raise NotImplementedError
@@ -34,14 +37,14 @@ def build_optimizer(flat: FlatParameters, options: TrainingOptions) -> Optimizer
     return _TorchOptimizer(flat, options)
 
 
-def _parts(flat: FlatParameters, weight_decay: float) -> list[tuple[Tensor, Tensor, float]]:
-    """Values, gradients and weight decay of each run of elements that share a decay."""
+def _parts(flat: FlatParameters, weight_decay: float) -> list[tuple[Segment, Tensor, Tensor, float]]:
+    """Segment, values, gradients and weight decay of each run of elements that share a decay."""
     parts = []
     for segment in flat.segments:
         border = segment.decayed if weight_decay else 0
         for here, decay in ((slice(0, border), weight_decay), (slice(border, None), 0.0)):
             if segment.values[here].numel():
-                parts.append((segment.values[here], segment.grads[here], decay))
+                parts.append((segment, segment.values[here], segment.grads[here], decay))
     return parts
 
 
@@ -56,22 +59,24 @@ class _FusedAdam(Optimizer):
         self._fused = torch._fused_adamw_ if options.optimizer == "adamw" else torch._fused_adam_
         self._parts = [
             # The operator counts its steps itself, in float32.
-            (values, grads, torch.zeros_like(values), torch.zeros_like(values), _counter(values), decay)
-            for values, grads, decay in _parts(flat, options.weight_decay)
+            (segment, values, grads, torch.zeros_like(values), torch.zeros_like(values), _counter(values), decay)
+            for segment, values, grads, decay in _parts(flat, options.weight_decay)
         ]
 
     def step(self, learning_rate: float) -> None:
-        for values, grads, first, second, count, decay in self._parts:
+        for segment, values, grads, first, second, count, decay in self._parts:
+            if segment.frozen:
+                continue
             count.add_(1.0)
             self._fused(
                 [values], [grads], [first], [second], [], [count],
-                lr=learning_rate, beta1=_BETAS[0], beta2=_BETAS[1], weight_decay=decay, eps=_EPS,
+                lr=learning_rate * segment.rate, beta1=_BETAS[0], beta2=_BETAS[1], weight_decay=decay, eps=_EPS,
                 amsgrad=False, maximize=False,
             )  # fmt: skip
 
     def state(self) -> dict[str, Tensor]:
         named: dict[str, Tensor] = {}
-        for number, (_, _, first, second, count, _) in enumerate(self._parts):
+        for number, (_, _, _, first, second, count, _) in enumerate(self._parts):
             named |= {f"{number}.exp_avg": first, f"{number}.exp_avg_sq": second, f"{number}.step": count}
         return named
 
@@ -88,17 +93,17 @@ class _TorchOptimizer(Optimizer):
     """An optimiser of torch.optim on parameters that are views of the flat tensors."""
 
     def __init__(self, flat: FlatParameters, options: TrainingOptions) -> None:
-        self._views, groups = [], []
-        for values, grads, decay in _parts(flat, options.weight_decay):
+        self._parts, self._views, groups = _parts(flat, options.weight_decay), [], []
+        for _, values, _, decay in self._parts:
             view = nn.Parameter(values)
-            view.grad = grads
             self._views.append(view)
             groups.append({"params": [view], "weight_decay": decay})
         self._torch = _BUILDERS[options.optimizer](groups, options)
 
     def step(self, learning_rate: float) -> None:
-        for group in self._torch.param_groups:
-            group["lr"] = learning_rate
+        for group, view, (segment, _, grads, _) in zip(self._torch.param_groups, self._views, self._parts, strict=True):
+            group["lr"] = learning_rate * segment.rate
+            view.grad = None if segment.frozen else grads  # torch's optimisers pass by what has no gradient
         self._torch.step()
 
     def state(self) -> dict[str, Tensor]:

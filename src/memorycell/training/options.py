@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "nadam", "radam", "adagrad")
-SCHEDULES = ("constant", "cosine", "one_cycle", "plateau")
+SCHEDULES = ("constant", "cosine", "one_cycle", "plateau", "slanted_triangular")
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,7 @@ class TrainingOptions:
     epochs : int
         At most so many passes over the data.
     optimizer : str
-        "adam", "adamw" (decoupled weight decay, Loshchilov & Hutter 2019), "sgd", "rmsprop", "nadam", "radam"
-        or
+        "adam", "adamw" (decoupled weight decay, Loshchilov & Hutter 2019), "sgd", "rmsprop", "nadam", "radam" or
         "adagrad".
     learning_rate : float
         Its highest value.
@@ -31,7 +30,8 @@ class TrainingOptions:
     schedule : str
         "constant"; "cosine" down to zero over all epochs (Loshchilov & Hutter 2017, eq. 5); "one_cycle" up
         for 30 % of the steps, then down (Smith & Topin 2019); "plateau", halved when the loss has not
-        improved for a third of `patience`.
+        improved for a third of `patience`; "slanted_triangular", up for 10 % of the steps from a 32nd, then
+        straight down again (Howard & Ruder 2018, eq. 3), anew whenever a group of parameters is unfrozen.
     warmup_steps : int
         The rate rises linearly from zero over so many optimiser steps first.
     clip_norm : float or None
@@ -43,6 +43,11 @@ class TrainingOptions:
     average : float
         Decay of an exponential moving average of the weights, for example 0.999; validation and result then
         use the average. 0 keeps none.
+    average_after : int or None
+        Averaging triggered by no improvement (NT-ASGD, Merity et al. 2017, algorithm 1; there 5, with "sgd" of momentum
+        0 and a constant rate): once the validation loss is no lower than the lowest of all but the last so many epochs,
+        or `patience` is at its end, validation and result use the plain mean of the weights after every later step, and
+        `patience` counts anew. Not together with `average`.
     accumulate : int
         Batches whose gradients make one step.
     seed : int
@@ -74,6 +79,7 @@ class TrainingOptions:
     patience: int | None = 10
     min_delta: float = 0.0
     average: float = 0.0
+    average_after: int | None = None
     accumulate: int = 1
     seed: int = 0
     n_threads: int | None = None
@@ -83,8 +89,8 @@ class TrainingOptions:
         for name, choices in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"expected {name} to be one of {', '.join(choices)}, got {getattr(self, name)!r}")
-        for name in ("epochs", "accumulate", "n_threads", "patience"):
-            self._check(name, 1, integer=True, optional=name in ("n_threads", "patience"))
+        for name in ("epochs", "accumulate", "n_threads", "patience", "average_after"):
+            self._check(name, 1, integer=True, optional=name in ("n_threads", "patience", "average_after"))
         self._check("warmup_steps", 0, integer=True)
         self._check("seed", -math.inf, integer=True)
         for name in ("weight_decay", "min_delta", "checkpoint_seconds"):
@@ -95,6 +101,11 @@ class TrainingOptions:
             self._check(name, 0)
             if getattr(self, name) >= 1:
                 raise ValueError(f"expected {name} to be below 1, got {getattr(self, name)}")
+        if self.average and self.average_after is not None:
+            raise ValueError(
+                f"expected average or average_after, got both ({self.average} and {self.average_after}): "
+                "the first averages from the start, the second when the loss no longer improves"
+            )
 
     def _check(
         self, name: str, least: float, *, integer: bool = False, optional: bool = False, above: bool = False
@@ -131,6 +142,8 @@ class TrainingResult:
         Training time, resumed parts included.
     examples_per_second : float
         Over all epochs, validation not counted.
+    average_epoch : int or None
+        With `average_after`: the epoch after which averaging began; None: it did not.
     """
 
     history: list[dict[str, Any]]
@@ -140,6 +153,7 @@ class TrainingResult:
     n_threads: int
     seconds: float
     examples_per_second: float
+    average_epoch: int | None = None
 
 
 class DivergedError(RuntimeError):

@@ -17,10 +17,11 @@ from memorycell.networks.base import Loss, Network, State, detach_state, map_sta
 from memorycell.training.checkpoint import Position, save_checkpoint
 from memorycell.training.evaluate import entering_state, evaluate_loss, on_device
 from memorycell.training.flat import FlatParameters
+from memorycell.training.groups import ParameterGroup
 from memorycell.training.optimizers import build_optimizer
 from memorycell.training.options import DivergedError, TrainingOptions, TrainingResult
 from memorycell.training.progress import Callback, Log, ProgressBar, call
-from memorycell.training.schedules import plateau_patience, rate
+from memorycell.training.schedules import plateau_patience, rate, stage
 from memorycell.training.signals import Interrupts
 
 _LOOK_EVERY = 32  # steps between two looks at the numbers on an accelerator: each look waits for it
@@ -44,6 +45,7 @@ class Run:
         validation: BatchStream | None,
         callbacks: Sequence[Callback | Any],
         interrupts: Interrupts,
+        groups: Sequence[ParameterGroup] = (),
     ) -> None:
         self.network, self.stream, self.options = network, stream, options
         self.validation, self.callbacks, self.interrupts = validation, callbacks, interrupts
@@ -56,8 +58,9 @@ class Run:
         self.path: Path | None = None
         self.fingerprint: dict[str, Any] = {}
         self.n_batches = len(stream)
-        self.total_steps = options.epochs * -(-self.n_batches // options.accumulate)
-        self.flat = FlatParameters(trained)
+        self.fixed = {name: value for name, value in network.named_parameters() if not value.requires_grad}
+        self.flat = FlatParameters(trained, groups)
+        self.unfreezing = {segment.unfreeze_epoch for segment in self.flat.segments}
         self.optimizer = build_optimizer(self.flat, options)
         self.average = self.flat.snapshot() if options.average else None
         self.best, self.best_fixed = self.flat.snapshot(), self._copy_fixed()
@@ -113,6 +116,10 @@ class Run:
 
     def _train_epoch(self) -> None:
         network, at, accumulate = self.network, self.position, self.options.accumulate
+        if len(self.unfreezing) > 1:
+            self.flat.freeze(at.epoch)
+        steps = -(-self.n_batches // accumulate)
+        self.first_step, self.stage_steps = stage(self.options, at.epoch, steps, self.unfreezing)
         carries = self.stream.carries_state
         network.train()
         self._ticked_at = time.perf_counter()
@@ -141,7 +148,7 @@ class Run:
         """One step of the optimiser with the gradients of the batches in the window."""
         at, clip = self.position, self.options.clip_norm
         at.examples += self._window_rows
-        at.learning_rate = rate(self.options, at.step, self.total_steps, at.plateau)
+        at.learning_rate = rate(self.options, at.step - self.first_step, self.stage_steps, at.plateau)
         window, self._window, self._window_rows = self._window, [], 0
         counts = [loss.count for _, _, loss in window]
         norm = self.flat.grad_norm()
@@ -163,13 +170,18 @@ class Run:
         self.flat.scale_grads(factor)
         self.optimizer.step(self.position.learning_rate)
         self.flat.zero_grads()
-        if self.average is not None:
+        if self.average is None:
+            return
+        at = self.position
+        if self.options.average:
             # A young average would remember the initial weights for 1 / (1 - decay) steps: it starts out
             # shorter.
-            step = self.position.step
-            decay = min(self.options.average, (1 + step) / (10 + step))
-            for average, values in zip(self.average, self.flat.values(), strict=True):
-                average.lerp_(values, 1.0 - decay)
+            new = 1.0 - min(self.options.average, (1 + at.step) / (10 + at.step))
+        else:
+            at.averaged += 1
+            new = 1.0 / at.averaged
+        for average, values in zip(self.average, self.flat.values(), strict=True):
+            average.lerp_(values, new)
 
     def _note(self, window: list[tuple[int, Tensor | None, Loss]], norm: float) -> None:
         at = self.position
@@ -241,7 +253,7 @@ class Run:
             at.stopped = "finished"
 
     def _judge(self, loss: float) -> None:
-        """Keep the best weights; lower the rate or stop when the loss no longer improves."""
+        """Keep the best weights; lower the rate, begin to average or stop when the loss no longer improves."""
         at, options = self.position, self.options
         improved = at.lowest is None or loss < at.lowest - options.min_delta
         if improved:
@@ -250,6 +262,8 @@ class Run:
         else:
             at.epochs_since += 1
             at.plateau_since += 1
+        if at.epoch < max(self.unfreezing):  # patience is for the whole network
+            at.epochs_since = at.plateau_since = 0
         if improved or self.validation is None:
             at.best_epoch, at.best_loss = at.epoch + 1, loss
             current = self.flat.values() if self.average is None else self.average
@@ -259,8 +273,18 @@ class Run:
         if options.schedule == "plateau" and at.plateau_since >= plateau_patience(options):
             at.plateau *= 0.5
             at.plateau_since = 0
-        if self.validation is not None and options.patience is not None and at.epochs_since >= options.patience:
+        late = self.validation is not None and options.patience is not None and at.epochs_since >= options.patience
+        if options.average_after is not None and at.average_epoch is None:
+            before = self._losses()[: -options.average_after - 1]
+            if late or (before and loss >= min(before)):
+                at.average_epoch, at.epochs_since = at.epoch + 1, 0
+                self.average = self.flat.snapshot()
+        elif late:
             at.stopped = "early"
+
+    def _losses(self) -> list[float]:
+        """What each epoch so far was judged by."""
+        return [row["loss" if self.validation is None else "val_loss"] for row in self.position.history]
 
     # Buffers, and the checkpoint.
 
@@ -287,7 +311,7 @@ class Run:
         tensors |= {f"optimizer.{name}": value for name, value in self.optimizer.state().items()}
         tensors |= {f"buffer.{name}": value for name, value in self._copy_fixed().items()}
         tensors |= {f"best_buffer.{name}": value for name, value in self.best_fixed.items()}
-        tensors |= {f"frozen.{name}": value for name, value in self._frozen().items()}
+        tensors |= {f"frozen.{name}": value for name, value in self.fixed.items()}
         save_checkpoint(self.path, self.position, tensors, self.fingerprint, self.state)
         self._saved_at = time.perf_counter()
 
@@ -303,17 +327,16 @@ class Run:
         self.flat.restore(flat("weights"))
         for kept, values in zip(self.best, flat("best"), strict=True):
             kept.copy_(values)
+        if position.average_epoch is not None:
+            self.average = self.flat.snapshot()
         for average, values in zip(self.average or [], flat("average"), strict=True):
             average.copy_(values)
         self.optimizer.load_state(group("optimizer"))
         self._restore_fixed(group("buffer"))
         self.best_fixed = {name: value.to(self.device) for name, value in group("best_buffer").items()}
-        for name, parameter in self._frozen().items():
+        for name, parameter in self.fixed.items():
             parameter.data.copy_(tensors[f"frozen.{name}"])
         torch.set_rng_state(tensors["random.cpu"])
         if self.device.type == "cuda" and "random.cuda" in tensors:
             torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
         self.state = map_state(lambda tensor: tensor.to(self.device), state)
-
-    def _frozen(self) -> dict[str, nn.Parameter]:
-        return {name: value for name, value in self.network.named_parameters() if not value.requires_grad}

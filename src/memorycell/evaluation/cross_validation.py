@@ -1,0 +1,387 @@
+"""Cross-validation: a task and the baselines, each fitted on the training part of each fold alone."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from memorycell.evaluation.class_metrics import Ids, name_of_measure
+from memorycell.evaluation.cross_validation_result import CrossValidation, ModelScores
+from memorycell.evaluation.folds import Folds, make_folds, missing_rows, take, take_column
+from memorycell.evaluation.intervals import METHODS, Rows, assess
+from memorycell.evaluation.kinds import Answers, Classes, Kind, Language, join, kind_of, stretches_of
+
+Progress = Callable[[str], None]
+LEAST_TRAIN_ROWS = 1000  # of the training rows that show over-fitting: as many as test rows, and at least so many
+
+
+@dataclass
+class _FoldRun:
+    """What one fold leaves behind; the task is the first of the models."""
+
+    sizes: tuple[int, int]
+    answers: dict[str, Answers]
+    seconds: dict[str, float]
+    train: dict[str, float]
+    parameters: int | None
+    notes: list[str] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class _Job:
+    """What every fold needs to know."""
+
+    X: Any
+    y: Any
+    kind: Kind
+    groups: Any
+    baselines: bool | Mapping[str, Any]
+    seed: int
+    train_score: bool
+    name: str
+    progress: Progress | None
+
+    def say(self, text: str) -> None:
+        if self.progress is not None:
+            self.progress(text)
+
+
+def cross_validate(
+    task: Any,
+    data: Any,
+    y: Any = None,
+    *,
+    folds: int = 5,
+    groups: Any = None,
+    order: Any = None,
+    seed: int = 0,
+    jobs: int = 1,
+    baselines: bool | Mapping[str, Any] = True,
+    interval: str = "auto",
+    train_score: bool = True,
+    level: float = 0.95,
+    measure: str | None = None,
+    progress: Progress | None = None,
+) -> CrossValidation:
+    """Cross-validate an unfitted task beside naive baselines on the same folds.
+
+    A clone of the task is fitted for each fold, codecs and all, on the fold's training rows only. Folds are
+    stratified where there is one class a row; see `make_folds` for `groups` and `order`. A language model is tested
+    on texts that stand together; of one text, on stretches of it.
+
+    Parameters
+    ----------
+    task : any estimator in scikit-learn's manners
+        Classifier (one class a row, or several labels), regressor, tagger (``y`` holds a label for each step) or
+        language model (no ``y``; see `Language` for what it is asked).
+    data : list of str, list of (T, F) arrays, (n, T, F) or (n, T) array, list of lists; a str for language models
+    y : targets, one a row
+    folds : int
+    groups : (n,) or None
+        Speakers, users, subjects: no group is on both sides, and bootstrap intervals draw whole groups. Handed to
+        the task's ``fit`` where that takes ``groups``.
+    order : (n,) or None
+        Times: training is always before test.
+    jobs : int
+        Folds fitted at once, in processes of their own (`progress` must then be picklable).
+    baselines : True, False, or unfitted estimators by name
+    interval : "auto", "bootstrap" or "folds"
+        "bootstrap": percentiles over draws of the pooled test rows, by group; "folds": Nadeau & Bengio's corrected
+        resampled t. "auto" is the bootstrap, but "folds" where there are fewer than ten groups.
+    train_score : bool
+        Also ask the task about training rows, to show over-fitting.
+    measure : str or None
+        What models are compared by; None: accuracy, micro-F1 (several labels), RMSE or perplexity.
+    progress : called with a sentence at each stage
+
+    Raises
+    ------
+    ValueError
+        When targets are missing, there is one class only, a class has a single row, or there are fewer groups or
+        times than folds ask for.
+
+    Example
+    -------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> steps = np.random.default_rng(0).normal(size=(60, 8))
+    >>> result = cross_validate(DecisionTreeClassifier(random_state=0), steps, steps[:, 3] > 0, folds=3)
+    >>> round(result.score, 3), result.split, result.comparisons[0].outcome
+    (1.0, 'stratified', 'better')
+    """
+    from sklearn.base import clone
+
+    _check(interval, jobs)
+    data, kind = read_rows(task, data, y)
+    measure = check_measure(kind, measure)
+    found = make_folds(
+        len(data),
+        folds,
+        labels=kind.strata,
+        groups=groups,
+        order=order,
+        blocks=kind.name == "language",
+        seed=seed,
+    )
+    job = _Job(data, y, kind, groups, baselines, seed, train_score, _name_of(task), progress)
+
+    def run(number: int) -> _FoldRun:
+        train, test = found.splits[number]
+        where = f"fold {number + 1} of {len(found)}"
+        job.say(f"{where}: fitting {job.name}")
+        fitted, begun = clone(task), time.perf_counter()
+        try:
+            fit_rows(fitted, data, y, kind, groups, train)
+        except ValueError as error:
+            raise ValueError(f"{where} could not be fitted: {error}") from error
+        return _run_fold(job, fitted, train, test, time.perf_counter() - begun)
+
+    if jobs == 1:
+        runs = [run(number) for number in range(len(found))]
+    else:
+        from sklearn.utils.parallel import Parallel, delayed
+
+        runs = Parallel(n_jobs=jobs)(delayed(run)(number) for number in range(len(found)))
+    return _gather(job, runs, found, measure, interval, level)
+
+
+def evaluate_held_out(
+    task: Any,
+    X: Any,
+    y: Any = None,
+    *,
+    train: tuple[Any, Any] | None = None,
+    groups: Any = None,
+    baselines: bool | Mapping[str, Any] = True,
+    level: float = 0.95,
+    measure: str | None = None,
+    progress: Progress | None = None,
+) -> CrossValidation:
+    """How a fitted task does on rows that it was not fitted on: the same result, with one fold.
+
+    Parameters
+    ----------
+    task : fitted
+    X, y : the held-out rows; as for `cross_validate`
+    train : (X, y) or None
+        The task's training rows: the baselines are fitted on them, and over-fitting is shown. None: no baseline.
+    groups, baselines, level, measure, progress : as for `cross_validate`
+
+    Raises
+    ------
+    ValueError
+        When targets are missing.
+
+    Example
+    -------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> steps = np.random.default_rng(0).normal(size=(90, 8))
+    >>> label = np.where(steps[:, 3] > 0, "up", "down")
+    >>> tree = DecisionTreeClassifier(max_depth=1).fit(steps[:60], label[:60])
+    >>> result = evaluate_held_out(tree, steps[60:], label[60:], train=(steps[:60], label[:60]))
+    >>> result.split, [model.name for model in result.models][:2]
+    ('held out', ['DecisionTreeClassifier', 'majority class'])
+    """
+    n_train = 0
+    if train is not None and y is not None:
+        together = join([{"X": _rows(train[0]), "y": _rows(train[1])}, {"X": _rows(X), "y": _rows(y)}])
+        n_train, both, targets = len(train[0]), together["X"], together["y"]
+    elif train is not None:
+        before = stretches_of(train[0]) if isinstance(train[0], str) else list(train[0])
+        after = stretches_of(X) if isinstance(X, str) else list(X)
+        n_train, both, targets = len(before), [*before, *after], None
+    else:
+        both, targets = X, y
+    both, kind = read_rows(task, both, targets, stretches=isinstance(X, str))
+    measure = check_measure(kind, measure)
+    train_rows, test_rows = np.arange(n_train), np.arange(n_train, len(both))
+    job = _Job(both, targets, kind, None, baselines if n_train else False, 0, n_train > 0, _name_of(task), progress)
+    job.say(f"{job.name} on {len(test_rows):,} {kind.noun}")
+    run = _run_fold(job, task, train_rows, test_rows, float(getattr(task, "train_seconds_", 0.0)))
+    if groups is not None:
+        owner = np.empty(len(both), object)
+        owner[test_rows] = take_column(groups, len(test_rows), "group")
+        job.groups = owner
+    run.notes += _unseen(task, kind, test_rows)
+    result = _gather(job, [run], Folds([(train_rows, test_rows)], "held out"), measure, "bootstrap", level)
+    result.rows = result.rows - n_train
+    return result
+
+
+def _check(interval: str, jobs: int) -> None:
+    if interval not in METHODS:
+        raise ValueError(f"expected interval to be one of {', '.join(METHODS)}, got {interval!r}")
+    if not isinstance(jobs, int) or jobs == 0:
+        raise ValueError(f"expected jobs, the folds fitted at once, as a whole number other than 0, got {jobs!r}")
+
+
+def check_measure(kind: Kind, measure: str | None) -> str:
+    """The measure that models are compared by; ValueError for one that such targets do not have."""
+    if measure is None:
+        return kind.measure
+    offered = {
+        "classes": ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "log_loss", "brier"),
+        "labels": ("micro_f1", "macro_f1", "weighted_f1", "exact_match", "hamming_loss"),
+        "tags": ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "sequence_accuracy"),
+        "numbers": ("rmse", "mae", "r2"),
+        "language": ("perplexity", "nats", "bits"),
+    }[kind.name]
+    if measure not in offered:
+        raise ValueError(f"expected measure to be one of {', '.join(offered)}, got {measure!r}")
+    return measure
+
+
+def _name_of(task: Any) -> str:
+    return type(task).__name__
+
+
+def read_rows(task: Any, data: Any, y: Any, stretches: bool = False) -> tuple[Any, Kind]:
+    """The rows and what is to be answered of them."""
+    if isinstance(data, str):
+        if y is not None:
+            raise TypeError("expected a list of texts beside y, got one str")
+        data, stretches = stretches_of(data), True
+    if not hasattr(data, "__len__") or not hasattr(data, "__getitem__"):
+        raise TypeError(f"expected a list or an array of sequences, got {type(data).__name__}: read the file first")
+    if y is None and stretches:
+        return data, Language(stretches=True)
+    if y is not None and len(y) == len(data) and not isinstance(y, np.ndarray):
+        missing = missing_rows(list(y))
+        if len(missing):
+            where = f"{len(missing)} missing (first: row {missing[0]})"
+            raise ValueError(f"expected a label in each row, got {where}: leave those rows out")
+    return data, kind_of(task, data, y)
+
+
+def _rows(values: Any) -> Any:
+    """A list or an array: what can be put behind another."""
+    return values if isinstance(values, np.ndarray) else list(values)
+
+
+def fit_rows(model: Any, X: Any, y: Any, kind: Kind, groups: Any, rows: Ids) -> None:
+    """Fit a task on some rows, with their groups where it takes them."""
+    given = kind.given(take(X, rows))
+    if y is None:
+        model.fit(given)
+    elif groups is not None and "groups" in inspect.signature(model.fit).parameters:
+        model.fit(given, take(_rows(y), rows), groups=take(_rows(groups), rows))
+    else:
+        model.fit(given, take(_rows(y), rows))
+
+
+def _run_fold(job: _Job, fitted: Any, train: Ids, test: Ids, seconds: float) -> _FoldRun:
+    """The answers of the fitted task, and of baselines fitted on the same training rows."""
+    kind = job.kind
+    X = take(job.X, test)
+    run = _FoldRun((len(train), len(test)), {job.name: kind.answers(fitted, X)}, {job.name: seconds}, {}, None)
+    run.parameters = getattr(fitted, "n_parameters_", None)
+    if job.train_score and len(train):
+        some = train
+        if not (kind.name == "language" and isinstance(kind, Language) and kind.stretches):
+            number = min(len(train), max(len(test), LEAST_TRAIN_ROWS))
+            some = np.sort(np.random.default_rng(job.seed).choice(train, number, replace=False))
+        sums = kind.sums(some, kind.answers(fitted, take(job.X, some)))
+        run.train = {name: float(value) for name, value in kind.statistics(sums.sum(0)).items()}
+    if job.baselines is False:
+        return run
+    X_train, targets = take(job.X, train), kind.targets(train)
+    named = kind.baselines(X_train, fitted) if job.baselines is True else dict(job.baselines)
+    for name, baseline in named.items():
+        job.say(f"{name} on {len(test):,} {kind.noun}")
+        _run_baseline(run, job, name, baseline, X_train, targets, X)
+    return run
+
+
+def _run_baseline(run: _FoldRun, job: _Job, name: str, baseline: Any, X_train: Any, targets: Any, X: Any) -> None:
+    from sklearn.base import clone
+    from sklearn.exceptions import ConvergenceWarning
+
+    model = clone(baseline) if job.baselines is not True and hasattr(baseline, "get_params") else baseline
+    begun = time.perf_counter()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(job.kind.given(X_train), targets)
+        run.seconds[name] = time.perf_counter() - begun
+        run.answers[name] = job.kind.answers(model, X)
+    except ValueError as error:
+        run.missing[name] = " ".join(str(error).split())
+
+
+def _unseen(task: Any, kind: Kind, rows: Ids) -> list[str]:
+    """A note of classes in the test rows that the task has never seen."""
+    if not isinstance(kind, Classes) or not hasattr(task, "classes_"):
+        return []
+    known = set(np.asarray(task.classes_).tolist())
+    unseen = np.array([label not in known for label in kind.classes])
+    number = int(unseen[kind.y[rows]].sum())
+    if not number:
+        return []
+    names = ", ".join(repr(label) for label in np.array(kind.classes, object)[unseen][:5])
+    have = "has" if number == 1 else "have"
+    said = f"{number:,} of the {kind.noun} tested {have} a class that training has not seen ({names})"
+    return [f"{said}: no answer can be right there"]
+
+
+def _gather(
+    job: _Job, runs: list[_FoldRun], folds: Folds, measure: str, interval: str, level: float
+) -> CrossValidation:
+    """Folds put together, scored and compared."""
+    kind = job.kind
+    missing = {name: why for run in reversed(runs) for name, why in run.missing.items()}
+    if measure in ("log_loss", "brier"):
+        silent = [name for name in runs[0].answers if any("probabilities" not in run.answers[name] for run in runs)]
+        if job.name in silent:
+            raise ValueError(f"{name_of_measure(measure)} needs predict_proba, which {job.name} lacks: take accuracy")
+        missing |= {name: "it gives no probabilities" for name in silent}
+    names = [name for name in runs[0].answers if name not in missing]
+    tested = np.concatenate([test for _, test in folds.splits])
+    order = np.argsort(tested, kind="stable")
+    fold = np.repeat(np.arange(len(runs)), [run.sizes[1] for run in runs])[order]
+    rows = tested[order]
+    answers = {name: join([run.answers[name] for run in runs], order) for name in names}
+    sums = {name: kind.sums(rows, answers[name]) for name in names}
+    groups = None if job.groups is None else np.array([str(owner) for owner in take(_rows(job.groups), rows)])
+    share = np.array([test / train if train else math.nan for train, test in (run.sizes for run in runs)])
+    which = Rows(fold, share, groups, kind.noun, interval)
+    intervals, comparisons = assess(sums, kind.statistics, measure, which, level)
+    models = []
+    for name in names:
+        parts = [kind.statistics(sums[name][fold == number].sum(0)) for number in range(len(runs))]
+        models.append(
+            ModelScores(
+                name,
+                kind.measures(rows, answers[name]),
+                intervals[name],
+                {key: [float(part.get(key, math.nan)) for part in parts] for key in parts[0]},
+                answers[name],
+                sum(run.seconds[name] for run in runs),
+                runs[-1].parameters if name == job.name else None,
+            )
+        )
+    notes = [*folds.notes, *dict.fromkeys(text for run in runs for text in run.notes), *_remarks(folds, kind, which)]
+    notes += [f"{name} left out: {why}" for name, why in missing.items()]
+    train = {key: [run.train.get(key, math.nan) for run in runs] for key in runs[0].train}
+    targets = None if not hasattr(kind, "y") else take(kind.y, rows)
+    return CrossValidation(
+        kind.name, measure, folds.kind, models, comparisons, kind.classes, [run.sizes for run in runs], train,
+        rows, fold, targets, which.said if which.by_folds or which.enough else _too_few(which), level, kind.noun, notes,
+    )  # fmt: skip
+
+
+def _too_few(rows: Rows) -> str:
+    return f"none, as {rows.units} {'groups' if rows.groups is not None else rows.noun} are too few"
+
+
+def _remarks(folds: Folds, kind: Kind, rows: Rows) -> list[str]:
+    """What a reader should know of the intervals."""
+    if folds.kind == "time-ordered" and not rows.by_folds:
+        return ["the bootstrap takes rows as independent: where rows near in time are alike, intervals are wider"]
+    return []

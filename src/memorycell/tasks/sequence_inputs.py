@@ -1,0 +1,184 @@
+"""What a classifier or regressor of sequences is given: texts, numbers or symbols, told apart and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+KINDS = ("auto", "text", "numbers", "symbols")
+
+
+@dataclass(frozen=True)
+class SequenceInput:
+    """n sequences as they were given, and what is known of them.
+
+    Attributes
+    ----------
+    sequences : list, or array (n, T) or (n, T, F)
+    kind : "text", "numbers" or "symbols"
+    steps : T where all sequences came as the rows of one matrix, whose columns are the features in scikit-learn's sense
+    features : numbers a step, or None
+    names : names of the matrix's columns, or None
+    """
+
+    sequences: Any
+    kind: str
+    steps: int | None = None
+    features: int | None = None
+    names: list[str] | None = None
+
+    def __len__(self) -> int:
+        return len(self.sequences)
+
+    def take(self, rows: Any) -> Any:
+        """The sequences `rows`, as they were given."""
+        if isinstance(self.sequences, np.ndarray):
+            return self.sequences[np.asarray(rows)]
+        return [self.sequences[int(row)] for row in rows]
+
+
+def read_input(given: Any, kind: str = "auto") -> SequenceInput:
+    """Texts, numbers or symbols, from whatever holds them.
+
+    Parameters
+    ----------
+    given : list, array, series or frame
+        Texts; arrays (T_i, F) or (T_i,); one array (n, T, F), or (n, T), whose rows are sequences of one number a step;
+        lists of symbols (texts or whole numbers). With ``kind="symbols"`` a text is the sequence of its characters.
+    kind : "auto", "text", "numbers" or "symbols"
+
+    Raises
+    ------
+    TypeError, ValueError
+        With what was expected, what came and where.
+
+    Example
+    -------
+    >>> read_input(["good film", "bad film"]).kind, read_input([["a", "b"], ["b"]]).kind
+    ('text', 'symbols')
+    >>> read_input(np.zeros((5, 7))).steps, read_input([np.zeros((4, 2)), np.zeros((9, 2))]).features
+    (7, 2)
+    """
+    if kind not in KINDS:
+        raise ValueError(f"expected kind to be {', '.join(KINDS)}, got {kind!r}")
+    names = None
+    if hasattr(given, "toarray") and hasattr(given, "nnz"):
+        raise TypeError("Sparse input is not supported: expected a dense array, such as X.toarray()")
+    if hasattr(given, "columns") and hasattr(given, "to_numpy"):
+        names = [str(name) for name in given.columns] if all(isinstance(n, str) for n in given.columns) else None
+        given = given.to_numpy()
+    elif isinstance(given, torch.Tensor):
+        given = given.detach().cpu().numpy()
+    elif not isinstance(given, list | tuple | np.ndarray | str | bytes | dict) and hasattr(given, "__array__"):
+        given = np.asarray(given)
+    if isinstance(given, str | bytes | dict | set) or not isinstance(given, Sequence | np.ndarray):
+        raise TypeError(f"expected a list of sequences or an array, got {type(given).__name__}")
+    if len(given) == 0:
+        raise ValueError("Found array with 0 sample(s), expected at least one sequence (a minimum of 1 is required)")
+    kind = _kind(given) if kind == "auto" else kind
+    if kind == "numbers":
+        return _numbers(given, names)
+    if kind == "text":
+        return SequenceInput(_texts(given), "text")
+    return SequenceInput(_symbols(given), "symbols")
+
+
+def _kind(given: Any) -> str:
+    """By what the first sequence that is there consists of."""
+    if isinstance(given, np.ndarray) and given.dtype.kind not in "OUS":
+        return "numbers"
+    first = next((each for each in given if each is not None and not _is_nan(each)), None)
+    if isinstance(first, str | bytes) or first is None:
+        return "text"
+    if isinstance(first, list | tuple | np.ndarray) and len(first) and isinstance(first[0], str):
+        return "symbols"
+    return "numbers"
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float | np.floating) and bool(np.isnan(value))
+
+
+def _numbers(given: Any, names: list[str] | None) -> SequenceInput:
+    if isinstance(given, np.ndarray) and given.dtype.kind == "O" and given.ndim == 1:
+        given = list(given)
+    if not isinstance(given, np.ndarray) and all(isinstance(each, list | tuple) for each in given):
+        matrix = _matrix(given)
+        given = given if matrix is None else matrix
+    if not isinstance(given, np.ndarray):
+        first = given[0]
+        if isinstance(first, str):
+            raise TypeError(f"expected sequences of numbers, got the text {first!r:.40}: see kind=")
+        if np.ndim(first) == 0:
+            raise ValueError(
+                f"expected a list of sequences, got single numbers ({first!r:.40}, …): one sequence goes in a list"
+            )
+        return SequenceInput(given, "numbers", features=np.shape(first)[1] if np.ndim(first) > 1 else 1)
+    if given.dtype.kind == "c":
+        raise ValueError(
+            "Complex data not supported: expected real numbers; real and imaginary part can be two features"
+        )
+    if given.dtype.kind == "O":
+        given = given.astype(np.float64)
+    if given.dtype.kind not in "fiub":
+        raise TypeError(f"expected an array of numbers, got {given.dtype}: see kind=")
+    if given.ndim not in (2, 3):
+        raise ValueError(
+            f"expected an array (samples, steps) or (samples, steps, features), got shape {given.shape}. "
+            "Reshape your data: one sequence x is x[None]"
+        )
+    if 0 in given.shape:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={given.shape}) while a minimum of 1 is required: "
+            "expected at least one step and one number a step"
+        )
+    if given.ndim == 2:
+        return SequenceInput(given, "numbers", steps=given.shape[1], features=1, names=names)
+    return SequenceInput(given, "numbers", features=given.shape[2])
+
+
+def _matrix(given: Any) -> Any:
+    """Lists of equally many numbers as an array, or None."""
+    shapes = {len(each) for each in given}
+    if len(shapes) != 1 or not all(isinstance(v, int | float | np.number) for each in given for v in each):
+        return None
+    return np.asarray(given)
+
+
+def _texts(given: Any) -> list[str]:
+    texts = [each.item() if isinstance(each, np.generic) else each for each in given]
+    missing = [row for row, each in enumerate(texts) if each is None or _is_nan(each)]
+    if missing:
+        raise ValueError(f"expected texts, got {_rows('missing one', missing)}: leave those rows out")
+    other = [row for row, each in enumerate(texts) if not isinstance(each, str)]
+    if other:
+        kind = type(texts[other[0]]).__name__
+        raise TypeError(
+            f"expected texts, got {_rows(f'value of type {kind}', other)}: leave them out or make them text"
+        )
+    empty = [row for row, each in enumerate(texts) if not each.strip()]
+    if empty:
+        raise ValueError(f"expected texts, got {_rows('empty one', empty)}: leave those rows out")
+    return texts
+
+
+def _symbols(given: Any) -> list[Any]:
+    sequences = [each.item() if isinstance(each, np.generic) else each for each in given]
+    other = [row for row, each in enumerate(sequences) if not isinstance(each, str | list | tuple | np.ndarray)]
+    if other:
+        kind = type(sequences[other[0]]).__name__
+        raise TypeError(f"expected texts or lists of symbols, got {_rows(f'value of type {kind}', other)}")
+    empty = [row for row, each in enumerate(sequences) if not len(each)]
+    if empty:
+        raise ValueError(f"expected sequences of symbols, got {_rows('empty one', empty)}: leave those rows out")
+    return [each.tolist() if isinstance(each, np.ndarray) else each for each in sequences]
+
+
+def _rows(what: str, rows: list[int]) -> str:
+    """ "3 empty ones (first: row 5)"."""
+    noun = what if len(rows) == 1 else f"{what}s" if what.endswith("one") else what.replace("value", "values", 1)
+    return f"{len(rows):,} {noun} (first: row {rows[0]:,})"

@@ -1,0 +1,156 @@
+"""The choices a classifier or regressor of sequences makes where its user says "auto", and its held-out samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# With fewer samples than these, or fewer of a class, nothing is held out: so few say too little about when to stop, and
+# are missed in training.
+FEWEST_TO_HOLD_OUT = 300
+FEWEST_OF_A_CLASS = 10
+# Below this many samples the held-out ones are worth a second training on everything.
+FEW_ENOUGH_TO_REFIT = 2000
+LEAST_REFIT = 0.5  # share of the planned epochs that the second training has at least
+# Steps of the longest sequence that is read whole, unless its user says otherwise: a text of a million characters takes
+# the memory of a thousand ordinary ones, and what it is about is said before.
+LONGEST_TEXT = 1000
+LONGEST_OTHER = 10_000
+
+
+def choose_batch_size(samples: int) -> int:
+    """About fifty steps an epoch, between 16 and 64 samples a step."""
+    return int(min(64, max(16, 2 ** round(np.log2(max(1.0, samples / 50))))))
+
+
+def choose_epochs(samples: int, batch_size: int, kind: str, convolution: bool) -> int:
+    """About 2,000 steps, 1,500 for texts, 1,000 with convolutions, which learn fast; 4 epochs at least.
+
+    Early stopping ends most runs before.
+    """
+    steps = 1000 if convolution else 1500 if kind == "text" else 2000
+    return int(np.clip(round(steps * batch_size / max(1, samples)), 4, 400))
+
+
+def choose_validation(fraction: float | str, samples: int, rarest: int | None) -> tuple[float, str | None]:
+    """The share of samples to hold out, and why there is none.
+
+    rarest : samples of the rarest class; None where there are no classes.
+    """
+    if fraction != "auto":
+        return float(fraction), None
+    if samples < FEWEST_TO_HOLD_OUT:
+        return 0.0, f"{samples} samples are fewer than {FEWEST_TO_HOLD_OUT}"
+    if rarest is not None and rarest < FEWEST_OF_A_CLASS and samples < FEW_ENOUGH_TO_REFIT:
+        return 0.0, f"a class has {rarest} samples, fewer than {FEWEST_OF_A_CLASS}"
+    return 0.1, None
+
+
+def hold_out(
+    samples: int, fraction: float, seed: int, classes: NDArray[Any] | None = None, groups: NDArray[Any] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows to train on and rows held out, each in order: alike in classes, no group on both sides.
+
+    A class with a single sample stays in training. With groups, whole groups are held out until the fraction is
+    reached, those first that bring the classes of both sides closest.
+
+    Raises
+    ------
+    ValueError
+        When nothing would be left on one side.
+
+    Example
+    -------
+    >>> train, held_out = hold_out(8, 0.25, seed=0, classes=np.array(list("aaaabbbb")))
+    >>> len(train), len(held_out)
+    (6, 2)
+    """
+    if fraction <= 0:
+        return np.arange(samples), np.empty(0, np.int64)
+    generator = np.random.default_rng((seed % (1 << 64), samples))
+    if groups is not None:
+        held_out = _whole_groups(fraction, generator, classes, groups)
+    elif classes is None:
+        held_out = generator.permutation(samples)[: max(1, round(fraction * samples))]
+    else:
+        held_out = _stratified(fraction, generator, classes)
+    mask = np.zeros(samples, bool)
+    mask[held_out] = True
+    if mask.all() or not mask.any():
+        what = "every sample" if mask.all() else "no sample"
+        raise ValueError(
+            f"a validation_fraction of {fraction} holds out {what} of {samples}: expected samples on both sides, "
+            "use validation_fraction=0 to train on all"
+        )
+    return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def _stratified(fraction: float, generator: np.random.Generator, classes: NDArray[Any]) -> NDArray[np.int64]:
+    """Of each class the fraction, rounded so that the sum comes out right; one sample of each is left in training."""
+    found, codes = np.unique(classes, return_inverse=True)
+    counts = np.bincount(codes)
+    exact = fraction * counts
+    take = np.floor(exact).astype(np.int64)
+    missing = max(1, round(fraction * len(classes))) - int(take.sum())
+    take[np.argsort(take - exact, kind="stable")[: max(0, missing)]] += 1
+    take = np.minimum(take, counts - 1)
+    parts = [generator.permutation(np.flatnonzero(codes == code))[: take[code]] for code in range(len(found))]
+    return np.concatenate(parts)
+
+
+def _whole_groups(
+    fraction: float, generator: np.random.Generator, classes: NDArray[Any] | None, groups: NDArray[Any]
+) -> NDArray[np.int64]:
+    """Groups held out one by one: of three drawn, the one that leaves the held-out classes most like all of them."""
+    names, codes = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        raise ValueError(
+            "expected samples of at least two groups to hold one out, got one: validation_fraction=0 trains on all"
+        )
+    _, labels = np.unique(np.zeros(len(codes)) if classes is None else classes, return_inverse=True)
+    table = np.zeros((len(names), labels.max() + 1))
+    np.add.at(table, (codes, labels), 1)
+    wanted = fraction * table.sum(axis=0)
+    left: list[int] = generator.permutation(len(names)).tolist()
+    chosen: list[int] = []
+    so_far = np.zeros_like(wanted)
+    while len(left) > 1 and (not chosen or so_far.sum() < 0.8 * wanted.sum()):
+        best = min(left[:3], key=lambda group: float(np.square(so_far + table[group] - wanted).sum()))
+        left.remove(best)
+        chosen.append(best)
+        so_far = so_far + table[best]
+    return np.flatnonzero(np.isin(codes, chosen))
+
+
+def class_weights(option: Any, classes: list[Any], counts: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """The weight of each class, in their order.
+
+    option : None, "balanced" (samples / (classes · count), as King & Zeng 2001) or a dict by class, where those that
+        are missing have 1
+
+    Raises
+    ------
+    ValueError, TypeError
+        For another option, an unknown class or a weight that is no number of at least 0.
+    """
+    if option is None:
+        return None
+    if isinstance(option, str) and option == "balanced":
+        return counts.sum() / (len(counts) * np.maximum(counts, 1).astype(np.float64))
+    if not isinstance(option, dict):
+        raise TypeError(
+            f'expected class_weight to be None, "balanced" or a dict of class to weight, got {option!r:.60}'
+        )
+    unknown = [name for name in option if name not in classes]
+    if unknown:
+        raise ValueError(f"class_weight names {unknown[0]!r}, which is none of the classes ({_few(classes)})")
+    weights = np.array([option.get(name, 1.0) for name in classes], np.float64)
+    if not np.isfinite(weights).all() or (weights < 0).any() or not weights.any():
+        raise ValueError(f"expected class weights of at least 0 and one above, got {option!r:.80}")
+    return weights
+
+
+def _few(names: list[Any]) -> str:
+    return ", ".join(map(str, names[:8])) + (", …" if len(names) > 8 else "")

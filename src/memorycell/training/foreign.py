@@ -1,0 +1,359 @@
+"""Weights of other programs: checkpoints of torch and of Keras, read without running anything that is in them."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from memorycell.layers import GRU, LSTM, RNN
+from memorycell.training.files import ModelFileError, read_tensors
+from memorycell.training.foreign_keras import HDF5_START, read_keras
+
+MOST_BYTES = 4 * 2**30  # of a file, and of all that it unpacks to
+_MOST_PICKLED = 50 * 2**20  # of a torch checkpoint's structure, without its numbers
+_NESTED = ("state_dict", "model_state_dict", "model", "module", "network", "net", "weights")
+_RECURRENT: tuple[type[nn.Module], ...] = (LSTM, GRU, RNN, nn.RNNBase)
+_KEY = re.compile(r"(?:(?P<name>.*)\.)?(?P<kind>weight_ih)_l(?P<layer>\d+)(?P<reverse>_reverse)?")
+
+
+@dataclass
+class Weights:
+    """What a file holds: tensors by torch's names, and of recurrent layers what these do not tell."""
+
+    tensors: dict[str, Tensor]
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    keras: bool = False
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Recurrent layers of a file that have one name."""
+
+    name: str
+    mode: str  # "LSTM", "GRU" or "RNN"
+    input_size: int
+    hidden_size: int
+    num_layers: int
+    bidirectional: bool
+
+    def __str__(self) -> str:
+        layers = "" if self.num_layers == 1 else f", {self.num_layers} layers"
+        both = ", bidirectional" if self.bidirectional else ""
+        return f"{self.name or '(no name)'} ({self.mode} {self.input_size} → {self.hidden_size}{layers}{both})"
+
+
+def import_weights(path: str | Path, into: nn.Module, prefix: str | None = None) -> dict[str, str]:
+    """Copy weights from a checkpoint of torch or Keras into a module; nothing else of the file is used.
+
+    Reads ``.safetensors``; ``.pt`` and ``.pth`` as torch 1.6 and later save them (tensors and plain containers only, a
+    state dict also under "state_dict", "model" and the like); ``.keras``, ``.weights.h5`` and ``.h5`` of Keras 2 and 3.
+    What a file is, its content says, not its name.
+
+    The gates of Keras' LSTM have torch's order (i, f, c, o); its GRU's (z, r, h) become r, z, n; kernels are
+    transposed; one bias becomes ``bias_ih`` beside a zero ``bias_hh``. A GRU with ``reset_after=False`` needs a
+    memorycell GRU built with the same.
+
+    Parameters
+    ----------
+    path : str or Path
+    into : nn.Module
+        A recurrent layer, memorycell's or torch's: gets the recurrent layers of the file, several one-layer ones of
+        Keras as a stack. An nn.Embedding or nn.Linear: gets that named `prefix`. Any other module: gets all of its
+        tensors where the file has all of their names (below `prefix`), else its recurrent layers, in order, get the
+        file's.
+    prefix : str, optional
+        Where in the file: the name of a layer, or what its names begin with. Needed where there is a choice.
+
+    Returns
+    -------
+    dict of str to str
+        The name in the file of each tensor of `into` that was replaced.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ModelFileError
+        If it is truncated, hostile, of no known format, larger than 4 GiB, or holds NaN or infinite weights.
+    ValueError
+        If what is in it does not fit `into`, with the sizes, or several layers do. `into` is then unchanged.
+    ImportError
+        For a Keras file without h5py.
+
+    Example
+    -------
+    >>> import tempfile
+    >>> theirs, ours = nn.LSTM(3, 4), LSTM(3, 4)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = folder + "/model.pt"
+    ...     torch.save({"epoch": 7, "state_dict": nn.ModuleDict({"rnn": theirs}).state_dict()}, path)
+    ...     import_weights(path, ours)["bias_hh_l0"]
+    'rnn.bias_hh_l0'
+    >>> torch.equal(ours.weight_hh_l0, theirs.weight_hh_l0)
+    True
+    """
+    path = Path(path)
+    weights = _read(path)
+    if isinstance(into, nn.Embedding | nn.Linear):
+        pairs = _named(path, weights, into, prefix)
+    elif isinstance(into, _RECURRENT):
+        pairs = _recurrent(path, weights, into, prefix)
+    else:
+        pairs = _all_names(path, weights, into, prefix) or _recurrent(path, weights, into, prefix)
+    own = dict(into.named_parameters()) | dict(into.named_buffers())
+    for name, (source, value) in pairs.items():
+        if value.shape != own[name].shape:
+            raise ValueError(
+                f"{path}: expected {source} of shape {tuple(own[name].shape)} for {name}, got {tuple(value.shape)}: "
+                "build the module with the file's sizes"
+            )
+        if own[name].is_floating_point() and not value.is_floating_point():
+            raise ModelFileError(f"{path}: expected {source} of floating-point numbers, got {value.dtype}")
+        if value.is_floating_point() and not bool(torch.isfinite(value.float()).all()):
+            raise ModelFileError(f"{path}: {source} holds NaN or infinite values, so the weights are of no use")
+    with torch.no_grad():
+        for name, (_, value) in pairs.items():
+            own[name].copy_(value)
+    return {name: source for name, (source, _) in pairs.items()}
+
+
+# Reading.
+
+
+def _read(path: Path) -> Weights:
+    if not path.is_file():
+        what = "a folder, not a file of weights," if path.is_dir() else "no file of weights"
+        raise FileNotFoundError(f"{what} at {path}")
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise ModelFileError(f"{path} has {size:,} bytes, more than the {MOST_BYTES:,} that are read")
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start[:2] == b"PK":
+        return _read_zip(path)
+    if start == HDF5_START:
+        return Weights(*read_keras(path, path, MOST_BYTES), keras=True)
+    if start[:1] == b"\x80":
+        raise ModelFileError(
+            f"{path} is a pickle, which can hold code: save its state dict with torch 1.6 or later, or as .safetensors"
+        )
+    return Weights(read_tensors(path)[1])
+
+
+def _read_zip(path: Path) -> Weights:
+    """A .keras file or a torch checkpoint, once its table of contents has been found harmless."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            names = [entry.filename for entry in entries]
+            odd = next((name for name in names if _leads_out(name)), None)
+            if odd is not None:
+                raise ModelFileError(f"{path} is hostile: it holds a file named {odd!r:.60}, outside of its folder")
+            if len(set(names)) < len(names):
+                raise ModelFileError(f"{path} is damaged or hostile: it holds two files of one name")
+            unpacked = sum(entry.file_size for entry in entries)
+            if unpacked > MOST_BYTES:
+                raise ModelFileError(f"{path} would unpack to {unpacked:,} bytes, more than {MOST_BYTES:,}")
+            if "model.weights.h5" in names:
+                return Weights(*read_keras(path, archive, MOST_BYTES), keras=True)
+            pickled = [entry for entry in entries if entry.filename.split("/")[-1] == "data.pkl"]
+            if len(pickled) != 1:
+                raise ModelFileError(f"{path} is a zip file, but neither a torch checkpoint nor a .keras file")
+            if pickled[0].file_size > _MOST_PICKLED or any(entry.compress_type for entry in entries):
+                raise ModelFileError(f"{path} is no checkpoint as torch writes it: damaged or hostile")
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError) as error:
+        raise ModelFileError(f"{path} is damaged or truncated ({error})") from None
+    return Weights(_torch_tensors(path))
+
+
+def _leads_out(name: str) -> bool:
+    return name.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", name)
+
+
+def _torch_tensors(path: Path) -> dict[str, Tensor]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what the file is to torch, one error is told
+            # First without memory: a view may claim to be far larger than what it looks at.
+            shapes = _state_dict(path, torch.load(path, map_location="meta", weights_only=True))
+            claimed = sum(tensor.numel() * tensor.element_size() for tensor in shapes.values())
+            if claimed > path.stat().st_size:
+                raise ModelFileError(
+                    f"{path} claims {claimed:,} bytes of tensors, more than it holds: damaged or hostile"
+                )
+            return _state_dict(path, torch.load(path, map_location="cpu", weights_only=True))
+    except ModelFileError:
+        raise
+    except pickle.UnpicklingError:
+        raise ModelFileError(
+            f"{path} holds more than tensors (code or objects of classes), which is not run: save the state dict "
+            "alone, torch.save(model.state_dict(), path)"
+        ) from None
+    except Exception as error:  # whatever a hostile file can make torch's reader say
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelFileError(f"{path} is damaged or truncated ({first:.100})") from None
+
+
+def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
+    """The tensors by name, wherever programs are wont to put them."""
+    for _ in range(4):
+        if not isinstance(content, Mapping):
+            break
+        tensors = {name: value for name, value in content.items() if isinstance(name, str) and _dense(value)}
+        if tensors:
+            return tensors
+        content = next((content[name] for name in _NESTED if isinstance(content.get(name), Mapping)), None)
+    raise ModelFileError(f"{path} holds no state dict: expected names and tensors, or such a dict as 'state_dict'")
+
+
+def _dense(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized
+
+
+# Matching. Pairs: the name in `into` → (name in the file, tensor).
+
+_Pairs = dict[str, tuple[str, Tensor]]
+
+
+def _named(path: Path, weights: Weights, into: nn.Embedding | nn.Linear, prefix: str | None) -> _Pairs:
+    tensors = weights.tensors
+    if prefix is None:
+        known = sorted({name.rpartition(".")[0] for name in tensors if name.endswith((".weight", ".kernel"))})
+        raise ValueError(f"expected prefix= to name the layer in {path}, got None: it has {', '.join(known) or 'none'}")
+    kernel = tensors.get(f"{prefix}.kernel")
+    if kernel is not None:
+        tensors = {**tensors, f"{prefix}.weight": kernel.T if isinstance(into, nn.Linear) else kernel}
+    pairs = {}
+    for name, _ in into.named_parameters():
+        source = f"{prefix}.{name}"
+        if source not in tensors:
+            raise ValueError(f"{path} has no {source}: expected the name of a layer, for example {_some(tensors)}")
+        pairs[name] = (source, tensors[source])
+    if f"{prefix}.bias" in tensors and "bias" not in pairs:
+        raise ValueError(f"{path}: {prefix} has a bias, the layer has none: build it with bias=True")
+    return pairs
+
+
+def _all_names(path: Path, weights: Weights, into: nn.Module, prefix: str | None) -> _Pairs | None:
+    """Every tensor of `into` by its own name; None where the file does not have them all."""
+    wanted = list(into.state_dict())
+    if not wanted:
+        raise ValueError(f"expected a module with weights to import into, got {type(into).__name__} without any")
+    heads = [name[: -len(wanted[0])] for name in weights.tensors if ("." + name).endswith("." + wanted[0])]
+    if prefix is not None:
+        heads = [head for head in heads if head == "" or head == prefix + "." or head.startswith(prefix + ".")]
+    heads = [head for head in heads if all(head + name in weights.tensors for name in wanted)]
+    if len(heads) > 1:
+        found = ", ".join(head.rstrip(".") or "(no prefix)" for head in heads)
+        raise ValueError(f"{path} has the module's names under {found}: choose one of them with prefix=")
+    return {name: (heads[0] + name, weights.tensors[heads[0] + name]) for name in wanted} if heads else None
+
+
+def _recurrent(path: Path, weights: Weights, into: nn.Module, prefix: str | None) -> _Pairs:
+    """The recurrent layers of `into`, in order, with those of the file."""
+    modules = {name: module for name, module in into.named_modules() if isinstance(module, _RECURRENT)}
+    if not modules:
+        raise ValueError(
+            f"expected a module with recurrent layers, or whose names {path} has, got {type(into).__name__}: "
+            f"it has {_some(weights.tensors)}"
+        )
+    stacks = _stacks(weights)
+    listed = "; ".join(map(str, stacks)) or f"none, but {_some(weights.tensors)}"
+    mode = _mode(next(iter(modules.values())))
+    fitting = [stack for stack in stacks if stack.mode == mode]
+    if prefix is not None:
+        fitting = [stack for stack in fitting if stack.name == prefix or stack.name.startswith(prefix + ".")]
+    if not fitting:
+        where = "" if prefix is None else f" under {prefix!r}"
+        raise ValueError(f"expected {mode} layers{where} in {path}, got none; recurrent layers there: {listed}")
+    layers = [(name, module, k) for name, module in modules.items() for k in range(module.num_layers)]  # type: ignore[arg-type]
+    sources = [(stack, k) for stack in fitting for k in range(stack.num_layers)]
+    apart = len(fitting) > 1 and not weights.keras and len(fitting) != len(modules)
+    if len(sources) != len(layers) or apart:
+        choice = "choose with prefix=" if len(fitting) > 1 else "build as many layers as the file has"
+        wanted = "1 recurrent layer" if len(layers) == 1 else f"{len(layers)} recurrent layers"
+        raise ValueError(f"expected {wanted} in {path}, got: {listed}: {choice}")
+    pairs: _Pairs = {}
+    for (name, module, k), (stack, number) in zip(layers, sources, strict=True):
+        _check_equations(path, module, stack, weights.facts.get(stack.name, {}))
+        start = f"{name}." if name else ""
+        pairs |= {start + own: pair for own, pair in _layer(path, weights, module, k, stack, number).items()}
+    return pairs
+
+
+def _layer(path: Path, weights: Weights, module: nn.Module, k: int, stack: Stack, number: int) -> _Pairs:
+    """Layer `k` of `module` with layer `number` of `stack`."""
+    own = {name for name, _ in module.named_parameters() if re.search(rf"_l{k}(_reverse)?$", name)}
+    start = f"{stack.name}." if stack.name else ""
+    pattern = re.compile(rf"{re.escape(start)}(\w+)_l{number}(_reverse)?")
+    matched = {name: match for name in weights.tensors if (match := pattern.fullmatch(name))}
+    theirs = {f"{match[1]}_l{k}{match[2] or ''}": name for name, match in matched.items()}
+    if not any("bias" in name for name in theirs):  # a layer without biases is one whose biases are zero
+        parameters = dict(module.named_parameters())
+        zeros = {name: torch.zeros_like(parameters[name]) for name in own if name.startswith("bias_")}
+    else:
+        zeros = {}
+    if own - zeros.keys() != theirs.keys():
+        wrong = sorted((own - zeros.keys()) ^ theirs.keys())[0]
+        which = "the file has it, the module does not" if wrong in theirs else "the module has it, the file does not"
+        raise ValueError(
+            f"{path}: {stack} differs from the module in {wrong}: {which}; build the module like the file's"
+        )
+    pairs = {name: (theirs[name], weights.tensors[theirs[name]]) for name in theirs}
+    return pairs | {name: (f"{start}(no bias)", value) for name, value in zeros.items()}
+
+
+def _check_equations(path: Path, module: Any, stack: Stack, facts: dict[str, Any]) -> None:
+    """Refuse a layer that computes something else with the same shapes."""
+    for name, default in (("reset_after", True), ("nonlinearity", None)):
+        own = getattr(module, name, default)
+        if name in facts and own is not None and facts[name] != own:
+            raise ValueError(
+                f"{path}: {stack} was trained with {name}={facts[name]!r}, the module has {name}={own!r}: "
+                f"build it with {name}={facts[name]!r}"
+            )
+    if "refused" in facts:
+        raise ValueError(f"{path}: {stack} {facts['refused']}, which these layers do not compute")
+
+
+def _mode(module: nn.Module) -> str:
+    mode = getattr(module, "mode", type(module).__name__)
+    return str(mode).split("_")[0]
+
+
+def _stacks(weights: Weights) -> list[Stack]:
+    """The recurrent layers of the file, in its order."""
+    layers: dict[str, set[int]] = {}
+    both: set[str] = set()
+    for key in weights.tensors:
+        if match := _KEY.fullmatch(key):
+            name = match["name"] or ""
+            layers.setdefault(name, set()).add(int(match["layer"]))
+            if match["reverse"]:
+                both.add(name)
+    stacks = []
+    for name, numbers in layers.items():
+        start = f"{name}." if name else ""
+        w_ih, w_hh = (weights.tensors.get(f"{start}weight_{which}_l0") for which in ("ih", "hh"))
+        if w_ih is None or w_hh is None or w_ih.dim() != 2 or w_hh.dim() != 2 or not w_hh.shape[1]:
+            continue
+        projected = weights.tensors.get(f"{start}weight_hr_l0")
+        mode = {4: "LSTM", 3: "GRU", 1: "RNN"}.get(w_ih.shape[0] // w_hh.shape[1], "unknown")
+        mode = mode if projected is None else "LSTM"
+        hidden = w_hh.shape[1] if projected is None or projected.dim() != 2 else projected.shape[1]
+        stacks.append(Stack(name, mode, w_ih.shape[1], hidden, len(numbers), name in both))
+    return stacks
+
+
+def _some(tensors: Mapping[str, Tensor]) -> str:
+    names = [f"{name} {tuple(value.shape)}" for name, value in list(tensors.items())[:4]]
+    return ", ".join(names) + (", …" if len(tensors) > 4 else "") if names else "no tensors"
