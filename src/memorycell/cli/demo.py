@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,20 +21,44 @@ _ABOUT = (
 )
 
 
+class What(StrEnum):
+    """What is shown."""
+
+    forecast = "forecast"
+    language = "language"
+
+
 def demo(
+    what: Annotated[What, typer.Argument(metavar="[forecast|language]", help="What to show.")] = What.forecast,
     output: Annotated[
-        Path,
-        typer.Option("--output", "--out", "-o", metavar="FOLDER", help="Where to write. [default: memorycell-demo]"),
-    ] = Path("memorycell-demo"),
+        Path | None,
+        typer.Option(
+            "--output",
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="Where to write. [default: memorycell-demo, or memorycell-demo-language]",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")] = False,
 ) -> None:
-    """Forecast real sea-surface temperatures, in seconds.
+    """Forecast real sea-surface temperatures, in seconds; or learn to write.
 
-    Trains on El Niño's region up to ten years before the end of the data, measures the forecasts of those ten years
-    beside simple baselines, and writes data, model, forecast and report into a folder.
+    forecast: trains on El Niño's region up to ten years before the end of the data, measures the forecasts of those ten
+    years beside simple baselines, and writes data, model, forecast and report into a folder.
+
+    language: trains a model of characters on the documentation of Python's standard library, in minutes.
     """
-    _prepare(output)
+    if what is What.language:
+        from memorycell.cli.demo_language import TITLE, demo_language
+
+        output = output or Path("memorycell-demo-language")
+        _prepare(output, TITLE)
+        demo_language(output, as_json=as_json, quiet=quiet)
+        return
+    output = output or Path("memorycell-demo")
+    _prepare(output, _TITLE)
     files = {
         "data": output / "elnino.csv",
         "model": output / "elnino.safetensors",
@@ -90,12 +115,12 @@ def demo(
         print(_text(beside, coming, evaluation, files))
 
 
-def _prepare(folder: Path) -> None:
+def _prepare(folder: Path, title: str) -> None:
     """Make the folder, or see that it is one of an earlier demo: nobody else's files are overwritten."""
     if folder.exists() and not folder.is_dir():
         raise FileExistsError(f"{folder} is a file: name another folder with -o")
     readme = folder / "README.md"
-    ours = readme.is_file() and readme.read_text(encoding="utf-8", errors="replace").startswith(_TITLE)
+    ours = readme.is_file() and readme.read_text(encoding="utf-8", errors="replace").startswith(title + "\n")
     if folder.is_dir() and any(folder.iterdir()) and not ours:
         raise FileExistsError(f"the folder {folder} holds files that are not the demo's: name another with -o")
     folder.mkdir(parents=True, exist_ok=True)
