@@ -13,7 +13,7 @@ HERE = Path(__file__).parent
 def main() -> None:
     scripts = ["startup.py", "loop.py", "adding.py", "kernels"]
     if os.environ.get("MEMORYCELL_DATA"):
-        scripts += ["forecasting.py", "streams.py", "classifying.py"]
+        scripts += ["forecasting.py", "streams.py", "classifying.py", "classification.py"]
     else:
         print("MEMORYCELL_DATA is not set: the benchmarks that read real data are left out.\n")
     for script in scripts:

@@ -110,7 +110,7 @@ def test_few_groups_are_left_to_the_folds() -> None:
     _, (asked,) = assess(
         models, class_statistics, "accuracy", Rows(groups % 4, np.full(4, 1 / 3), groups, "rows", "bootstrap")
     )
-    assert asked.text == "other: too few groups to tell (8; this needs 10)"
+    assert asked.text == "other: too few groups to tell (8; this needs 20)"
 
 
 def test_mean_and_spread_without_what_is_missing() -> None:

@@ -4,6 +4,7 @@ from torch import nn
 
 from memorycell.kernels import native
 from memorycell.layers.linear import Linear, row_stable_product
+from memorycell.training import using_threads
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -12,10 +13,12 @@ def test_a_row_has_the_same_bits_alone_and_in_any_batch(shape, dtype):
     torch.manual_seed(0)
     layer = Linear(*shape, dtype=dtype)
     x = torch.randn(130, shape[0], dtype=dtype)
-    with torch.no_grad():
+    with torch.no_grad(), using_threads(1):
         whole = layer(x)
         for first, count in [(0, 1), (5, 1), (3, 2), (1, 17), (64, 66), (129, 1)]:
             assert torch.equal(layer(x[first : first + count]), whole[first : first + count])
+    with torch.no_grad(), using_threads(2):
+        assert torch.equal(layer(x), whole)
     torch.testing.assert_close(whole, layer(x).detach())  # with gradients it is torch's product
 
 

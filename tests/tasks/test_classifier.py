@@ -155,6 +155,37 @@ def test_held_out_samples_stop_calibrate_and_are_trained_on_in_the_end():
     assert "refit" not in {note["kind"] for note in kept.notes_}
 
 
+def test_a_finished_checkpoint_gives_the_same_model_without_training_again(tmp_path):
+    x, y = waves(n=100)
+    options = {**QUICK, "epochs": 3, "validation_fraction": 0.2}
+    plain = SequenceClassifier(**options).fit(x, y).predict_proba(x)
+    path = tmp_path / "training"
+    first = SequenceClassifier(**options).fit(x, y, checkpoint=path)
+    assert (tmp_path / "training.refit").exists()
+    epochs = []
+    second = SequenceClassifier(**options).fit(x, y, checkpoint=path, callbacks=[epochs.append])
+    assert np.array_equal(first.predict_proba(x), plain) and np.array_equal(second.predict_proba(x), plain)
+    assert epochs == []
+    with pytest.raises(ValueError, match="another training"):
+        SequenceClassifier(**{**options, "hidden_size": 9}).fit(x, y, checkpoint=path)
+
+
+def test_an_interrupted_second_training_leaves_the_first_model():
+    x, y = waves(n=100)
+    options = {**QUICK, "epochs": 2, "validation_fraction": 0.2}
+    kept = SequenceClassifier(**options, refit=False).fit(x, y)
+    seen = []
+
+    def interrupt(row):
+        seen.append(row)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+
+    model = SequenceClassifier(**options).fit(x, y, callbacks=[interrupt])
+    assert model.stopped_ == "interrupted" and np.array_equal(model.predict_proba(x), kept.predict_proba(x))
+    assert any("interrupted" in note["text"] for note in model.notes_)
+
+
 def test_a_validation_set_of_the_users_own():
     x, y = waves()
     model = SequenceClassifier(**{**QUICK, "epochs": 2}).fit(x, y, validation=waves(n=20, seed=1))
@@ -309,6 +340,14 @@ def test_files_and_frames_with_named_columns(tmp_path):
         assert np.array_equal(model.predict_proba(x), expected)
     assert np.array_equal(from_file.predict_proba(frame.drop(columns="mood")), expected)
     assert from_file.score(tmp_path / "opinions.csv") == from_lists.score(x, y)
+
+
+def test_a_frame_of_text_alone_is_texts_and_one_of_more_wants_a_name():
+    x, y = opinions(n=12)
+    model = SequenceClassifier(**{**QUICK, "epochs": 1}).fit(pd.DataFrame({"said": x}), y)
+    assert model.input_["kind"] == "text"
+    with pytest.raises(ValueError, match="with text="):
+        SequenceClassifier(**QUICK).fit(pd.DataFrame({"said": x, "by": x}), y)
 
 
 def test_a_matrix_with_names_is_checked_for_its_names():

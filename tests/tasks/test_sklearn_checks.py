@@ -7,39 +7,49 @@ import sys
 
 import pytest
 
-# Scikit-learn reads SCIPY_ARRAY_API when it is imported; without it one of the checks would be skipped.
+# Scikit-learn reads SCIPY_ARRAY_API when it is imported, so in a process of its own; without it, it skips a check.
 RUN = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
 from sklearn.utils.estimator_checks import check_estimator
-from memorycell.tasks.{module} import {name}
-records = check_estimator({name}(**json.loads(sys.argv[1])), on_fail=None, on_skip=None)
-print(json.dumps([[r["check_name"], r["status"], repr(r["exception"])[:500], r["expected_to_fail"]] for r in records]))
+from memorycell.tasks.classifier import SequenceClassifier
+from memorycell.tasks.regressor import SequenceRegressor
+found = {}
+for task, options in zip((SequenceClassifier, SequenceRegressor), json.loads(sys.argv[1])):
+    records = check_estimator(task(**options), on_fail=None, on_skip=None)
+    found[task.__name__] = [
+        [r["check_name"], r["status"], repr(r["exception"])[:500], r["expected_to_fail"]] for r in records
+    ]
+print(json.dumps(found))
 """
-QUICK = {"hidden_size": 8, "cell": "GRU", "batch_size": 50, "output_dropout": 0.0, "head_dropout": 0.0}
-QUICK |= {"convolution": False, "learning_rate": 0.03, "n_threads": 1, "verbose": False}
+QUICK = {"hidden_size": 8, "cell": "GRU", "output_dropout": 0.0, "head_dropout": 0.0, "convolution": False}
+QUICK |= {"pooling": ["last", "attention"], "n_threads": 1, "verbose": False}
+CLASSIFIER = {**QUICK, "epochs": 12, "batch_size": 50, "learning_rate": 0.03}
+REGRESSOR = {**QUICK, "epochs": 25, "batch_size": 25, "learning_rate": 0.05}
 
 
-@pytest.mark.parametrize(
-    "module, name, options, least",
-    [
-        ("classifier", "SequenceClassifier", {"epochs": 15}, 59),
-        ("regressor", "SequenceRegressor", {"epochs": 60}, 52),
-    ],
-)
-def test_all_checks_of_scikit_learn_run_and_pass(module, name, options, least):
-    code = RUN.format(module=module, name=name)
+@pytest.fixture(scope="module")
+def records():
     ran = subprocess.run(
-        [sys.executable, "-c", code, json.dumps({**QUICK, **options})],
+        [sys.executable, "-c", RUN, json.dumps([CLASSIFIER, REGRESSOR])],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "SCIPY_ARRAY_API": "1"},
     )
     assert ran.returncode == 0, ran.stderr
-    records = json.loads(ran.stdout.splitlines()[-1])
-    assert [record for record in records if record[1] != "passed" or record[3]] == []
-    assert len(records) >= least
-    ran_checks = {record[0] for record in records}
-    kind = "classifiers" if module == "classifier" else "regressors"
-    assert {f"check_{kind}_train", "check_estimators_pickle", "check_methods_subset_invariance"} <= ran_checks
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize(
+    "name, least, some",
+    [
+        ("SequenceClassifier", 59, {"check_classifiers_train", "check_classifiers_multilabel_output_format_predict"}),
+        ("SequenceRegressor", 52, {"check_regressors_train", "check_regressor_multioutput"}),
+    ],
+)
+def test_all_checks_of_scikit_learn_run_and_pass(records, name, least, some):
+    assert [record for record in records[name] if record[1] != "passed" or record[3]] == []
+    assert len(records[name]) >= least
+    some = some | {"check_estimators_pickle", "check_methods_subset_invariance", "check_array_api_input"}
+    assert some <= {record[0] for record in records[name]}

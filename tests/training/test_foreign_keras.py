@@ -57,6 +57,18 @@ def test_layers_of_an_old_file_make_a_stack_in_the_models_order_not_the_alphabet
     close(layer(X)[0], RECORDED["stacked.h5"][0])
 
 
+def test_names_as_keras_2_wrote_them_are_read(tmp_path):
+    path, layer = tmp_path / "old.h5", memorycell.LSTM(3, 2, num_layers=2, batch_first=True)
+    path.write_bytes((FIXTURES / "stacked.h5").read_bytes())
+    with h5py.File(path, "r+") as file:
+        for name in ("zebra", "ant"):
+            cell = file[f"model_weights/{name}/{name}/lstm_cell"]
+            for key in list(cell):
+                cell.move(key, f"{key}:0")
+    import_weights(path, layer)
+    close(layer(X)[0], RECORDED["stacked.h5"][0])
+
+
 def test_weights_without_a_configuration_are_enough():
     layer = memorycell.LSTM(3, 2, batch_first=True)
     assert import_weights(FIXTURES / "lstm.weights.h5", layer)["bias_hh_l0"] == "mine.bias_hh_l0"

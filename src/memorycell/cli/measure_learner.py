@@ -71,7 +71,7 @@ def _rows(model: Any, data: Path, group: str | None, order: str | None) -> Rows:
     if name in ("Tagger", "LanguageModel") and (group or order):
         raise ValueError("--group and --order name columns of a table, and this model reads none: leave them out")
     if name == "LanguageModel":
-        from memorycell.data.text_files import read_text
+        from memorycell.data.text_file import read_text
 
         return Rows(read_text(data), None, None, None)
     if name == "Tagger":

@@ -64,7 +64,7 @@ def _answers(model: Any, data: Path, quiet: bool) -> dict[str, Any]:
 
 def _surprise(model: Any, data: Path) -> dict[str, Any]:
     """A row a token of the text: what it is, its probability, and its surprise in nats."""
-    from memorycell.data.text_files import read_text
+    from memorycell.data.text_file import read_text
 
     scores = model.token_scores(read_text(data))
     logs = np.array([token.log_probability for token in scores])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from memorycell.data.delimited import find_delimiter
 from memorycell.data.labelled import Labelled
 from memorycell.data.tables import note
-from memorycell.data.text_files import read_text
+from memorycell.data.text_file import read_text
 
 _TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq")
 _HEADERS = {"label", "labels", "target", "class", "category", "sentiment", "y", "text", "sentence", "message"}

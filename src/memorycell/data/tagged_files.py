@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from memorycell.data.tables import listing, note
-from memorycell.data.text_files import read_text
+from memorycell.data.text_file import read_text
 
 CONLLU = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
 _DOCUMENT = "-DOCSTART-"

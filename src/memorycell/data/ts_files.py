@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.labelled import Labelled
-from memorycell.data.text_files import read_text
+from memorycell.data.text_file import read_text
 
 _FLAGS = {"timestamps", "missing", "univariate", "equallength"}
 

@@ -8,10 +8,12 @@ import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from memorycell.data.labelled import read_labelled
 from memorycell.evaluation.class_metrics import Ids, name_of_measure
 from memorycell.evaluation.cross_validation_result import CrossValidation, ModelScores
 from memorycell.evaluation.folds import Folds, make_folds, missing_rows, take, take_column
@@ -82,7 +84,8 @@ def cross_validate(
     task : any estimator in scikit-learn's manners
         Classifier (one class a row, or several labels), regressor, tagger (``y`` holds a label for each step) or
         language model (no ``y``; see `Language` for what it is asked).
-    data : list of str, list of (T, F) arrays, (n, T, F) or (n, T) array, list of lists; a str for language models
+    data : list of str, list of (T, F) arrays, (n, T, F) or (n, T) array, list of lists; a str for language models;
+        a `Path` or a frame with the columns that the task names
     y : targets, one a row
     folds : int
     groups : (n,) or None
@@ -95,7 +98,7 @@ def cross_validate(
     baselines : True, False, or unfitted estimators by name
     interval : "auto", "bootstrap" or "folds"
         "bootstrap": percentiles over draws of the pooled test rows, by group; "folds": Nadeau & Bengio's corrected
-        resampled t. "auto" is the bootstrap, but "folds" where there are fewer than ten groups.
+        resampled t. "auto" is the bootstrap, but "folds" where there are fewer than 20 groups.
     train_score : bool
         Also ask the task about training rows, to show over-fitting.
     measure : str or None
@@ -119,6 +122,7 @@ def cross_validate(
     from sklearn.base import clone
 
     _check(interval, jobs)
+    data, y, groups = read_source(task, data, y, groups)
     data, kind = read_rows(task, data, y)
     measure = check_measure(kind, measure)
     found = make_folds(
@@ -189,6 +193,8 @@ def evaluate_held_out(
     >>> result.split, [model.name for model in result.models][:2]
     ('held out', ['DecisionTreeClassifier', 'majority class'])
     """
+    X, y, groups = read_source(task, X, y, groups)
+    train = None if train is None else read_source(task, *train)[:2]
     n_train = 0
     if train is not None and y is not None:
         together = join([{"X": _rows(train[0]), "y": _rows(train[1])}, {"X": _rows(X), "y": _rows(y)}])
@@ -213,6 +219,18 @@ def evaluate_held_out(
     result = _gather(job, [run], Folds([(train_rows, test_rows)], "held out"), measure, "bootstrap", level)
     result.rows = result.rows - n_train
     return result
+
+
+def read_source(task: Any, data: Any, y: Any, groups: Any = None) -> tuple[Any, Any, Any]:
+    """Sequences, targets and groups of a file (a `Path`) or a frame, in the columns that the task names (``text``,
+    ``target``, ``group``); y may be the target's column. Anything else as it is."""
+    if not isinstance(data, Path) and not hasattr(data, "columns"):
+        return data, y, groups
+    known = inspect.signature(read_labelled).parameters
+    columns = {name: value for name, value in task.get_params().items() if name in known and value is not None}
+    found = read_labelled(data, **{**columns, "target": y} if isinstance(y, str) else columns)
+    taken = found.y if y is None or isinstance(y, str) else y
+    return found.x, taken, found.groups if groups is None else groups
 
 
 def _check(interval: str, jobs: int) -> None:

@@ -77,7 +77,7 @@ class CrossValidation:
     ----------
     kind : "classes", "labels", "tags", "numbers" or "language"
     measure : what models are ranked and compared by
-    split : "stratified", "random", "grouped", "stratified and grouped", "time-ordered", "blocks" or "held out"
+    split : "stratified", "random", "grouped", "stratified and grouped", "time-ordered", "contiguous" or "held out"
     models : list of ModelScores, the task first
     comparisons : list of Comparison, one a baseline
     classes : list

@@ -21,7 +21,7 @@ class Folds:
     Attributes
     ----------
     splits : list of (training rows, test rows), int64 and sorted
-    kind : "stratified", "random", "grouped", "stratified and grouped", "time-ordered" or "blocks"
+    kind : "stratified", "random", "grouped", "stratified and grouped", "time-ordered" or "contiguous"
     notes : list of str: what had to be decided on the way
     """
 
@@ -117,7 +117,7 @@ def make_folds(
         folds = _possible(column, folds, notes)
         found, kind = StratifiedKFold(folds, shuffle=True, random_state=seed).split(rows, column), "stratified"
     elif blocks:
-        found, kind = KFold(folds).split(rows), "blocks"
+        found, kind = KFold(folds).split(rows), "contiguous"
     else:
         found, kind = KFold(folds, shuffle=True, random_state=seed).split(rows), "random"
     splits = [(train.astype(np.int64), test.astype(np.int64)) for train, test in found]

@@ -3,6 +3,7 @@ measured."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -277,18 +278,23 @@ class Language(Kind):
 
 
 def stretches_of(text: str, most: int = 200) -> list[str]:
-    """A text cut at ends of lines into at most `most` stretches of about the same length.
+    """A text cut into at most `most` stretches of about the same length: at ends of lines, or, where there are not
+    enough of these, after words, or anywhere.
 
     Example
     -------
     >>> stretches_of("one\\ntwo\\nthree\\nfour\\n", 2)
     ['one\\ntwo\\n', 'three\\nfour\\n']
     """
-    lines = text.splitlines(keepends=True)
-    ends = np.cumsum([len(line) for line in lines])
-    place = np.minimum((ends - 1) * most // max(len(text), 1), most - 1)
-    bounds = [0, *(np.flatnonzero(np.diff(place)) + 1).tolist(), len(lines)]
-    return ["".join(lines[start:stop]) for start, stop in pairwise(bounds) if start < stop]
+    pieces: Sequence[str] = text.splitlines(keepends=True)
+    if len(pieces) < most:
+        pieces = re.findall(r"\S+\s*|\s+", text)
+    if len(pieces) < most:
+        pieces = text
+    ends = np.cumsum([len(piece) for piece in pieces])
+    place = (ends - 1) * most // max(len(text), 1)
+    bounds = [0, *(np.flatnonzero(np.diff(place)) + 1).tolist(), len(pieces)]
+    return ["".join(pieces[start:stop]) for start, stop in pairwise(bounds) if start < stop]
 
 
 def _inputs_of(model: Any) -> str | None:

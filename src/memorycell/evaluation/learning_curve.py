@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from memorycell.evaluation.class_metrics import LOWER_IS_BETTER, SHARES, Ids, name_of_measure
-from memorycell.evaluation.cross_validation import check_measure, fit_rows, read_rows
+from memorycell.evaluation.cross_validation import check_measure, fit_rows, read_rows, read_source
 from memorycell.evaluation.folds import make_folds, take, take_column
 from memorycell.evaluation.intervals import MIN_FOLDS, Interval, corrected_t, mean_and_spread
 from memorycell.evaluation.kinds import Kind
@@ -139,6 +139,7 @@ def learning_curve(
     shares = sorted({float(size) for size in sizes})
     if len(shares) < 2 or not all(0 < size <= 1 for size in shares):
         raise ValueError(f"expected at least two different sizes, each above 0 and up to 1, got {list(sizes)!r}")
+    data, y, groups = read_source(task, data, y, groups)
     X, kind = read_rows(task, data, y)
     what = check_measure(kind, measure)
     found = make_folds(

@@ -83,11 +83,10 @@ def _window(length: int, spans: Sequence[Span], limit: int) -> tuple[int, int]:
     return first, min(length, first + limit)
 
 
-def legend(strong: str, weak: str | None = None) -> Html:
+def legend(strong: str | None = None, weak: str | None = None) -> Html:
     """What the colours mean: `strong` of blue, `weak` of vermilion."""
-    parts = [_scale("for"), element("span", strong)]
-    if weak is not None:
-        parts += [_scale("against"), element("span", weak)]
+    named = [(sign, said) for sign, said in (("for", strong), ("against", weak)) if said is not None]
+    parts = [part for sign, said in named for part in (_scale(sign), element("span", said))]
     return element("p", Html(" ".join(parts)), class_="legend")
 
 

@@ -34,8 +34,10 @@ def escaped(content: Any) -> Html:
 
 
 def _printable(text: str) -> str:
-    # Control characters and marks that turn the direction of writing would reach beyond their name.
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    # Control characters and marks that turn the direction of writing would reach beyond their name. Joiners stay: emoji
+    # and several scripts are written with them.
+    kept = "\n\t\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"
+    return "".join(c if c.isprintable() or c in kept else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def element(tag: str, content: Any, **attributes: str) -> Html:

@@ -153,7 +153,7 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[Any], *, width: float
     size = min(FONT - 1, 0.9 * high)
     for tick in [*ax.get_xticklabels(), *ax.get_yticklabels()]:
         tick.set(parse_math=False, fontsize=size, color=PALETTE["ink"])
-    ax.set_ylabel("is", fontsize=FONT - 1, color=PALETTE["muted"])
+    ax.set_ylabel("is", fontsize=FONT - 1, color=PALETTE["muted"], rotation=0, ha="right", va="center")
     ax.xaxis.set_label_position("top")
     ax.set_xlabel("answered", fontsize=FONT - 1, color=PALETTE["muted"])
     return figure
@@ -161,7 +161,8 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[Any], *, width: float
 
 def _cell_text(ax: Axes, i: int, j: int, count: int, share: float, font: float, cell: float, high: float) -> None:
     colour = PALETTE["ink"] if count else PALETTE["muted"]
-    options = {"ha": "center", "fontsize": font}
+    # Cells have their room: a thousand of them need no layout.
+    options = {"ha": "center", "fontsize": font, "in_layout": False}
     if cell >= 46 and high >= 34:
         write(ax, j, i - 0.16, percent(share, 0), colour, **options)
         write(ax, j, i + 0.2, f"{count:,}", PALETTE["muted"], **{**options, "fontsize": font - 1.5})
@@ -271,7 +272,7 @@ def histogram(values: ArrayLike, what: str, *, width: float = WIDE, log: bool = 
     low, high = (float(found.min()), float(found.max())) if len(found) else (0.0, 1.0)
     size = max(1.0, math.ceil((high - low + 1) / 40)) if whole else max(high - low, 1e-9) / 40
     edges = np.arange(low - (0.5 if whole else 0), high + 1.01 * size, size)
-    ax.hist(found, edges, color=PALETTE["blue"], alpha=0.55, log=log)
+    ax.hist(found, edges.tolist(), color=PALETTE["blue"], alpha=0.55, log=log)
     ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 90))))
     return figure
 
@@ -288,7 +289,12 @@ def predicted_and_true(true: NDArray[np.float64], predicted: NDArray[np.float64]
     rows = np.arange(len(true))
     if len(rows) > _MOST_POINTS:
         rows = np.random.default_rng(0).choice(rows, _MOST_POINTS, replace=False)
-    some = {"color": PALETTE["blue"], "alpha": 0.75 if len(rows) <= 150 else 0.4, "linewidth": 0, "s": 16}
+    some: dict[str, Any] = {
+        "color": PALETTE["blue"],
+        "alpha": 0.75 if len(rows) <= 150 else 0.4,
+        "linewidth": 0,
+        "s": 16,
+    }
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
     axes[0].plot(ends, ends, color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
     axes[0].scatter(true[rows], predicted[rows], **some)

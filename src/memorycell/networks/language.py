@@ -16,6 +16,7 @@ from memorycell.networks.encoder import Encoder
 from memorycell.networks.softmax import PRECISIONS, linear_cross_entropy, linear_log_softmax, multiplies_bfloat16
 
 SOFTMAXES = ("full", "adaptive")
+_NARROWER = 4  # times fewer features in each cluster of rarer tokens (Grave et al. 2017, section 4.2)
 _SPREAD = 0.1  # weights of embedding and decoder start within ±0.1 (Merity et al. 2017)
 
 
@@ -119,7 +120,15 @@ class LanguageNetwork(Network):
         self.bias: nn.Parameter | None = None
         if softmax == "adaptive":
             self.cutoffs = tuple(cutoffs) or _cutoffs(vocabulary)
-            self.adaptive = nn.AdaptiveLogSoftmaxWithLoss(width, vocabulary, list(self.cutoffs), head_bias=True)
+            least = _NARROWER ** len(self.cutoffs)
+            if width < least:
+                raise ValueError(
+                    f"expected a last layer of at least {least} units for {len(self.cutoffs)} clusters of rare tokens, "
+                    f"each of which has {_NARROWER} times fewer features than the one before, got {width}"
+                )
+            self.adaptive = nn.AdaptiveLogSoftmaxWithLoss(
+                width, vocabulary, list(self.cutoffs), div_value=float(_NARROWER), head_bias=True
+            )
         else:
             self.bias = nn.Parameter(torch.zeros(vocabulary))
             if not tied:

@@ -74,7 +74,7 @@ class Pooling(nn.Module):
         found: dict[str, Tensor] = {}
         if "last" in self.kinds:
             half = self._forward_half
-            ends = features[torch.arange(len(features)), (lengths - 1).clamp(min=0), :half]
+            ends = features[torch.arange(len(features), device=features.device), (lengths - 1).clamp(min=0), :half]
             found["last"] = torch.cat([ends, features[:, 0, half:]], dim=-1) * nonempty
         if "mean" in self.kinds:
             found["mean"] = _average(features, inside.to(features.dtype))
@@ -181,7 +181,8 @@ class _Pooled(torch.autograd.Function):
         context: Any,
     ) -> Tensor:
         inside = steps_inside(features, lengths)
-        rows, ends, nonempty = torch.arange(len(features)), (lengths - 1).clamp(min=0), (lengths > 0).unsqueeze(1)
+        rows = torch.arange(len(features), device=features.device)
+        ends, nonempty = (lengths - 1).clamp(min=0), (lengths > 0).unsqueeze(1)
         pooled = features.new_empty(len(features), len(kinds), features.shape[2])
         shares, hidden, scores, places = [], None, None, None
         if "mean" in kinds:
@@ -228,7 +229,7 @@ class _Pooled(torch.autograd.Function):
             found = [dhidden.T @ features.flatten(0, 1), dhidden.sum(0), hidden.T @ dscores.flatten()]
         if "last" in gradients:
             last = gradients["last"] * nonempty
-            rows = torch.arange(len(features))
+            rows = torch.arange(len(features), device=features.device)
             dx[rows, ends, : ctx.half] += last[:, : ctx.half]
             dx[:, 0, ctx.half :] += last[:, ctx.half :]
         if "max" in gradients:

@@ -93,22 +93,21 @@ class _LinearCrossEntropy(torch.autograd.Function):
             torch.empty_like(value) if want and value is not None else None
             for value, want in zip((x, weight, bias), wanted, strict=True)
         ]
-        factors = (x.contiguous(), weight)
-        if narrow:
-            factors = tuple(factor.to(torch.bfloat16) for factor in factors)
+        kind = torch.bfloat16 if narrow else x.dtype
+        inputs, classes = x.contiguous().to(kind), weight.to(kind)
         total = x.new_zeros((), dtype=torch.float64 if x.device.type == "cpu" else x.dtype)
         size = max(1, min(len(x), _SCORES // len(weight)))
         buffer = x.new_empty(size, len(weight))
         for first in range(0, len(x), size):
             part = slice(first, first + size)
             w = None if weights is None else weights[part]
-            rows = factors[0][part]
-            scores = _scores(rows, factors[1], bias, buffer[: len(rows)])
+            rows = inputs[part]
+            scores = _scores(rows, classes, bias, buffer[: len(rows)])
             losses = _losses(scores, targets[part], any(wanted))
             total += (losses if w is None else losses * w).sum(dtype=total.dtype)
             if any(wanted):
                 _to_gradient(scores, targets[part], w)
-                _multiply(scores, rows, factors[1], grads, part)
+                _multiply(scores, rows, classes, grads, part)
         for grad in grads:
             if grad is not None and not len(x):
                 grad.zero_()

@@ -83,6 +83,8 @@ class TaggingNetwork(Network):
         Of the spelling's numbers, word by word.
     word_dropout : float
         Share of words that are read as unknown in training, so that the network learns what to do without them.
+    label_smoothing : float
+        See `ClassHead`; a CRF has none.
 
     Raises
     ------
@@ -112,6 +114,7 @@ class TaggingNetwork(Network):
         character_hidden: int = 64,
         spelling_dropout: float = 0.0,
         word_dropout: float = 0.0,
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
         if head not in HEADS:
@@ -133,7 +136,12 @@ class TaggingNetwork(Network):
             words = self.encoder.embedding_size if self.encoder.embedding is not None else 0
             self.above = Encoder(**{**above, "features": words + self.encoder.width + beside})
         self.output = nn.Linear((self.encoder if self.above is None else self.above).width, n_labels)
-        self.head: Head = CRFHead(n_labels, labels, constrained_training) if head == "crf" else ClassHead(n_labels)
+        self.label_smoothing = label_smoothing
+        self.head: Head
+        if head == "crf":
+            self.head = CRFHead(n_labels, labels, constrained_training)
+        else:
+            self.head = ClassHead(n_labels, label_smoothing)
 
     def raw(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor | None]:
         """Raw scores (B, T, K) of every step, and the lengths of the rows, int64 (B,); None: all alike."""
@@ -227,4 +235,5 @@ class TaggingNetwork(Network):
             "character_hidden": hidden,
             "spelling_dropout": self.drop_spelling.p,
             "word_dropout": self.word_dropout,
+            "label_smoothing": self.label_smoothing,
         }

@@ -42,7 +42,7 @@ class Speaker:
                 "begin with something that occurs in its training text"
             )
         if unknown:
-            strange = [prompt_token for prompt_token in _unknown(self.codec, lines)][:5]
+            strange = list(_unknown(self.codec, lines))[:5]
             warnings.warn(f"the model does not know {', '.join(map(repr, strange))} of the prompt", stacklevel=4)
         state: State = None
         for part in ids[:-1].to(self.device).split(_FEED):
@@ -102,7 +102,7 @@ class Speaker:
         if self.streams is None:
             scores, state = self.network.step(symbols, state)
         else:
-            x = self.network.encoder.embed(symbols)
+            x = self.network.encoder.embedding(symbols)  # type: ignore[misc]
             for stream in self.streams:
                 x = stream.step(x)
             scores = self.network.scores(x)

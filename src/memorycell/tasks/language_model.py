@@ -416,9 +416,9 @@ class LanguageModel(Learner):
         self._check_fitted()
         seed = options.pop("seed", None)
         speaker = Speaker(self.network_, self.codec_)
-        begun = speaker.begin(prompt)
-        pieces = speaker.speak(begun, length, seed=self.seed if seed is None else seed, **options)
-        return self._spoken(pieces)
+        with self._running():
+            begun = speaker.begin(prompt)
+        return self._spoken(speaker.speak(begun, length, seed=self.seed if seed is None else seed, **options))
 
     def _spoken(self, pieces: Iterator[str]) -> Iterator[str]:
         # Threads and modes are those of the model only while it works, not while the reader does.

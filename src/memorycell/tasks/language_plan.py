@@ -58,6 +58,7 @@ def choose(params: Mapping[str, Any], tokens: int, vocabulary: int) -> dict[str,
         "bptt": int(length),
         "batch_size": int(batch),
         "epochs": int(epochs),
+        "warmup_steps": min(100, int(epochs) * -(-tokens // (length * batch)) // 20),
         "optimizer": params["optimizer"],
         "learning_rate": float(pick("learning_rate", 30.0 if asgd else 3e-3, "common for this optimiser")),
         **_regularisation(params, tokens, epochs, words, reasons),
@@ -124,4 +125,10 @@ def options(plan: Mapping[str, Any], patience: int | None, watched: bool) -> dic
         after = {"average_after": 5} if watched else {}
         return {**fields, "optimizer": "sgd", "momentum": 0.0, "schedule": "constant", "clip_norm": 0.25, **after}
     decay = {"weight_decay": 0.02} if plan["optimizer"] == "adamw" else {}
-    return {**fields, "optimizer": plan["optimizer"], "schedule": "cosine", "warmup_steps": 100, **decay}
+    return {
+        **fields,
+        "optimizer": plan["optimizer"],
+        "schedule": "cosine",
+        "warmup_steps": plan["warmup_steps"],
+        **decay,
+    }

@@ -70,7 +70,14 @@ def read_input(given: Any, kind: str = "auto") -> SequenceInput:
         raise TypeError("Sparse input is not supported: expected a dense array, such as X.toarray()")
     if hasattr(given, "columns") and hasattr(given, "to_numpy"):
         names = [str(name) for name in given.columns] if all(isinstance(n, str) for n in given.columns) else None
-        given = given.to_numpy()
+        columns, given = list(given.columns), given.to_numpy()
+        if given.ndim == 2 and given.dtype.kind in "OU" and any(isinstance(each, str) for each in given[:1].ravel()):
+            if given.shape[1] > 1:
+                raise ValueError(
+                    f"expected columns of numbers, got text among {', '.join(map(str, columns[:6]))}: "
+                    "name the column of the texts with text="
+                )
+            given, names = given.ravel(), None
     elif isinstance(given, torch.Tensor):
         given = given.detach().cpu().numpy()
     elif not isinstance(given, list | tuple | np.ndarray | str | bytes | dict) and hasattr(given, "__array__"):

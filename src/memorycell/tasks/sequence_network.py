@@ -116,8 +116,14 @@ def _pretrained_sizes(model: SequenceEstimator, kind: str) -> dict[str, Any]:
     if model.word_vectors is not None:
         raise ValueError("expected word_vectors= or pretrained=, got both: a language model has vectors of its own")
     config = transfer.language_model(model.pretrained).network_.encoder.config()
-    sizes = {"embedding_size": config["embedding_size"], "hidden_size": config["hidden_sizes"][-1]}
-    return {**sizes, "hidden_sizes": config["hidden_sizes"], "bidirectional": False}
+    return {
+        "embedding_size": config["embedding_size"],
+        "hidden_size": config["hidden_sizes"][-1],
+        "hidden_sizes": config["hidden_sizes"],
+        "bidirectional": False,
+        # The head's; the layers below learn at lower ones.
+        "learning_rate": 5e-3 if model.learning_rate == "auto" else model.learning_rate,
+    }
 
 
 def fit_codec(model: SequenceEstimator, given: SequenceInput, plan: dict[str, Any]) -> Any:

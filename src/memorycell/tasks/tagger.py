@@ -46,7 +46,7 @@ class Tagger(Learner):
     embedding_size : int, default 100
     characters : bool, default True
         Read the spelling of words.
-    character_size, character_hidden : int, default 32 and 64
+    character_size, character_hidden : int, default 48 and 64
     min_count : int, default 2
         Words that are rarer in training are unknown, and known by their spelling alone.
     lowercase : bool, default True
@@ -56,6 +56,8 @@ class Tagger(Learner):
     recurrent_dropout, spelling_dropout : float, default 0 and 0.1
     word_dropout : float, default 0.05
         Share of words read as unknown in training.
+    label_smoothing : float, default 0.03
+        Share of each target that is spread over all labels in training (without a CRF).
     causal : bool, default False
         Never look ahead: one direction and no CRF, served step by step by `stream()`.
     pretrained : LanguageModel or path of its file, or None
@@ -107,7 +109,7 @@ class Tagger(Learner):
         cell: str = "LSTM",
         embedding_size: int = 100,
         characters: bool = True,
-        character_size: int = 32,
+        character_size: int = 48,
         character_hidden: int = 64,
         min_count: int = 2,
         lowercase: bool = True,
@@ -115,6 +117,7 @@ class Tagger(Learner):
         recurrent_dropout: float = 0.0,
         spelling_dropout: float = 0.1,
         word_dropout: float = 0.05,
+        label_smoothing: float = 0.03,
         causal: bool = False,
         pretrained: Any = None,
         validation_fraction: float = 0.1,
@@ -147,6 +150,7 @@ class Tagger(Learner):
     recurrent_dropout: float
     spelling_dropout: float
     word_dropout: float
+    label_smoothing: float
     causal: bool
     pretrained: Any
     validation_fraction: float
@@ -271,7 +275,7 @@ class Tagger(Learner):
             raise ValueError("a CRF looks at the whole sequence: expected crf=False with causal=True")
         if self.cell not in CELLS:
             raise ValueError(f"expected cell to be {', '.join(CELLS)}, got {self.cell!r}")
-        for name in ("dropout", "recurrent_dropout", "spelling_dropout", "word_dropout"):
+        for name in ("dropout", "recurrent_dropout", "spelling_dropout", "word_dropout", "label_smoothing"):
             value = getattr(self, name)
             if not (name == "dropout" and value == "auto") and not (_is_number(value) and 0 <= value < 1):
                 raise ValueError(f"expected {name} to be at least 0 and under 1, got {value!r}")

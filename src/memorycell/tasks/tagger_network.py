@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Optimiser steps that a training takes at least and epochs at most, where epochs="auto".
 _STEPS, _EPOCHS = 1_000, (8, 60)
+# Decay of the weights' moving average, where a training takes that many steps.
+_AVERAGE, _MANY = 0.998, 2_000
 _LARGEST_BATCH = 16_384  # steps, padding included
 
 
@@ -31,9 +33,8 @@ def choose(tagger: Tagger, kind: str, part: Sequence[Any], labels: Sequence[Sequ
     batch = (
         min(32, max(1, samples // 8), rows_at_once(part)) if isinstance(tagger.batch_size, str) else tagger.batch_size
     )
-    epochs = tagger.epochs
-    if epochs == "auto":
-        epochs = min(_EPOCHS[1], max(_EPOCHS[0], -(-_STEPS * batch // samples)))
+    epochs = min(_EPOCHS[1], max(_EPOCHS[0], -(-_STEPS * batch // samples)))
+    epochs = epochs if isinstance(tagger.epochs, str) else tagger.epochs
     names = [str(label) for label in tagger.label_codec_.classes_.tolist()]
     scheme = span_scheme(names)
     crf = (scheme is not None and not tagger.causal) if tagger.crf == "auto" else bool(tagger.crf)
@@ -55,7 +56,8 @@ def choose(tagger: Tagger, kind: str, part: Sequence[Any], labels: Sequence[Sequ
         "dropout": (0.3 if words else 0.2) if tagger.dropout == "auto" else tagger.dropout,
         "batch_size": batch,
         "epochs": epochs,
-        "learning_rate": (3e-3 if words else 2e-3) if tagger.learning_rate == "auto" else tagger.learning_rate,
+        "average": _AVERAGE if epochs * samples >= _MANY * batch else 0.0,
+        "learning_rate": (4e-3 if words else 2e-3) if tagger.learning_rate == "auto" else tagger.learning_rate,
     }
 
 
@@ -117,6 +119,7 @@ def build(tagger: Tagger, plan: dict[str, Any]) -> TaggingNetwork:
         "head": "crf" if plan["crf"] else "softmax",
         "labels": [str(label) for label in classes] if plan["constrained"] else None,
         "constrained_training": plan["constrained"],
+        "label_smoothing": 0.0 if plan["crf"] else tagger.label_smoothing,
     }
     if tagger.input_ == "steps":
         return TaggingNetwork(len(classes), {"features": codec.features_, **layers}, **more)
