@@ -117,7 +117,7 @@ def test_loss_and_gradients(labels: int | list[str], spread: float) -> None:
             by_hand += (row_weights[row] * (partition - score)).item()
     assert total.item() == pytest.approx(by_hand, rel=1e-11)
     assert float(count) == pytest.approx(float(weights.sum()))
-    assert torch.autograd.gradcheck(loss, (raw.requires_grad_(), *head.parameters()))
+    assert torch.autograd.gradcheck(loss, (raw.requires_grad_(), *head.parameters()), fast_mode=True)
 
 
 def test_constrained_training_leaves_out_what_is_forbidden() -> None:
@@ -135,7 +135,7 @@ def test_constrained_training_leaves_out_what_is_forbidden() -> None:
     )
     assert total.item() == pytest.approx(expected, rel=1e-11)
     assert torch.autograd.gradcheck(
-        lambda raw, *_: head.loss(raw, targets, weights)[0], (raw, *head.parameters()), nondet_tol=0
+        lambda raw, *_: head.loss(raw, targets, weights)[0], (raw, *head.parameters()), fast_mode=True
     )
     with pytest.raises(ValueError, match="row 0 of the batch has labels in an order"):
         head.loss(raw, torch.where(targets == 1, 0, targets), weights)

@@ -28,12 +28,12 @@ def moody(count, seed, length=12):
     return texts, moods
 
 
-def language(texts, **changes):
+def language(texts, init_from=None, **changes):
     options = {
-        "hidden_sizes": (32,), "embedding_size": 32, "epochs": 5, "batch_size": 16, "learning_rate": 0.02,
+        "hidden_sizes": (32,), "embedding_size": 32, "epochs": 5, "batch_size": 16, "bptt": 35, "learning_rate": 0.02,
         "min_count": 1, "dropout": 0.1, "alpha": 0.0, "beta": 0.0, "n_threads": 1, "verbose": False, **changes,
     }  # fmt: skip
-    return LanguageModel(**options).fit("\n".join(texts))
+    return LanguageModel(**options).fit("\n".join(texts), init_from=init_from)
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +115,8 @@ def test_groups_of_a_network():
 def test_a_language_model_goes_on_with_other_text(reader):
     task = [text.replace("so", "thus") for text in moody(60, 6)[0]]
     unseen = "\n".join(text.replace("so", "thus") for text in moody(60, 7)[0])
-    options = {"n_threads": 1, "verbose": False, "min_count": 1, "epochs": 3, "batch_size": 4, "learning_rate": 0.01}
-    fresh = LanguageModel(hidden_sizes=(32,), embedding_size=32, **options).fit("\n".join(task))
-    tuned = LanguageModel(**options).fit("\n".join(task), init_from=reader)
+    options = {"epochs": 8, "batch_size": 4, "bptt": 12, "learning_rate": 0.03}
+    fresh, tuned = language(task, **options), language(task, **options, init_from=reader)
     assert tuned.codec_.vocabulary == [*reader.codec_.vocabulary, "thus"]
     assert tuned.network_.encoder.hidden_sizes == (32,) and tuned.network_.tied
     assert tuned.score(unseen) > reader.score(unseen) + 0.3 and tuned.score(unseen) > fresh.score(unseen) + 0.15

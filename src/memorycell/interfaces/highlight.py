@@ -145,7 +145,8 @@ def strip(values: NDArray[np.float64], weights: NDArray[np.float64], most: float
                 f'<rect class="{hue}" x="{place * size:.1f}" y="0" width="{size:.1f}" height="{_HIGH}" '
                 f'opacity="{0.6 * share:.2f}"/>'
             )
-    drawn += [_line(channel) for channel in values.T]
+    several = ' class="several"' if values.shape[1] > 1 else ""
+    drawn.append(f"<g{several}>{''.join(_line(channel) for channel in values.T)}</g>")
     return Html(
         f'<svg class="strip" role="img" aria-label="{count} steps" viewBox="0 0 {_WIDE} {_HIGH}" '
         f'preserveAspectRatio="none">{"".join(drawn)}</svg>'

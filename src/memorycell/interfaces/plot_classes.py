@@ -33,6 +33,7 @@ from memorycell.interfaces.wording import percent, significant
 
 MOST_CLASSES = 30  # of a confusion matrix
 MOST_CURVES = 6
+FEWEST = 5  # answers of a group whose share of right ones is drawn
 _STRONGEST = 0.6  # opacity of a cell that holds a whole row: text on it is still read
 _MOST_POINTS = 2000  # of a scatter plot
 
@@ -131,7 +132,7 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[Any], *, width: float
     room = width - (190 if wide else 120)
     cell = min(room / k, 92 if wide else 64)
     high = max(min(cell, 52), 12)
-    upright = cell < 62
+    upright = cell < 12 + 6.2 * max(len(label(name, 14)) for name in names)
     font = min(FONT - 1, 0.62 * high, 0.33 * cell + 2)
     figure, (ax,) = canvas(width, high * k + (118 if upright else 60))
     ax.grid(visible=False)
@@ -163,6 +164,8 @@ def _cell_text(ax: Axes, i: int, j: int, count: int, share: float, font: float, 
     colour = PALETTE["ink"] if count else PALETTE["muted"]
     # Cells have their room: a thousand of them need no layout.
     options = {"ha": "center", "fontsize": font, "in_layout": False}
+    if not count and i != j and cell < 90:
+        return
     if cell >= 46 and high >= 34:
         write(ax, j, i - 0.16, percent(share, 0), colour, **options)
         write(ax, j, i + 0.2, f"{count:,}", PALETTE["muted"], **{**options, "fontsize": font - 1.5})
@@ -228,6 +231,7 @@ def reliability(bins: Sequence[dict[str, float]], *, width: float = WIDE) -> Fig
     bins : "confidence", "accuracy" and "count" of each, see `Measures`
     """
     figure, (ax,) = canvas(width, 260)
+    bins = [found for found in bins if found["count"] >= FEWEST]
     heading(ax, "share that is right")
     x_label(ax, "probability of the answer; larger dots stand for more answers")
     ax.plot([0, 1], [0, 1], color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))

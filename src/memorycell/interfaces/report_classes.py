@@ -18,13 +18,9 @@ from memorycell.interfaces.report_samples import (
     quiet_copy,
     read_samples,
 )
-from memorycell.interfaces.report_scores import accuracy, confusions, headline, per_class, probabilities, score
+from memorycell.interfaces.report_scores import MEASURE, accuracy, confusions, headline, per_class, probabilities, score
 from memorycell.interfaces.wording import listing, significant
 
-MEASURE = (
-    "To measure it, ask it about samples that it has not seen: memorycell evaluate MODEL NEW_DATA, or train it anew on "
-    "parts of the data: memorycell evaluate MODEL DATA --folds 5. Both compare it with simple baselines."
-)
 FOOTER = "What it does on samples like these tells of others only as far as those are like them."
 _FEW = 3  # classes that a heading names
 

@@ -24,16 +24,17 @@ from memorycell.interfaces.wording import counted, percent, significant
 from memorycell.tasks.language_evaluation import LanguageEvaluation
 from memorycell.tasks.language_text import Token, source_of
 
-MEASURE = (
-    "To measure it, score a text that it has not seen, beside n-grams: memorycell evaluate MODEL NEW_TEXT. "
+MEASURE = Html(
+    "Let it score a text that it has not seen, beside n-grams: <code>memorycell evaluate MODEL NEW_TEXT</code>. "
     "Perplexities of models with different vocabularies cannot be compared; bits per character can."
 )
 FOOTER = "A language model writes what is likely in texts like its own, true or not, and may repeat what those hold."
 _SCORED = 20_000  # characters, of which a passage is shown
-_SHOWN = 1_400
+_SHOWN = 1_000
 _LISTED = 12
 _WRITTEN = {"character": 300, "subword": 90, "word": 60, "whitespace": 60}  # tokens of a sample
 _TEMPERATURES = (0.5, 1.0)
+_BLANK = {"": "end of line", "\n": "end of line", " ": "space"}
 
 
 @dataclass
@@ -182,7 +183,6 @@ def _cards(model: Any, compared: CrossValidation | None, measured: LanguageEvalu
         cards["perplexity"] = significant(compared.score)
     elif loss is not None:
         cards["validation perplexity"] = significant(math.exp(min(loss, 700)))
-    cards["trained on"] = f"{model.tokens_:,} tokens"
     cards["trained in"] = f"{significant(model.train_seconds_, 2)} s"
     cards["parameters"] = f"{model.n_parameters_:,}"
     return cards
@@ -258,11 +258,11 @@ def _listed(passage: Passage) -> Html:
         token = passage.tokens[place]
         before = " ".join(passage.text[max(0, token.start - 34) : token.start].split())
         written = passage.text[token.start : token.stop]
-        name = "end of line" if written in ("\n", "") else label(written, 24)
+        name = _BLANK.get(written) or label(written, 24)
         note = element("small", "unknown word") if token.token == SPECIALS[UNK] else ""
         shown = Html(f"{element('span', name)}{note}")
         rows.append([Html(f"<bdi>…{element('span', before)}</bdi>"), shown, f"{nats[place]:.2f}",
-                     percent(math.exp(-nats[place]))])  # fmt: skip
+                     f"{significant(100 * math.exp(-nats[place]), 2)} %"])  # fmt: skip
     return table(["after", "came", "nats", "probability"], rows, words=2)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memorycell.insight.attribution import integrated_gradients
-from memorycell.interfaces.highlight import Span, highlighted, legend, quotation, strip
+from memorycell.interfaces.highlight import MOST_CHANNELS, Span, highlighted, legend, quotation, strip
 from memorycell.interfaces.page import Html, Section, element, escaped, paragraph
 from memorycell.interfaces.report_samples import Judged, Samples, unwarned
 from memorycell.interfaces.wording import percent, significant
@@ -127,6 +127,8 @@ def mistakes(model: Any, samples: Samples, judged: Judged | None) -> Section:
     whose = "" if judged.own else (
         " Answers are those of models that had not learned from the sample; colours are of the model of this page."
     )  # fmt: skip
+    if (samples.given.features or 1) > MOST_CHANNELS:
+        whose += f" Of {samples.given.features} numbers a step the {MOST_CHANNELS} that vary most are drawn."
     section.add(
         paragraph(
             f"Wrong answers with the highest probability first. Colours show how much each {step} spoke for the answer "

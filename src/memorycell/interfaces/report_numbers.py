@@ -10,7 +10,7 @@ from memorycell.evaluation.class_metrics import measure_numbers
 from memorycell.evaluation.cross_validation_result import CrossValidation
 from memorycell.interfaces.page import Html, Section, document, element, facts, figure, paragraph, table
 from memorycell.interfaces.plot_classes import predicted_and_true
-from memorycell.interfaces.report_classes import FOOTER, MEASURE
+from memorycell.interfaces.report_classes import FOOTER
 from memorycell.interfaces.report_learner import learning, network_section, reproduction, validation_loss
 from memorycell.interfaces.report_mistakes import largest_errors
 from memorycell.interfaces.report_samples import (
@@ -23,7 +23,7 @@ from memorycell.interfaces.report_samples import (
     quiet_copy,
     read_samples,
 )
-from memorycell.interfaces.report_scores import accuracy, headline, score
+from memorycell.interfaces.report_scores import MEASURE, accuracy, headline, score
 from memorycell.interfaces.wording import counted, significant
 
 _MOST_OUTPUTS = 4
@@ -45,7 +45,7 @@ def page(
     honest = judged.measures if judged is not None and judged.honest and evaluation is None else None
     after = f" {unit}" if unit else ""
     target = f": {model.target}" if isinstance(model.target, str) else ""
-    title = f"Numbers for {READS[model.input_['kind']]}{target}"
+    title = f"Numbers from {READS[model.input_['kind']]}{target}"
     setting = "" if honest is None or judged is None else caveat(judged, samples, seen)
     sections = [
         accuracy(evaluation, MEASURE, honest, setting), _numbers(samples, judged, seen),
@@ -69,7 +69,7 @@ def page(
 def _cards(model: Any, evaluation: CrossValidation | None, honest: Any, after: str) -> dict[str, str]:
     values = evaluation.models[0].measures.values if evaluation is not None else honest.values if honest else {}
     cards = {}
-    for name, said, unit in (("rmse", "RMSE", after), ("mae", "MAE", after), ("r2", "R²", "")):
+    for name, said, unit in (("rmse", "RMSE", after), ("r2", "R²", "")):
         if name in values:
             cards[said] = f"{score(name, values[name])}{unit}"
     loss = validation_loss(model)

@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 from memorycell.evaluation.class_metrics import SHARES, Measures, name_of_measure
 from memorycell.evaluation.cross_validation_result import SHOWN, CrossValidation
 from memorycell.interfaces.page import Html, Section, bullets, element, figure, paragraph, table
-from memorycell.interfaces.plot_classes import MOST_CLASSES, confusion, curves, models_scored, reliability
+from memorycell.interfaces.plot_classes import FEWEST, MOST_CLASSES, confusion, curves, models_scored, reliability
 from memorycell.interfaces.wording import counted, percent, significant
 
 _CONFUSIONS = 10
+MEASURE = Html(
+    "Ask it about samples that it has not seen, <code>memorycell evaluate MODEL NEW_DATA</code>, or train it anew on "
+    "parts of the data, <code>memorycell evaluate MODEL DATA --folds 5</code>: both compare it with simple baselines."
+)
+_TWICE = ("micro_f1", "weighted_f1")  # measures that say what others beside them say
 _FEWEST = 50  # answers, below which their probabilities are not judged
 
 
@@ -36,6 +41,7 @@ def accuracy(
     if evaluation is None:
         if honest is not None:
             names = [name for name in honest.values if name in SHARES or name in ("rmse", "mae", "r2")]
+            names = [name for name in names if name not in _TWICE or "accuracy" not in names]
             rows = [[name_of_measure(name), score(name, honest.values[name])] for name in names]
             section.add(paragraph(setting), table(["measure", ""], rows))
         section.add(paragraph(how))
@@ -137,7 +143,7 @@ def confusions(measures: Measures, noun: str = "class") -> list[Html]:
             lambda width: confusion(counts, measures.classes, width=width),
             "confusion",
             f"Each row is a true {noun}, each column an answer; numbers are the share of the row in %"
-            f"{', with counts' if k <= 5 else ''}. Blue is right, vermilion wrong.{left_out}",
+            f", with counts where there is room. Blue is right, vermilion wrong.{left_out}",
         ),
         _most_common(counts, measures.classes) if k > 2 else Html(),
     ]
@@ -191,7 +197,8 @@ def probabilities(measures: Measures, note: str) -> list[Html]:
             figure(
                 lambda width: reliability(measures.reliability, width=width),
                 "reliability",
-                "Answers by their probability. Below the dotted line it is too sure of itself, above it too unsure.",
+                f"Answers by their probability, in groups of {FEWEST} and more. Below the dotted line it is too sure of "
+                "itself, above it too unsure.",
             ),
         ]
     return parts

@@ -14,10 +14,10 @@ from memorycell.evaluation.cross_validation_result import CrossValidation
 from memorycell.evaluation.tag_scores import TagScores, tag_scores
 from memorycell.interfaces.page import Html, Section, bullets, document, element, facts, figure, paragraph, table
 from memorycell.interfaces.plot_classes import class_counts, histogram
-from memorycell.interfaces.report_classes import FOOTER, MEASURE
+from memorycell.interfaces.report_classes import FOOTER
 from memorycell.interfaces.report_learner import learning, network_section, reproduction, validation_loss
 from memorycell.interfaces.report_samples import own_notes, quiet_copy, span_of, split_data, unwarned
-from memorycell.interfaces.report_scores import accuracy, confusions, headline, per_class
+from memorycell.interfaces.report_scores import MEASURE, accuracy, confusions, headline, per_class
 from memorycell.interfaces.wording import counted, percent, significant
 
 _WORST, _BEST = 8, 2
@@ -147,8 +147,8 @@ def _cards(model: Any, tagging: Tagging, compared: CrossValidation | None, known
     entities = known.entities if known is not None else None
     if entities is not None:
         cards["entity F1"] = percent(entities.total.f1, 1)
-    for name, said in (("accuracy", "accuracy"), ("macro_f1", "macro-F1"), ("sequence_accuracy", "whole sequences")):
-        if name in values and len(cards) < 3:
+    for name, said in (("accuracy", "accuracy"), ("macro_f1", "macro-F1")):
+        if name in values and len(cards) < 2:
             cards[said] = percent(values[name], 1)
     if not cards:
         cards["labels"] = f"{len(model.classes_):,}"
