@@ -61,13 +61,20 @@ def pendigits() -> Iterator[Split]:
 
 
 def utd_mhad() -> Iterator[Split]:
-    """27 actions from the places of 20 joints, relative to the hip's; odd subjects train, even ones test."""
+    """27 actions from the places and speeds of 20 joints; odd subjects train, even ones test.
+
+    Places are relative to the hip's, in lengths of the back, so that who stands where and how tall does not matter.
+    """
     with np.load(folder() / "utd_mhad/skeleton.npz", allow_pickle=False) as file:
         joints, offsets, action, subject = (file[name] for name in ("x", "offsets", "action", "subject"))
-    hip = 3
-    joints = joints.astype(np.float32)
-    places = (joints - joints[:, hip : hip + 1]).reshape(len(joints), -1)
-    clips = [places[start:stop] for start, stop in pairwise(offsets)]
+    neck, hip = 1, 3
+    places = joints.astype(np.float32)
+    places = places - places[:, hip : hip + 1]
+    clips = []
+    for start, stop in pairwise(offsets):
+        clip = places[start:stop]
+        clip = (clip / np.linalg.norm(clip[:, neck], axis=1).mean()).reshape(stop - start, -1)
+        clips.append(np.concatenate([clip, np.diff(clip, axis=0, prepend=clip[:1])], axis=1))
     odd = subject % 2 == 1
     parts = [([clips[i] for i in np.flatnonzero(rows)], action[rows]) for rows in (odd, ~odd)]
     yield Split("utd_mhad skeleton", parts[0], parts[1], {})

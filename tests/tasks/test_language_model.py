@@ -9,7 +9,9 @@ import memorycell
 from memorycell.data.corpus import Corpus
 from memorycell.data.text_codec import TextCodec
 from memorycell.networks.language import LanguageNetwork
+from memorycell.tasks import language_plan as plan
 from memorycell.tasks.language_model import LanguageModel
+from memorycell.training import TrainingOptions
 from memorycell.training.files import ModelFileError, save_model
 
 
@@ -84,10 +86,23 @@ def test_the_adaptive_softmax_says_that_it_is_not_tied():
     assert model.perplexity(a_text(5)) > 1
 
 
-@pytest.mark.parametrize("options", [{"optimizer": "asgd", "epochs": 3}, {"precision": "bfloat16", "epochs": 1}])
-def test_other_ways_to_train(options):
-    model = small(**{"learning_rate": "auto", **options}).fit(a_text(60))
+def test_products_of_bfloat16_train_too():
+    model = small(precision="bfloat16", epochs=1).fit(a_text(60))
+    assert model.network_.config()["precision"] == "bfloat16"
     assert math.isfinite(model.history_[-1]["val_loss"])
+
+
+def test_asgd_is_the_papers_averaged_descent():
+    chosen = plan.choose(small(optimizer="asgd", learning_rate="auto").get_params(), 10_000, 500)
+    options = TrainingOptions(**plan.options(chosen, 10, watched=True))
+    assert (options.optimizer, options.momentum, options.schedule, options.learning_rate) == (
+        "sgd",
+        0.0,
+        "constant",
+        30.0,
+    )
+    assert options.average_after == 5
+    assert plan.options(chosen, 10, watched=False)["patience"] is None
 
 
 def test_an_interrupted_training_goes_on_to_the_same_bits(tmp_path):

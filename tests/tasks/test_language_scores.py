@@ -129,7 +129,7 @@ def test_dynamic_evaluation_gives_the_weights_back_when_it_is_broken_off():
 def test_cache_and_dynamic_evaluation_work_together():
     found = fitted().evaluate(a_text(8, seed=3), cache=True, dynamic=True, baseline=False)
     assert len(found.options) == 2
-    assert found.options[0] == "continuous cache (window 2000, theta 0.3, weight 0.1)"
+    assert found.options[0] == "continuous cache (window 2000, theta 0.6, weight 0.2)"
     assert math.isfinite(found.perplexity)
 
 

@@ -196,6 +196,14 @@ def test_a_crf_where_labels_are_no_spans_and_for_validation_with_unseen_labels()
     np.testing.assert_allclose(tagger.predict_proba(x[:1])[0].sum(1), 1, atol=1e-6)
 
 
+def test_held_out_labels_of_no_scheme_are_no_matter() -> None:
+    x, y = named(40, 0)
+    tagger = Tagger(**SMALL, epochs=1).fit(x, y, validation=([["oh"], x[0]], [["?"], y[0]]))
+    assert tagger.plan_["constrained"]
+    assert "entities" in str(tagger.evaluate(x, y))
+    assert tagger.evaluate([["oh"]], [["?"]]).entities is None
+
+
 def test_everything_can_be_trained_on() -> None:
     tagger = Tagger(**SMALL, epochs=1, validation_fraction=0.0).fit(*spelt(3, 0))
     assert any("Nothing is held out" in note["text"] for note in tagger.notes_)

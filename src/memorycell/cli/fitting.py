@@ -106,7 +106,7 @@ class FitRun:
             from memorycell.interfaces.report import write_report
 
             try:
-                write_report(self.report, model, data, command=command_line(self.context), force=self.force)
+                write_report(self.report, model, data, seen=True, command=command_line(self.context), force=self.force)
             except OSError:
                 say(f"the model was saved as {output}, its report was not:")
                 raise

@@ -47,8 +47,8 @@ class LanguageStream:
     >>> stream = LanguageStream(torch.arange(8), batch_size=2, length=2, vary=False)
     >>> for batch in stream.batches(epoch=0):
     ...     print(batch.inputs["tokens"].tolist(), batch.targets.tolist())
-    [[0, 1], [4, 5]] [[1, 2], [5, 6]]
-    [[2, 3], [6, 6]] [[3, 4], [7, 7]]
+    [[0, 1], [3, 4]] [[1, 2], [4, 5]]
+    [[2, 3], [5, 6]] [[3, 3], [6, 7]]
     """
 
     carries_state = True

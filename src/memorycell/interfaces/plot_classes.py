@@ -151,9 +151,9 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[Any], *, width: float
     ax.set_xticks(range(k), [label(name, 14) for name in names], rotation=90 if upright else 0)
     ax.xaxis.tick_top()
     _named_rows(ax, names, 18 if wide else 11)
-    size = min(FONT - 1, 0.9 * high)
-    for tick in [*ax.get_xticklabels(), *ax.get_yticklabels()]:
-        tick.set(parse_math=False, fontsize=size, color=PALETTE["ink"])
+    for ticks, size in ((ax.get_xticklabels(), cell if upright else FONT), (ax.get_yticklabels(), high)):
+        for tick in ticks:
+            tick.set(parse_math=False, fontsize=min(FONT - 1, 0.9 * size), color=PALETTE["ink"])
     ax.set_ylabel("is", fontsize=FONT - 1, color=PALETTE["muted"], rotation=0, ha="right", va="center")
     ax.xaxis.set_label_position("top")
     ax.set_xlabel("answered", fontsize=FONT - 1, color=PALETTE["muted"])
@@ -168,7 +168,7 @@ def _cell_text(ax: Axes, i: int, j: int, count: int, share: float, font: float, 
         return
     if cell >= 46 and high >= 34:
         write(ax, j, i - 0.16, percent(share, 0), colour, **options)
-        write(ax, j, i + 0.2, f"{count:,}", PALETTE["muted"], **{**options, "fontsize": font - 1.5})
+        write(ax, j, i + 0.2, f"{count:,}", colour, **{**options, "fontsize": font - 1.5})
     elif count and (cell >= 24 or 100 * share >= 9.5 or i == j) and font >= 6:
         write(ax, j, i, f"{100 * share:.0f}", colour, **options)
 
@@ -233,7 +233,7 @@ def reliability(bins: Sequence[dict[str, float]], *, width: float = WIDE) -> Fig
     figure, (ax,) = canvas(width, 260)
     bins = [found for found in bins if found["count"] >= FEWEST]
     heading(ax, "share that is right")
-    x_label(ax, "probability of the answer; larger dots stand for more answers")
+    x_label(ax, "probability of the answer")
     ax.plot([0, 1], [0, 1], color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
     total = sum(found["count"] for found in bins)
     x, y = ([found[name] for found in bins] for name in ("confidence", "accuracy"))

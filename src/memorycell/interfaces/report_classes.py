@@ -18,7 +18,18 @@ from memorycell.interfaces.report_samples import (
     quiet_copy,
     read_samples,
 )
-from memorycell.interfaces.report_scores import MEASURE, accuracy, confusions, headline, per_class, probabilities, score
+from memorycell.interfaces.report_scores import (
+    MEASURE,
+    OLD,
+    UNKNOWN,
+    accuracy,
+    confusions,
+    headline,
+    is_new,
+    per_class,
+    probabilities,
+    score,
+)
 from memorycell.interfaces.wording import listing, significant
 
 FOOTER = "What it does on samples like these tells of others only as far as those are like them."
@@ -38,11 +49,12 @@ def page(
     model = quiet_copy(model)
     samples = read_samples(model, data)
     judged = judge(model, samples, evaluation, seen)
+    new = is_new(evaluation, seen)
     honest = judged.measures if judged is not None and judged.honest and evaluation is None else None
     title = _title(model)
     setting = "" if honest is None or judged is None else caveat(judged, samples, seen)
     sections = [
-        accuracy(evaluation, MEASURE, honest, setting), _classes(model, samples, judged, evaluation, seen),
+        accuracy(evaluation, MEASURE, honest, setting, new), _classes(model, samples, judged, evaluation, seen),
         mistakes(model, samples, judged), data_section(model, samples),
         learning(model, ": cross-entropy", evaluation), network_section(model),
         reproduction(model, "classifier", command, samples.file, samples.source, seen),
@@ -50,8 +62,8 @@ def page(
     header = Html(
         element("p", "memorycell report", class_="eyebrow")
         + element("h1", title)
-        + element("p", _lead(model, samples, evaluation, honest), class_="lead")
-        + facts(_cards(model, evaluation, honest), "cards")
+        + element("p", _lead(model, samples, evaluation, honest, new), class_="lead")
+        + facts(_cards(model, None if new is False else evaluation, honest), "cards")
     )
     return document(title, header, sections, element("p", FOOTER))
 
@@ -68,9 +80,11 @@ def _title(model: Any) -> str:
     return f"{len(names):,} {noun} of {what}{which}"
 
 
-def _lead(model: Any, samples: Samples, evaluation: CrossValidation | None, honest: Any) -> str:
-    found = headline(evaluation, honest, samples.noun)
-    if evaluation is not None:
+def _lead(model: Any, samples: Samples, evaluation: CrossValidation | None, honest: Any, new: bool | None) -> str:
+    found = headline(evaluation, honest, samples.noun, new)
+    if evaluation is not None and new is not False:
+        if len(evaluation.models) == 1:
+            return found
         return f"{found} {evaluation.outcome}"
     if found:
         return f"{found} It was not compared with anything simpler."
@@ -104,14 +118,15 @@ def _classes(
     """Class by class: of the evaluation, else of the samples, with what that is worth."""
     section = Section("classes", "Class by class")
     if evaluation is not None:
-        measures, said = evaluation.models[0].measures, ""
+        measures = evaluation.models[0].measures
+        said = {True: "", False: OLD, None: UNKNOWN}[is_new(evaluation, seen)]
     elif judged is not None:
         measures, said = judged.measures, caveat(judged, samples, seen)
     else:
         return section
     section.add(paragraph(said), per_class(measures, "class"))
     section.add(*confusions(measures))
-    if evaluation is not None or (judged is not None and judged.honest):
+    if (evaluation is not None and seen is not True) or (judged is not None and judged.honest):
         note = next((note["text"] for note in model.notes_ if note.get("kind") == "calibration"), "")
         section.add(*probabilities(measures, note))
     else:

@@ -19,7 +19,7 @@ from memorycell.interfaces.page import Html, Section, bullets, document, element
 from memorycell.interfaces.plot_classes import histogram, surprise_through_text
 from memorycell.interfaces.report_learner import learning, network_section, reproduction, validation_loss
 from memorycell.interfaces.report_samples import own_notes, quiet_copy, split_data
-from memorycell.interfaces.report_scores import accuracy
+from memorycell.interfaces.report_scores import OLD, UNKNOWN, accuracy, is_new
 from memorycell.interfaces.wording import counted, percent, significant
 from memorycell.tasks.language_evaluation import LanguageEvaluation
 from memorycell.tasks.language_text import Token, source_of
@@ -67,12 +67,12 @@ def page(
     given, _, file, source = _texts(data)
     if evaluation is None and seen is False:
         measured = model.evaluate(given)
-    passage = _passage(model, given, seen)
+    passage, new = _passage(model, given, seen), is_new(evaluation, seen)
     title = {"character": "Language model of characters", "subword": "Language model of subwords"}.get(
         model.unit, "Language model of words"
     )
     sections = [
-        _accuracy(compared, measured), _surprise(passage, seen, measured is not None or compared is not None),
+        _accuracy(compared, measured, new), _surprise(passage, new),
         _samples(model), _data(model, passage, source),
         learning(model, ": nats a token", compared),
         network_section(model), reproduction(model, "model", command, file, source, seen),
@@ -80,8 +80,8 @@ def page(
     header = Html(
         element("p", "memorycell report", class_="eyebrow")
         + element("h1", title)
-        + element("p", _lead(model, compared, measured), class_="lead")
-        + facts(_cards(model, compared, measured), "cards")
+        + element("p", _lead(model, compared, measured, new), class_="lead")
+        + facts(_cards(model, compared, None if new is False else measured), "cards")
     )
     return document(title, header, sections, element("p", FOOTER))
 
@@ -119,9 +119,9 @@ def _passage(model: Any, given: Any, seen: bool | None) -> Passage | None:
     return Passage(text, model.token_scores(text), held_out) if text.strip() else None
 
 
-def _accuracy(compared: CrossValidation | None, measured: LanguageEvaluation | None) -> Section:
+def _accuracy(compared: CrossValidation | None, measured: LanguageEvaluation | None, new: bool | None) -> Section:
     if measured is None:
-        return accuracy(compared, MEASURE)
+        return accuracy(compared, MEASURE, new=new)
     section = Section("accuracy", "How well it predicts")
     rows = [
         [
@@ -135,7 +135,7 @@ def _accuracy(compared: CrossValidation | None, measured: LanguageEvaluation | N
         other = measured.baseline_perplexity
         rows.append([measured.baseline, significant(other, 4), f"{math.log(other):.4f}", "–"])
     section.add(
-        paragraph(measured.text),
+        paragraph(measured.text, {True: "", False: OLD, None: UNKNOWN}[new]),
         table(["", "perplexity", "nats a token", "bits a character"], rows, strong=(0,)),
         paragraph(
             "Perplexity 10 means that it is as unsure, on average, as if it had to guess among ten tokens, all equally "
@@ -147,9 +147,9 @@ def _accuracy(compared: CrossValidation | None, measured: LanguageEvaluation | N
     return section
 
 
-def _lead(model: Any, compared: CrossValidation | None, measured: LanguageEvaluation | None) -> str:
-    if measured is not None:
-        of = f"{counted(measured.tokens, 'token')} that it had not seen"
+def _lead(model: Any, compared: CrossValidation | None, measured: LanguageEvaluation | None, new: bool | None) -> str:
+    if measured is not None and new is not False:
+        of = f"{counted(measured.tokens, 'token')}{' that it had not seen' if new else ''}"
         bits = f"{measured.bits_per_character:.2f} bits a character"
         said = f"Perplexity {significant(measured.perplexity)} on {of}, {bits}."
         verdict = {
@@ -157,8 +157,8 @@ def _lead(model: Any, compared: CrossValidation | None, measured: LanguageEvalua
             "worse": f" A baseline wins: {measured.baseline}, perplexity {significant(measured.baseline_perplexity)}.",
             "too few to tell": f" Too few tokens to tell it from {measured.baseline}.",
         }
-        return said + verdict.get(measured.outcome or "", "")
-    if compared is not None:
+        return said + verdict.get(measured.outcome or "", "") + ("" if new else f" {UNKNOWN}")
+    if compared is not None and new is not False:
         said = (
             f"Perplexity {significant(compared.score)} on {len(compared.rows):,} {compared.noun} that it had not seen."
         )
@@ -188,7 +188,7 @@ def _cards(model: Any, compared: CrossValidation | None, measured: LanguageEvalu
     return cards
 
 
-def _surprise(passage: Passage | None, seen: bool | None, measured: bool) -> Section:
+def _surprise(passage: Passage | None, new: bool | None) -> Section:
     """A passage shaded token by token, the most surprising tokens, and how surprise is spread."""
     section = Section("surprise", "What surprises it")
     if passage is None:
@@ -196,9 +196,9 @@ def _surprise(passage: Passage | None, seen: bool | None, measured: bool) -> Sec
     nats = passage.nats
     if passage.held_out:
         what = "The end of the text, which was held out from training and decided when to stop."
-    elif seen:
+    elif new is False:
         what = "Text that it was trained on: new text surprises it more."
-    elif seen is False or measured:
+    elif new:
         what = "Text that it had not seen."
     else:
         what = "Whether it was trained on this text is not recorded: new text may surprise it more."

@@ -53,8 +53,12 @@ def explain(model: Any, given: SequenceInput, cases: list[Case]) -> list[NDArray
             lengths = batch.lengths[name]
             chosen = torch.tensor([[cases[int(place)].output] for place in places], device=device)
             with torch.no_grad():
-                values = network.embedded(batch)
-            function = _explained(model, chosen)
+                values, parts = network.embedded(batch), None
+                if network.n_grams is not None:
+                    # What n-grams add is no function of embedded tokens: it fades in along one more number a step.
+                    parts = network.n_grams.parts(batch.inputs[name], lengths)
+                    values = torch.cat([values, values.new_ones(*values.shape[:2], 1)], -1)
+            function = _explained(model, chosen, parts)
             points = _FEWER_POINTS if values.shape[1] > _LONG else _POINTS
             zero = torch.zeros(len(places), dtype=torch.int64, device=device)
             steps = integrated_gradients(function, values, lengths, zero, points=points).steps
@@ -65,19 +69,28 @@ def explain(model: Any, given: SequenceInput, cases: list[Case]) -> list[NDArray
     return found
 
 
-def _explained(model: Any, chosen: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-    """From embedded values and lengths to the log-odds of the chosen class (B, 1); of a regressor, its number."""
+def _explained(model: Any, chosen: Tensor, parts: Tensor | None) -> Callable[[Tensor, Tensor], Tensor]:
+    """From embedded values and lengths to the log-odds of the chosen class (B, 1); of a regressor, its number.
+
+    With `parts` (B, T, K), what n-grams add to the scores, the values end with a factor of each step's part.
+    """
     network = model.network_
+
+    def raw(values: Tensor, lengths: Tensor) -> Tensor:
+        if parts is None:
+            return network.forward_embedded(values, lengths)
+        return network.forward_embedded(values[..., :-1].contiguous(), lengths) + (values[..., -1:] * parts).sum(1)
+
     calibration = getattr(model, "calibration_", None)
     if calibration is None:
         scale = torch.tensor(model.scale_["scale"], dtype=torch.float32, device=chosen.device)
-        return lambda values, lengths: (network.forward_embedded(values, lengths) * scale).gather(1, chosen)
+        return lambda values, lengths: (raw(values, lengths) * scale).gather(1, chosen)
     slope, bias = (
         torch.tensor(each, dtype=torch.float32, device=chosen.device) for each in (calibration.slope, calibration.bias)
     )
 
     def log_odds(values: Tensor, lengths: Tensor) -> Tensor:
-        scores = network.forward_embedded(values, lengths) * slope + bias
+        scores = raw(values, lengths) * slope + bias
         own = scores.gather(1, chosen)
         if calibration.several:
             return own
@@ -108,8 +121,6 @@ def _text(model: Any, sequence: Any, weights: NDArray[np.float64]) -> Html:
         ends = np.cumsum([len(piece) + 1 for piece in pieces]).tolist()
         text = " ".join(pieces)
         spans = [(end - 1 - len(piece), end - 1) for end, piece in zip(ends, pieces, strict=True)]
-    if not text.strip():
-        return element("span", "(nothing)", class_="muted")
     # Steps beyond the longest that is read have no weight.
     return highlighted(text, [Span(*span, weight) for span, weight in zip(spans, weights.tolist(), strict=False)])
 

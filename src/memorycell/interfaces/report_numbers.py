@@ -23,7 +23,7 @@ from memorycell.interfaces.report_samples import (
     quiet_copy,
     read_samples,
 )
-from memorycell.interfaces.report_scores import MEASURE, accuracy, headline, score
+from memorycell.interfaces.report_scores import MEASURE, accuracy, headline, is_new, score
 from memorycell.interfaces.wording import counted, significant
 
 _MOST_OUTPUTS = 4
@@ -42,26 +42,28 @@ def page(
     model = quiet_copy(model)
     samples = read_samples(model, data)
     judged = judge(model, samples, evaluation, seen)
+    new = is_new(evaluation, seen)
     honest = judged.measures if judged is not None and judged.honest and evaluation is None else None
     after = f" {unit}" if unit else ""
     target = f": {model.target}" if isinstance(model.target, str) else ""
     title = f"Numbers from {READS[model.input_['kind']]}{target}"
     setting = "" if honest is None or judged is None else caveat(judged, samples, seen)
     sections = [
-        accuracy(evaluation, MEASURE, honest, setting), _numbers(samples, judged, seen),
+        accuracy(evaluation, MEASURE, honest, setting, new), _numbers(samples, judged, seen),
         largest_errors(model, samples, judged, after), data_section(model, samples),
         learning(model, ": squared error of standardised numbers", evaluation),
         network_section(model), reproduction(model, "regressor", command, samples.file, samples.source, seen),
     ]  # fmt: skip
-    found = headline(evaluation, honest, samples.noun)
-    lead = f"{found} {evaluation.outcome}" if evaluation is not None else found
+    found = headline(evaluation, honest, samples.noun, new)
+    several = evaluation is not None and found and len(evaluation.models) > 1
+    lead = f"{found} {evaluation.outcome}" if several and evaluation is not None else found
     if not lead:
         lead = f"How near its numbers come for new {READS[samples.given.kind]} was not measured here."
     header = Html(
         element("p", "memorycell report", class_="eyebrow")
         + element("h1", title)
         + element("p", lead, class_="lead")
-        + facts(_cards(model, evaluation, honest, after), "cards")
+        + facts(_cards(model, None if new is False else evaluation, honest, after), "cards")
     )
     return document(title, header, sections, element("p", FOOTER))
 

@@ -20,6 +20,7 @@ from memorycell.evaluation.cross_validation_result import CrossValidation
 from memorycell.evaluation.kinds import Answers, Kind, kind_of
 from memorycell.interfaces.page import Html, Section, bullets, facts, figure, paragraph
 from memorycell.interfaces.plot_classes import class_counts, histogram
+from memorycell.interfaces.report_scores import is_new
 from memorycell.interfaces.wording import counted, percent
 from memorycell.tasks.sequence_inputs import SequenceInput
 from memorycell.tasks.sequence_network import from_source
@@ -135,7 +136,8 @@ def judge(model: Any, samples: Samples, evaluation: CrossValidation | None, seen
     if evaluation is not None and _is_of(evaluation, kind):
         ours = evaluation.models[0]
         own = evaluation.split == "held out"
-        return Judged(kind, evaluation.rows, evaluation.targets, ours.answers, ours.measures, own, True)
+        new = is_new(evaluation, seen) is True
+        return Judged(kind, evaluation.rows, evaluation.targets, ours.answers, ours.measures, own, new)
     with unwarned():
         served = model._served(model._raw(samples.given))
     rows = np.arange(len(samples))
@@ -206,6 +208,8 @@ def data_section(model: Any, samples: Samples) -> Section:
 
 def span_of(lengths: NDArray[Any], unit: str) -> str:
     """ "12 in the middle, 3 to 40 words"."""
+    if lengths.min() == lengths.max():
+        return f"{counted(int(lengths.min()), unit)} each"
     return f"{np.median(lengths):g} in the middle, {lengths.min():,} to {lengths.max():,} {unit}s"
 
 

@@ -19,6 +19,8 @@ MEASURE = Html(
     "Ask it about samples that it has not seen, <code>memorycell evaluate MODEL NEW_DATA</code>, or train it anew on "
     "parts of the data, <code>memorycell evaluate MODEL DATA --folds 5</code>: both compare it with simple baselines."
 )
+UNKNOWN = "Whether it was trained on some of them is not recorded: if it was, these figures flatter it."
+OLD = "It was trained on them: these figures say what it has learned, not how good it is."
 _TWICE = ("micro_f1", "weighted_f1")  # measures that say what others beside them say
 _FEWEST = 50  # answers, below which their probabilities are not judged
 
@@ -30,12 +32,28 @@ def score(name: str, value: float | None) -> str:
     return percent(value, 1) if name in SHARES or name == "entity_f1" else significant(value)
 
 
+def is_new(evaluation: Any, seen: bool | None) -> bool | None:
+    """Whether an evaluation is of samples that its models were not trained on; None where that is not known."""
+    if evaluation is None:
+        return None if seen is None else not seen
+    folds = isinstance(evaluation, CrossValidation) and evaluation.split != "held out"
+    if folds or seen is not None:
+        return folds or not seen
+    # Who names the training data beside the others, for the baselines, has kept them apart.
+    apart = evaluation.sizes[0][0] if isinstance(evaluation, CrossValidation) else getattr(evaluation, "baseline", None)
+    return True if apart else None
+
+
 def accuracy(
-    evaluation: CrossValidation | None, how: str, honest: Measures | None = None, setting: str = ""
+    evaluation: CrossValidation | None,
+    how: str,
+    honest: Measures | None = None,
+    setting: str = "",
+    new: bool | None = True,
 ) -> Section:
     """The task beside its baselines, with what may be said of each; without an evaluation, `how` to get one.
 
-    `honest` and `setting`: measures on data that are known to be new, and what those data are.
+    `honest` and `setting`: measures on data that are known to be new, and what those data are. `new`: see `is_new`.
     """
     section = Section("accuracy", "How good it is, beside what else one would try")
     if evaluation is None:
@@ -47,7 +65,7 @@ def accuracy(
         section.add(paragraph(how))
         return section
     section.add(
-        paragraph(_setting(evaluation)),
+        paragraph(_setting(evaluation, new)),
         paragraph(evaluation.outcome),
         figure(
             lambda width: models_scored(evaluation, width=width),
@@ -72,11 +90,13 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _setting(evaluation: CrossValidation) -> str:
+def _setting(evaluation: CrossValidation, new: bool | None) -> str:
     rows, folds = f"{len(evaluation.rows):,} {evaluation.noun}", len(evaluation.sizes)
     if evaluation.split == "held out":
         train = evaluation.sizes[0][0]
         fitted = f" The baselines were fitted on its {train:,} training {evaluation.noun}." if train else ""
+        if not new:
+            return f"This very model, asked about {rows}. {OLD if new is False else UNKNOWN}{fitted}"
         return f"This very model, asked about {rows} that it was not trained on.{fitted}"
     return (
         f"In {folds} {evaluation.split} folds, each time fitted anew, codecs and all, on the other folds, all models "
@@ -197,15 +217,17 @@ def probabilities(measures: Measures, note: str) -> list[Html]:
             figure(
                 lambda width: reliability(measures.reliability, width=width),
                 "reliability",
-                f"Answers by their probability, in groups of {FEWEST} and more. Below the dotted line it is too sure of "
-                "itself, above it too unsure.",
+                f"Answers by their probability, in groups of {FEWEST} and more, large dots for many. Below the dotted "
+                "line it is too sure of itself, above it too unsure.",
             ),
         ]
     return parts
 
 
-def headline(evaluation: CrossValidation | None, measures: Measures | None, noun: str) -> str:
-    """How good it is, in a sentence; "" where that is not known."""
+def headline(evaluation: CrossValidation | None, measures: Measures | None, noun: str, new: bool | None = True) -> str:
+    """How good it is, in a sentence or two; "" where that is not known."""
+    if new is False:
+        return ""
     if evaluation is not None:
         name, value = evaluation.measure, evaluation.score
         found = evaluation.models[0].intervals[name]
@@ -221,5 +243,7 @@ def headline(evaluation: CrossValidation | None, measures: Measures | None, noun
         return ""
     rows = f"{number:,} {unit}" if unit else counted(number, noun)
     if name == "accuracy" and noun != "word":
-        return f"Right for {score(name, value)} of {rows} that it had not seen{band}."
-    return f"{_capital(name_of_measure(name))} {score(name, value)} on {rows} that it had not seen{band}."
+        said = f"Right for {score(name, value)} of {rows}"
+    else:
+        said = f"{_capital(name_of_measure(name))} {score(name, value)} on {rows}"
+    return f"{said} that it had not seen{band}." if new else f"{said}{band}. {UNKNOWN}"

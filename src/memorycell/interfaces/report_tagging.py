@@ -17,7 +17,7 @@ from memorycell.interfaces.plot_classes import class_counts, histogram
 from memorycell.interfaces.report_classes import FOOTER
 from memorycell.interfaces.report_learner import learning, network_section, reproduction, validation_loss
 from memorycell.interfaces.report_samples import own_notes, quiet_copy, span_of, split_data, unwarned
-from memorycell.interfaces.report_scores import MEASURE, accuracy, confusions, headline, per_class
+from memorycell.interfaces.report_scores import MEASURE, UNKNOWN, accuracy, confusions, headline, is_new, per_class
 from memorycell.interfaces.wording import counted, percent, significant
 
 _WORST, _BEST = 8, 2
@@ -57,12 +57,13 @@ def page(
     model = quiet_copy(model)
     compared = evaluation if isinstance(evaluation, CrossValidation) else None
     tagging = _read(model, data, evaluation, seen)
-    known = tagging.scores if tagging.honest else None
+    new = is_new(evaluation, seen)
+    known = tagging.scores if tagging.honest or (evaluation is not None and new is None) else None
     names = [str(label) for label in model.classes_.tolist()]
     title = f"{len(names):,} labels for {'words' if tagging.kind == 'words' else 'steps'}"
     setting = _caveat(tagging, seen) if known is not None else ""
     sections = [
-        accuracy(compared, MEASURE, known.measures if known else None, setting), _labels(tagging, compared, seen),
+        accuracy(compared, MEASURE, known.measures if known else None, setting, new), _labels(tagging, compared, seen),
         _sentences(tagging), _data(model, tagging),
         learning(model, "", compared),
         network_section(model, {"labels": model.plan_.get("scheme")}),
@@ -71,8 +72,8 @@ def page(
     header = Html(
         element("p", "memorycell report", class_="eyebrow")
         + element("h1", title)
-        + element("p", _lead(model, tagging, compared, known), class_="lead")
-        + facts(_cards(model, tagging, compared, known), "cards")
+        + element("p", _lead(model, tagging, compared, known, new), class_="lead")
+        + facts(_cards(model, tagging, None if new is False else compared, known), "cards")
     )
     return document(title, header, sections, element("p", FOOTER))
 
@@ -89,7 +90,7 @@ def _read(model: Any, data: Any, evaluation: Any, seen: bool | None) -> Tagging:
     known = None
     if given.kind == "words":
         known = [[model.codec_.knows(word) for word in words] for words in given.sequences]
-    honest = evaluation is not None or seen is False
+    honest = is_new(evaluation, seen) is True
     if isinstance(evaluation, TagScores):
         scores = evaluation
     else:
@@ -125,16 +126,17 @@ def _caveat(tagging: Tagging, seen: bool | None) -> str:
     )
 
 
-def _lead(model: Any, tagging: Tagging, compared: CrossValidation | None, known: TagScores | None) -> str:
-    if compared is not None:
-        said = headline(compared, None, tagging.noun)
-        return f"{said} {compared.outcome}"
+def _lead(
+    model: Any, tagging: Tagging, compared: CrossValidation | None, known: TagScores | None, new: bool | None
+) -> str:
+    if compared is not None and new is not False:
+        said = headline(compared, None, tagging.noun, new)
+        return f"{said} {compared.outcome}" if len(compared.models) > 1 else said
     if known is not None:
         entities = "" if known.entities is None else f" Entity F1 is {percent(known.entities.total.f1, 1)}."
-        steps = counted(known.measures.count, tagging.noun)
-        return (
-            f"The right label for {percent(known.accuracy, 1)} of {steps} that it had not seen.{entities} It was not "
-            "compared with anything simpler."
+        steps = counted(known.measures.count, tagging.noun) + (" that it had not seen" if new else "")
+        return f"The right label for {percent(known.accuracy, 1)} of {steps}.{entities} " + (
+            "It was not compared with anything simpler." if new else UNKNOWN
         )
     loss = validation_loss(model)
     watched = "" if loss is None else f" Its loss on sequences held out from training came down to {significant(loss)}."

@@ -63,9 +63,11 @@ class LanguageNetwork(Network):
     >>> network = LanguageNetwork(50, embedding_size=8, hidden_sizes=(16, 8))
     >>> batch = Batch({"tokens": torch.tensor([[3, 4, 5]])}, targets=torch.tensor([[4, 5, 2]]))
     >>> loss = network.loss(batch)
-    >>> round(float(loss.sum / loss.count)), loss.count  # log 50 = 3.9
+    >>> round((loss.sum / loss.count).item()), loss.count  # log 50 = 3.9
     (4, 3)
     """
+
+    encoder: Encoder
 
     def __init__(
         self,

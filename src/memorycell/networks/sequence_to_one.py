@@ -16,6 +16,7 @@ from memorycell.networks.class_heads import ClassHead, LabelsHead, NumberHead
 from memorycell.networks.convolution import ConvolutionalFront
 from memorycell.networks.encoder import Encoder
 from memorycell.networks.heads import Head
+from memorycell.networks.ngrams import NGramPath
 from memorycell.networks.pooling import KINDS, Pooling
 
 HEADS: dict[str, type[Head]] = {"classes": ClassHead, "labels": LabelsHead, "number": NumberHead}
@@ -42,6 +43,8 @@ class SequenceToOne(Network):
         See `ConvolutionalFront`.
     squeeze_excite : bool
         Of the convolutional front.
+    n_grams : int
+        Longest n-gram of tokens that a linear model beside the recurrent layers weighs, see `NGramPath`; 0: none.
     causal : bool
         No look ahead: `step` answers after every step with the numbers of `forward`.
     head_dropout : float
@@ -81,6 +84,7 @@ class SequenceToOne(Network):
         causal: bool = False,
         *,
         squeeze_excite: bool = False,
+        n_grams: int = 0,
         head_dropout: float = 0.0,
         label_smoothing: float = 0.0,
         encoder: Encoder | None = None,
@@ -102,10 +106,15 @@ class SequenceToOne(Network):
         self.drop = Dropout(head_dropout)
         self.head = ClassHead(n_outputs, label_smoothing) if head == "classes" else HEADS[head](n_outputs)
         self.out = Linear(self.pooling.width + (self.convolution.width if self.convolution else 0), n_outputs)
+        self.n_grams = None
+        if n_grams:
+            if encoder.embedding is None:
+                raise ValueError("expected n_grams=0 without a vocabulary: n-grams are of tokens")
+            self.n_grams = NGramPath(n_outputs, n_grams, head_dropout)
         self._own = {
             "head": head, "n_outputs": n_outputs, "pooling": list(self.pooling.kinds), "convolution": convolution,
-            "causal": causal, "squeeze_excite": squeeze_excite, "head_dropout": head_dropout,
-            "label_smoothing": label_smoothing,
+            "causal": causal, "squeeze_excite": squeeze_excite, "n_grams": n_grams,
+            "head_dropout": head_dropout, "label_smoothing": label_smoothing,
         }  # fmt: skip
 
     def config(self) -> dict[str, Any]:
@@ -120,9 +129,8 @@ class SequenceToOne(Network):
         """What the head reads, (B, n_outputs)."""
         x, lengths, beside = self._inputs(batch)
         features, _ = self.encoder(x, lengths, beside=beside)
-        if self.convolution is None:
-            return self._answer(features, lengths, None)
-        return self._answer(features, lengths, self.embedded(batch))
+        answer = self._answer(features, lengths, None if self.convolution is None else self.embedded(batch))
+        return answer if self.n_grams is None else answer + self.n_grams(x, lengths)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Embedded tokens (B, T, E), without dropout: what `forward_embedded` takes."""
@@ -137,7 +145,7 @@ class SequenceToOne(Network):
         return values if beside is None else torch.cat([values, beside], dim=-1)
 
     def forward_embedded(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """`forward` from `embedded` numbers (B, T, input_size): differentiable by them."""
+        """`forward` from `embedded` numbers (B, T, input_size), without n-grams: differentiable by them."""
         features, _ = self.encoder.forward_embedded(x, lengths)
         return self._answer(features, lengths, x)
 
@@ -153,13 +161,14 @@ class SequenceToOne(Network):
         like = self.out.weight
         rows = len(batch)
         front = None if self.convolution is None else self.convolution.init_state(rows, like)
-        return self.encoder.init_state(rows), self.pooling.init_state(rows, like), front
+        grams = None if self.n_grams is None else self.n_grams.init_state(rows)
+        return self.encoder.init_state(rows), self.pooling.init_state(rows, like), front, grams
 
     def step(self, x: Tensor, state: State, *, beside: Tensor | None = None) -> tuple[Tensor, State]:
         """One more step, ids (B,) or numbers (B, F): what the head reads of all steps so far (B, n_outputs)."""
         if not self.causal:
             raise ValueError("expected causal=True to run step by step, got a network that looks ahead")
-        encoder, pooling, front = state
+        encoder, pooling, front, grams = state
         features, encoder = self.encoder.step(x, encoder, beside=beside)
         pooled, pooling = self.pooling.step(features, pooling)
         if self.convolution is not None:
@@ -167,7 +176,11 @@ class SequenceToOne(Network):
             values = values if beside is None else torch.cat([values, beside], dim=-1)
             shapes, front = self.convolution.step(values, front)
             pooled = torch.cat([pooled, shapes], dim=-1)
-        return self.out(self.drop(pooled)), (encoder, pooling, front)
+        answer = self.out(self.drop(pooled))
+        if self.n_grams is not None:
+            linear, grams = self.n_grams.step(x, grams)
+            answer = answer + linear
+        return answer, (encoder, pooling, front, grams)
 
     def parameter_groups(self) -> list[list[nn.Parameter]]:
         """Parameters from the input up: the encoder's groups, then everything above it."""

@@ -36,7 +36,7 @@ class SequenceClassifier(SequenceEstimator):
     embedding_size : int or "auto"
         Of words and symbols: 100, 16; or the size of the `word_vectors`.
     hidden_size : int or "auto"
-        Units of a layer in each direction: 128 for texts, 96 for symbols, 64 for numbers.
+        Units of a layer in each direction: 128 for texts and from 16 numbers a step on, 96 for symbols, else 64.
     num_layers : int, default 1
     cell : "LSTM", "GRU" or "RNN"
     bidirectional : bool or "auto"
@@ -45,7 +45,10 @@ class SequenceClassifier(SequenceEstimator):
         What is made of the features of all steps; several are put side by side.
     convolution : bool or "auto"
         Convolutions beside the recurrent layers (LSTM-FCN, Karim et al. 2018). "auto": for numbers, unless the
-        sequences are shorter than 8 steps.
+        sequences are shorter than 8 steps or have 16 numbers a step or more.
+    n_grams : int or "auto"
+        Longest n-gram of tokens that a linear model beside the recurrent layers weighs (`NGramPath`); 0: none.
+        "auto": 2 for texts, else 0.
     causal : bool
         No look ahead; `stream` then answers after every step with the numbers of `predict_proba` (or `predict`).
     layer_norm : bool
@@ -63,14 +66,16 @@ class SequenceClassifier(SequenceEstimator):
     word_vectors : path or None
         Text file of pre-trained word vectors: a word and its numbers in each line (GloVe, word2vec, fastText).
     pretrained : LanguageModel or path of its file, or None
-        Begin with its encoder and its vocabulary (Howard & Ruder 2018).
+        Begin with its encoder, which reads in one direction, and its vocabulary, to which the words of these texts are
+        added; the deeper a layer, the slower it learns, and the later it begins to (Howard & Ruder 2018).
     text, target, group : str or None
         Columns of a file or frame.
     reading : mapping or None
         Further arguments of `memorycell.data.labelled.read_labelled` for files: id, time, values, channels, encoding, …
     validation_fraction : float or "auto"
-        Share of the samples held out to decide when to stop, and to calibrate probabilities. "auto": 0.1;
-        nothing below 300 samples or 10 of a class: training then takes a set number of steps, with averaged weights.
+        Share of the samples held out to decide when to stop, and to calibrate probabilities. "auto": 0.1; nothing
+        below 1,000 samples (300 with several labels each), or 10 of a class: training then takes a set number of
+        steps, with averaged weights.
     refit : bool or "auto"
         Train once more on all samples, for as long as was best. "auto": below 2,000 samples.
     epochs, batch_size, learning_rate : number or "auto"
@@ -123,7 +128,7 @@ class SequenceClassifier(SequenceEstimator):
         unit: str = "word",
         vocabulary_size: int | None = None,
         min_count: int | str = "auto",
-        lowercase: bool = False,
+        lowercase: bool = True,
         separator: str | None = None,
         max_length: int | str | None = "auto",
         embedding_size: int | str = "auto",
@@ -133,6 +138,7 @@ class SequenceClassifier(SequenceEstimator):
         bidirectional: bool | str = "auto",
         pooling: str | Sequence[str] = ("last", "mean", "max", "attention"),
         convolution: bool | str = "auto",
+        n_grams: int | str = "auto",
         causal: bool = False,
         layer_norm: bool = False,
         embedding_dropout: float | str = "auto",

@@ -92,7 +92,7 @@ class Speaker:
         """Streams of the layers, in `state`: one row is fed in microseconds, without a graph."""
         self.streams = []
         for layer, own in zip(self.network.encoder.layers, state, strict=True):
-            stream = layer.stream(1)
+            stream = layer.stream(1)  # type: ignore[operator]
             stream.state = own
             self.streams.append(stream)
 
@@ -102,7 +102,7 @@ class Speaker:
         if self.streams is None:
             scores, state = self.network.step(symbols, state)
         else:
-            x = self.network.encoder.embedding(symbols)  # type: ignore[misc]
+            x = self.network.encoder.embed(symbols)
             for stream in self.streams:
                 x = stream.step(x)
             scores = self.network.scores(x)

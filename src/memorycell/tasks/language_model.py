@@ -84,7 +84,7 @@ class LanguageModel(Learner):
     Examples
     --------
     >>> text = "the cat sat on the mat and the dog sat on the log\\n" * 40
-    >>> model = LanguageModel("character", hidden_sizes=(32,), epochs=8, verbose=False).fit(text)
+    >>> model = LanguageModel("character", hidden_sizes=(32,), epochs=8, learning_rate=0.02, verbose=False).fit(text)
     >>> model.generate("the cat", length=12, temperature=0)
     ' sat on the '
     """
@@ -361,7 +361,7 @@ class LanguageModel(Learner):
         baseline : bool
             Score interpolated Kneser–Ney n-grams of the training text on the same tokens.
         cache : True, mapping or Cache, optional
-            Continuous cache (Grave et al. 2017), for example ``{"window": 2000, "theta": 0.3, "weight": 0.1}``.
+            Continuous cache (Grave et al. 2017), for example ``{"window": 2000, "theta": 0.6, "weight": 0.2}``.
         dynamic : True, mapping or Dynamic, optional
             Dynamic evaluation (Krause et al. 2018). The network has its trained weights again afterwards.
         train : as for `fit`

@@ -23,12 +23,12 @@ class Cache:
 
     The last `window` outputs of the network and the tokens that followed them: a token that followed an output like
     the present one is likely again. p = (1 − weight) p_network + weight p_cache, with p_cache(w) ∝ Σ exp(theta h·h_i)
-    over the tokens i that are w.
+    over the tokens i that are w. The defaults were good ones on the validation text of WikiText-2.
     """
 
     window: int = 2000
-    theta: float = 0.3
-    weight: float = 0.1
+    theta: float = 0.6
+    weight: float = 0.2
 
     def __post_init__(self) -> None:
         if not isinstance(self.window, int) or self.window < 1:
@@ -45,10 +45,11 @@ class Dynamic:
     """Dynamic evaluation (Krause, Kahembwe, Murray & Renals 2018, arXiv 1709.07432, eq. 3 and 5, plain gradients).
 
     After each `segment` tokens, once they have been scored, the weights take a step of gradient descent on them,
-    θ ← θ − rate · ∇ mean loss + decay · (θ_trained − θ). The network has its trained weights again afterwards.
+    θ ← θ − rate · ∇ mean loss + decay · (θ_trained − θ). The network has its trained weights again afterwards. The
+    defaults were good ones on the validation text of WikiText-2.
     """
 
-    rate: float = 0.1
+    rate: float = 0.5
     decay: float = 0.001
     segment: int = 20
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from memorycell.data.corpus import Corpus, TextFile
+from memorycell.data.corpus import Corpus
 from memorycell.data.text_codec import END, SPECIALS, UNK, TextCodec
+from memorycell.data.text_file import TextFile
 
 _CODE_POINTS = 0x110000
 _TEXT_FILES = (".txt", ".gz", ".tokens", ".md")
@@ -103,7 +104,7 @@ def corpus_of(given: Any, codec: TextCodec, cache: str | os.PathLike[str] | None
         return given
     source = source_of(given)
     if isinstance(source, TextFile):
-        return Corpus.from_file(source.path, codec, cache=None if cache is None else Path(cache))
+        return Corpus.from_file(source, codec, cache=None if cache is None else Path(cache))
     return Corpus.from_texts(source, codec)
 
 

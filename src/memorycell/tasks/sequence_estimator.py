@@ -58,6 +58,7 @@ class SequenceEstimator(Learner):
     bidirectional: bool | str
     pooling: str | Sequence[str]
     convolution: bool | str
+    n_grams: int | str
     causal: bool
     layer_norm: bool
     embedding_dropout: float | str

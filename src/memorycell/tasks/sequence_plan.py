@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# With fewer samples than these, or fewer of a class, nothing is held out: so few say too little about when to stop, and
-# are missed in training.
-FEWEST_TO_HOLD_OUT = 300
+# With fewer samples than these, or fewer of a class, nothing is held out: a tenth of them says too little about when to
+# stop and how sure to be, and is missed in training. Classes bear a set number of steps better than numbers, which a
+# network that is trained too long fits noise and all.
+FEWEST_TO_HOLD_OUT = 1000
+FEWEST_NUMBERS_TO_HOLD_OUT = 300
 FEWEST_OF_A_CLASS = 10
 # Below this many samples the held-out ones are worth a second training on everything.
 FEW_ENOUGH_TO_REFIT = 2000
@@ -41,8 +43,9 @@ def choose_validation(fraction: float | str, samples: int, rarest: int | None) -
     """
     if fraction != "auto":
         return float(fraction), None
-    if samples < FEWEST_TO_HOLD_OUT:
-        return 0.0, f"{samples} samples are fewer than {FEWEST_TO_HOLD_OUT}"
+    fewest = FEWEST_NUMBERS_TO_HOLD_OUT if rarest is None else FEWEST_TO_HOLD_OUT
+    if samples < fewest:
+        return 0.0, f"{samples} samples are fewer than {fewest}"
     if rarest is not None and rarest < FEWEST_OF_A_CLASS and samples < FEW_ENOUGH_TO_REFIT:
         return 0.0, f"a class has {rarest} samples, fewer than {FEWEST_OF_A_CLASS}"
     return 0.1, None

@@ -61,7 +61,8 @@ class Tagger(Learner):
     causal : bool, default False
         Never look ahead: one direction and no CRF, served step by step by `stream()`.
     pretrained : LanguageModel or path of its file, or None
-        Its encoder (words only) goes below the tagger's layers, its vocabulary replaces the training words'.
+        Its encoder (words only), which reads in one direction, goes below the tagger's layers, with its vocabulary and
+        the training words that it lacks. It learns slower than what is above, and begins later (Howard & Ruder 2018).
     validation_fraction : float, default 0.1
         Share of the sequences that decides when to stop. 0: none, all epochs are trained.
     epochs, batch_size, learning_rate : number or "auto"

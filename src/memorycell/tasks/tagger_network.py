@@ -38,7 +38,10 @@ def choose(tagger: Tagger, kind: str, part: Sequence[Any], labels: Sequence[Sequ
     names = [str(label) for label in tagger.label_codec_.classes_.tolist()]
     scheme = span_scheme(names)
     crf = (scheme is not None and not tagger.causal) if tagger.crf == "auto" else bool(tagger.crf)
-    broken = first_breach(labels, scheme) if crf and scheme is not None else None
+    broken = None
+    if crf and scheme is not None:
+        known = set(names)  # sequences with labels that training has not seen are left out of its loss as well
+        broken = first_breach([row if known.issuperset(row) else () for row in labels], scheme)
     if broken is not None:
         row, step, first, second = broken
         tagger._note(
