@@ -26,6 +26,9 @@ class NGramPath(nn.Module):
     n_outputs : int
     order : int
         Longest n-gram, from 1.
+    aligned : bool
+        Weigh an n-gram by where it ends: for sequences of one length whose places mean something, such as the bases
+        around a site.
     dropout : float
         Of whole n-grams in training.
 
@@ -36,11 +39,11 @@ class NGramPath(nn.Module):
     torch.Size([2, 3])
     """
 
-    def __init__(self, n_outputs: int, order: int = 2, dropout: float = 0.0) -> None:
+    def __init__(self, n_outputs: int, order: int = 2, aligned: bool = False, dropout: float = 0.0) -> None:
         super().__init__()
         if order < 1:
             raise ValueError(f"expected n-grams of order 1 or more, got {order}")
-        self.order, self.dropout = order, dropout
+        self.order, self.aligned, self.dropout = order, aligned, dropout
         self.weight = nn.Parameter(torch.zeros(order * BUCKETS, n_outputs))
 
     def forward(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -50,7 +53,8 @@ class NGramPath(nn.Module):
         kept = inside.unsqueeze(-1).expand_as(places).flatten(1).to(self.weight.dtype)
         count = kept.sum(1, keepdim=True).clamp(min=1)
         if self.training and self.dropout:
-            kept = kept * keep_mask(*shape.shape, self.dropout, device=kept.device, dtype=kept.dtype)
+            rows, width = shape.shape
+            kept = kept * keep_mask(rows, width, self.dropout, device=kept.device, dtype=kept.dtype)
         total = functional.embedding_bag(shape, self.weight, per_sample_weights=kept, mode="sum")
         return total / count.sqrt()
 
@@ -61,14 +65,17 @@ class NGramPath(nn.Module):
         count = (inside.sum(1) * self.order).clamp(min=1)
         return each / count.sqrt()[:, None, None]
 
-    def _places(self, tokens: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Rows of the weight of the n-grams that end at each step (B, T, order), and which steps count (B, T)."""
-        keys = [tokens]
+    def _places(self, tokens: Tensor, lengths: Tensor | None, first: Tensor | int = 0) -> tuple[Tensor, Tensor]:
+        """Rows of the weight of the n-grams that end at each step (B, T, order), and which steps count (B, T).
+
+        first : the place of the first token in its sequence, (B, 1)
+        """
+        steps = torch.arange(tokens.shape[1], device=tokens.device)
+        keys = [tokens + (first + steps) * _MULTIPLIER * _MULTIPLIER if self.aligned else tokens]
         for shift in range(1, self.order):
             before = functional.pad(tokens[:, :-shift], (min(shift, tokens.shape[1]), 0))
             keys.append(keys[-1] * _MULTIPLIER + before + 1)
         places = torch.stack([key % BUCKETS + n * BUCKETS for n, key in enumerate(keys)], -1)
-        steps = torch.arange(tokens.shape[1], device=tokens.device)
         inside = (steps < lengths.unsqueeze(1)) if lengths is not None else torch.ones_like(tokens, dtype=torch.bool)
         return places, inside
 
@@ -82,7 +89,8 @@ class NGramPath(nn.Module):
         """The scores of all tokens so far, after one more: ids (B,) to (B, n_outputs)."""
         total, count, before = state
         window = torch.cat([before, tokens.unsqueeze(1)], 1)
-        places = self._places(window, None)[0][:, -1]
+        first = (count / self.order).long() - (self.order - 1)
+        places = self._places(window, None, first)[0][:, -1]
         # One after the other, as the sum over a whole sequence goes.
         for place in places.unbind(1):
             total = total + functional.embedding(place, self.weight)

@@ -45,6 +45,8 @@ class SequenceToOne(Network):
         Of the convolutional front.
     n_grams : int
         Longest n-gram of tokens that a linear model beside the recurrent layers weighs, see `NGramPath`; 0: none.
+    aligned : bool
+        Weigh n-grams by where they end, too.
     causal : bool
         No look ahead: `step` answers after every step with the numbers of `forward`.
     head_dropout : float
@@ -85,6 +87,7 @@ class SequenceToOne(Network):
         *,
         squeeze_excite: bool = False,
         n_grams: int = 0,
+        aligned: bool = False,
         head_dropout: float = 0.0,
         label_smoothing: float = 0.0,
         encoder: Encoder | None = None,
@@ -110,10 +113,10 @@ class SequenceToOne(Network):
         if n_grams:
             if encoder.embedding is None:
                 raise ValueError("expected n_grams=0 without a vocabulary: n-grams are of tokens")
-            self.n_grams = NGramPath(n_outputs, n_grams, head_dropout)
+            self.n_grams = NGramPath(n_outputs, n_grams, aligned, head_dropout)
         self._own = {
             "head": head, "n_outputs": n_outputs, "pooling": list(self.pooling.kinds), "convolution": convolution,
-            "causal": causal, "squeeze_excite": squeeze_excite, "n_grams": n_grams,
+            "causal": causal, "squeeze_excite": squeeze_excite, "n_grams": n_grams, "aligned": aligned,
             "head_dropout": head_dropout, "label_smoothing": label_smoothing,
         }  # fmt: skip
 

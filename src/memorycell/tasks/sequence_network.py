@@ -104,7 +104,9 @@ def choose(model: SequenceEstimator, given: SequenceInput, samples: int) -> dict
             model._note("convolution", "Numbers: a convolutional front stands beside the recurrent layers (LSTM-FCN).")
     plan["n_grams"] = model.n_grams
     if model.n_grams == "auto":
-        plan["n_grams"] = _N_GRAMS if given.kind == "text" else 0
+        plan["n_grams"] = _N_GRAMS if given.kind != "numbers" else 0
+    # Symbols of one length, such as the bases around a site: places mean something.
+    plan["aligned"] = given.kind == "symbols" and len({len(each) for each in given.sequences}) == 1
     plan["max_length"] = model.max_length
     if model.max_length == "auto":
         plan["max_length"] = sequence_plan.LONGEST_TEXT if given.kind == "text" else sequence_plan.LONGEST_OTHER
@@ -170,6 +172,7 @@ def build(model: SequenceEstimator, codec: Any, head: dict[str, Any], plan: dict
         pooling=(model.pooling,) if isinstance(model.pooling, str) else tuple(model.pooling),
         convolution=plan["convolution"],
         n_grams=plan["n_grams"],
+        aligned=plan["aligned"],
         causal=model.causal,
         head_dropout=plan["head_dropout"],
         embedding_dropout=plan["embedding_dropout"],
