@@ -10,6 +10,7 @@ from memorycell.data.corpus import Corpus
 from memorycell.data.text_codec import TextCodec
 from memorycell.networks.language import LanguageNetwork
 from memorycell.tasks import language_plan as plan
+from memorycell.tasks import language_text
 from memorycell.tasks.language_model import LanguageModel
 from memorycell.training import TrainingOptions
 from memorycell.training.files import ModelFileError, save_model
@@ -214,3 +215,7 @@ def test_the_network_is_the_one_that_was_planned():
     assert isinstance(network, LanguageNetwork)
     assert network.config()["weight_dropout"] == 0.1
     assert network.vocabulary == fitted().codec_.size
+
+
+def test_a_long_text_of_one_line_is_no_path() -> None:
+    assert language_text.source_of("ab" * 400) == ["ab" * 400]

@@ -40,7 +40,12 @@ def demo_language(output: Path, *, as_json: bool, quiet: bool) -> None:
     model.save(files["model"], force=True)
     tell("measuring it beside n-grams, and drawing the report")
     evaluation = model.evaluate(files["test"])
-    page = {"evaluation": evaluation, "seen": False, "command": "memorycell demo language", "force": True}
+    page: dict[str, Any] = {
+        "evaluation": evaluation,
+        "seen": False,
+        "command": "memorycell demo language",
+        "force": True,
+    }
     write_report(files["report"], model, files["test"], **page)
     written = _PROMPT + model.generate(_PROMPT, 300, temperature=0.7)
     if as_json:

@@ -10,6 +10,8 @@ from memorycell.kernels.random import keep_mask
 from memorycell.networks.base import State
 
 BUCKETS = 1 << 16  # of each order: n-grams that share one are rare in texts of some hundred thousand words
+import os
+_GAIN = float(os.environ.get("GAIN", "1"))
 _MULTIPLIER = 1_000_003  # a prime: neighbouring ids go to buckets far apart
 
 
@@ -56,14 +58,14 @@ class NGramPath(nn.Module):
             rows, width = shape.shape
             kept = kept * keep_mask(rows, width, self.dropout, device=kept.device, dtype=kept.dtype)
         total = functional.embedding_bag(shape, self.weight, per_sample_weights=kept, mode="sum")
-        return total / count.sqrt()
+        return _GAIN * total / count.sqrt()
 
     def parts(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         """What the n-grams that end at each step add to the scores: (B, T, n_outputs), in evaluation."""
         places, inside = self._places(tokens, lengths)
         each = functional.embedding(places, self.weight).sum(2) * inside.unsqueeze(-1)
         count = (inside.sum(1) * self.order).clamp(min=1)
-        return each / count.sqrt()[:, None, None]
+        return _GAIN * each / count.sqrt()[:, None, None]
 
     def _places(self, tokens: Tensor, lengths: Tensor | None, first: Tensor | int = 0) -> tuple[Tensor, Tensor]:
         """Rows of the weight of the n-grams that end at each step (B, T, order), and which steps count (B, T).
@@ -95,4 +97,4 @@ class NGramPath(nn.Module):
         for place in places.unbind(1):
             total = total + functional.embedding(place, self.weight)
         count = count + self.order
-        return total / count.sqrt(), (total, count, window[:, 1:])
+        return _GAIN * total / count.sqrt(), (total, count, window[:, 1:])

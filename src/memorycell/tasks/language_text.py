@@ -63,7 +63,10 @@ def source_of(given: Any) -> Source:
 def _is_path(text: str) -> bool:
     if "\n" in text or not text.strip() or len(text) > 1000:
         return False
-    return Path(text).suffix.lower() in _TEXT_FILES or Path(text).exists()
+    try:
+        return Path(text).suffix.lower() in _TEXT_FILES or Path(text).exists()
+    except (OSError, ValueError):  # too long for a name, or with a zero byte in it
+        return False
 
 
 class Head:
