@@ -10,8 +10,9 @@ from memorycell.kernels.random import keep_mask
 from memorycell.networks.base import State
 
 BUCKETS = 1 << 16  # of each order: n-grams that share one are rare in texts of some hundred thousand words
-import os
-_GAIN = float(os.environ.get("GAIN", "1"))
+# Adam moves a weight by about its rate a step, and those of rare n-grams take few: without it they would stay far below
+# the weights of a logistic regression. Accuracy with 1 and 10: 0.922 and 0.956 (splice), 0.8145 and 0.818 (tweets).
+_GAIN = 10.0
 _MULTIPLIER = 1_000_003  # a prime: neighbouring ids go to buckets far apart
 
 
