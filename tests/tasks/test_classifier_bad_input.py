@@ -179,7 +179,7 @@ def test_word_vectors_are_begun_with(tmp_path):
         ("one 1 2 3\ntwo 4 5\n", {}, "line 2"),
         ("one 1 2 3\ntwo 4 x 6\n", {}, "line 2"),
         ("one 1 2 3\ntwo 4 nan 6\n", {}, "finite"),
-        ("", {}, "holds no word vectors"),
+        ("", {}, "an empty file"),
         ("one 1 2 3\n", {"embedding_size": 50}, "expected word vectors of 50 numbers"),
         ("one 1 2 3\n", {"unit": "character"}, 'unit="word"'),
     ],
@@ -189,7 +189,7 @@ def test_word_vectors_that_cannot_be_used(tmp_path, content, options, message):
     path.write_text(content)
     with pytest.raises(ValueError, match=message):
         SequenceClassifier(**QUICK, **options, word_vectors=path).fit(TEXTS, ["a", "b", "a", "b"])
-    with pytest.raises(FileNotFoundError, match="no file of word vectors"):
+    with pytest.raises(FileNotFoundError, match="expected a file of word vectors"):
         SequenceClassifier(**QUICK, word_vectors=tmp_path / "none.txt").fit(TEXTS, ["a", "b", "a", "b"])
 
 

@@ -205,7 +205,8 @@ def _word_vector_size(model: SequenceEstimator, kind: str) -> int:
 
 def _take_word_vectors(model: SequenceEstimator, network: SequenceToOne, codec: Any) -> None:
     """Begin with the file's vectors, scaled to the spread that drawn ones have; the others stay as they were drawn."""
-    vectors, found = read_word_vectors(model.word_vectors, codec.vocabulary)
+    matrix, there = read_word_vectors(model.word_vectors, codec.vocabulary)
+    vectors, found = torch.from_numpy(matrix), torch.from_numpy(there)
     weight = network.encoder.layer_groups()[0][0]
     spread = float(vectors[found].std()) if int(found.sum()) > 1 else 0.0
     with torch.no_grad():
