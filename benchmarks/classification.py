@@ -9,6 +9,8 @@ is done, and what stands there already is not run again. Time is processor time:
 from __future__ import annotations
 
 import argparse
+import csv
+import gzip
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ from sklearn.model_selection import StratifiedKFold
 from data import folder
 from memorycell.data.ts_files import read_ts
 from memorycell.tasks.classifier import SequenceClassifier
+from memorycell.tasks.language_model import LanguageModel
 
 
 class Split(NamedTuple):
@@ -31,6 +34,7 @@ class Split(NamedTuple):
     train: tuple[Any, Any]
     test: tuple[Any, Any]
     options: dict[str, Any]
+    language: dict[str, Any] | None = None  # of a language model that reads the training texts first
 
 
 def ucr() -> Iterator[Split]:
@@ -91,22 +95,54 @@ def splice(folds: int = 10) -> Iterator[Split]:
         yield Split(f"splice fold {number}", (x[train].tolist(), y[train]), (x[test].tolist(), y[test]), options)
 
 
+def airline_tweets(folds: int = 5, language: dict[str, Any] | None = None) -> Iterator[Split]:
+    """Sentiment of tweets, 3 classes, 5-fold stratified; accuracy and F1 are those of all folds together."""
+    with gzip.open(folder() / "airline_tweets/Tweets.csv.gz", "rt", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    x, y = [row["text"] for row in rows], np.array([row["airline_sentiment"] for row in rows])
+    name = "airline_tweets" if language is None else "airline_tweets pretrained"
+    parts = StratifiedKFold(folds, shuffle=True, random_state=0).split(x, y)
+    for number, (train, test) in enumerate(parts):
+        pairs = [([x[i] for i in rows], y[rows]) for rows in (train, test)]
+        yield Split(f"{name} fold {number}", pairs[0], pairs[1], {}, language)
+
+
+def airline_pretrained() -> Iterator[Split]:
+    """The same, begun with a language model of each fold's training tweets."""
+    return airline_tweets(language={"unit": "word", "lowercase": True, "hidden_sizes": (400, 300), "epochs": 12})
+
+
 JOBS: dict[str, Callable[[], Iterator[Split]]] = {
     "ucr": ucr, "trec": trec, "pendigits": pendigits, "utd_mhad": utd_mhad, "splice": splice,
+    "airline_tweets": airline_tweets, "airline_pretrained": airline_pretrained,
 }  # fmt: skip
 
 
 def run(split: Split, seed: int, options: dict[str, Any]) -> dict[str, Any]:
     begun, clock = time.process_time(), time.perf_counter()
-    model = SequenceClassifier(seed=seed, **{**split.options, **options}).fit(*split.train)
+    own = dict(split.options)
+    if split.language is not None:
+        own["pretrained"] = LanguageModel(seed=seed, verbose=False, **split.language).fit(split.train[0])
+    model = SequenceClassifier(seed=seed, **{**own, **options}).fit(*split.train)
     trained, seconds = time.process_time() - begun, time.perf_counter() - clock
-    right = model.predict(split.test[0]) == np.asarray(split.test[1])
+    answers, truth = model.predict(split.test[0]), np.asarray(split.test[1])
+    right = answers == truth
+    confusion = [[int(np.sum((truth == a) & (answers == b))) for b in model.classes_] for a in model.classes_]
     probability = model.predict_proba(split.test[0]).max(axis=1)
     return {
         "job": split.name, "seed": seed, "accuracy": float(right.mean()), "right": int(right.sum()), "of": len(right),
         "confidence": float(probability.mean()), "core_minutes": trained / 60, "minutes": seconds / 60,
-        "epochs": len(model.history_), "best_epoch": model.best_epoch_, "parameters": model.n_parameters_,
+        "confusion": confusion, "epochs": len(model.history_),
+        "best_epoch": model.best_epoch_, "parameters": model.n_parameters_,
     }  # fmt: skip
+
+
+def macro_f1(runs: list[dict[str, Any]]) -> float:
+    """Mean of the classes' F1, of all folds together; NaN of runs that did not count."""
+    if any("confusion" not in row for row in runs):
+        return float("nan")
+    table = np.sum([row["confusion"] for row in runs], axis=0)
+    return float(np.mean(2 * table.diagonal() / np.maximum(1, table.sum(0) + table.sum(1))))
 
 
 def report(rows: list[dict[str, Any]]) -> None:
@@ -115,12 +151,13 @@ def report(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         name = row["job"].split(" fold ")[0]
         by_job.setdefault(name, {}).setdefault(row["seed"], []).append(row)
-    print(f"{'data':24s} {'accuracy':>9s} {'range':>17s} {'seeds':>6s} {'core-minutes a run':>19s}")
+    print(f"{'data':26s} {'accuracy':>9s} {'range':>17s} {'macro-F1':>9s} {'seeds':>6s} {'core-minutes a run':>19s}")
     for name, seeds in by_job.items():
         figures = sorted(sum(r["right"] for r in runs) / sum(r["of"] for r in runs) for runs in seeds.values())
+        f1 = np.median([macro_f1(runs) for runs in seeds.values()])
         minutes = np.median([sum(r["core_minutes"] for r in runs) for runs in seeds.values()])
         print(
-            f"{name:24s} {np.median(figures):9.4f}   [{figures[0]:.4f}, {figures[-1]:.4f}] {len(figures):6d} "
+            f"{name:26s} {np.median(figures):9.4f}   [{figures[0]:.4f}, {figures[-1]:.4f}] {f1:9.4f} {len(figures):6d} "
             f"{minutes:19.2f}"
         )
 
