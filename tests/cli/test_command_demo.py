@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from command_cases import Ran, refused, run
 
+from memorycell.cli import demo_language
 from memorycell.tasks.forecaster import Forecaster
 
 FILES = ["README.md", "elnino.csv", "elnino.safetensors", "forecast.csv", "report.html"]
@@ -67,3 +68,21 @@ def test_json_is_one_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     said = json.loads(ran.out)
     assert len(said["last_year"]) == len(said["forecast"]) == 12
     assert Path(said["files"]["forecast"]).is_file()
+
+
+def test_the_language_demo_learns_from_the_documentation_of_python(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(demo_language, "_CHARACTERS", 12_000)
+    ran = run("demo", "language", "-o", tmp_path / "here", "--json", "-q")
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert told["text"].startswith("Return the ") and told["evaluation"]["perplexity"] < 100
+    assert all(Path(path).stat().st_size for path in told["files"].values())
+    assert Path(told["files"]["model"]).stat().st_size < 5_000_000
+    again = run("demo", "forecast", "-o", tmp_path / "here")
+    assert again.code == 2 and "not the demo's" in again.err
+
+
+def test_the_standard_library_has_enough_to_say() -> None:
+    text = demo_language.standard_text(300_000)
+    assert 300_000 <= len(text) < 320_000 and text.isascii()
+    assert demo_language.standard_text(5_000) == text[: len(demo_language.standard_text(5_000))]

@@ -102,7 +102,7 @@ def rows(model: Any) -> list[tuple[str, str]]:
 def card(model: Any) -> dict[str, str]:
     """The sections of the model card that are of this task; see `memorycell.cli.describe.model_card`."""
     purpose = headline(model)
-    data = "text.txt" if type(model).__name__ == "LanguageModel" else "data.csv"
+    data = {"LanguageModel": "text.txt", "Tagger": "words.tsv"}.get(type(model).__name__, "data.csv")
     commands = [f"memorycell predict {{model}} {data}"]
     if type(model).__name__ == "LanguageModel":
         commands.append('memorycell generate {model} --prompt "Once upon a time"')

@@ -48,7 +48,7 @@ class SequenceClassifier(SequenceEstimator):
         sequences are shorter than 8 steps or have 16 numbers a step or more.
     n_grams : int or "auto"
         Longest n-gram of tokens that a linear model beside the recurrent layers weighs (`NGramPath`); 0: none.
-        "auto": 2 for texts, else 0.
+        "auto": 2 for texts and symbols; of symbols in sequences of one length, by their place.
     causal : bool
         No look ahead; `stream` then answers after every step with the numbers of `predict_proba` (or `predict`).
     layer_norm : bool
