@@ -92,7 +92,7 @@ def test_hostile_texts_and_labels_are_only_text(tmp_path):
     labels = [HOSTILE, REVERSED, "a" * 300, "日本語 👩\u200d🚀"] * 2
     model = small(embedding_size=4).fit(texts, labels)
     page = page_of(tmp_path, model, (texts, labels), seen=False, command=f"fit '{HOSTILE}'", drawn=True)
-    assert page.text.count(HOSTILE) > 3 and "日本語 👩\u200d🚀" in page.text
+    assert page.text.count(HOSTILE) >= 2 and "日本語 👩\u200d🚀" in page.text
     assert "more characters)" in page.text and "�gnp�" in page.text
 
 
