@@ -2,56 +2,16 @@
 
 import hashlib
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from pages import Page
 
 from memorycell import Forecaster, backtest, write_report
 from memorycell.interfaces.page import Section, escaped, figure, table
 
 HOSTILE = "<script>alert(1)</script>"
 SECTIONS = ["forecast", "data", "accuracy", "errors", "calibration", "learning", "gates", "model", "reproduce"]
-VOID = {"meta", "br", "img", "link", "input", "hr"}
-
-
-class Page(HTMLParser):
-    """Checks that tags nest, and collects what a browser would act on."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.open, self.tags, self.ids, self.links, self.words, self.sections = [], [], [], [], [], []
-        self.feed(text)
-        self.close()
-        assert not self.open, f"left open: {self.open}"
-
-    def handle_starttag(self, tag, attributes):
-        given = dict(attributes)
-        self.tags.append(tag)
-        self.ids += [given["id"]] if "id" in given else []
-        self.links += [given[name] for name in ("href", "src", "xlink:href", "action", "data") if name in given]
-        assert not [name for name in given if name.startswith("on")], given
-        if tag == "section":
-            self.sections.append(given["id"])
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
-        self.open.pop()
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "title"):
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split()).replace("\xa0", " ")
 
 
 def rows(count=160, name="temp"):

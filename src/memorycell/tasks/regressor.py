@@ -22,68 +22,9 @@ class SequenceRegressor(SequenceEstimator):
 
     Parameters
     ----------
-    kind : "auto", "text", "numbers" or "symbols"
-        What the sequences are made of. "auto": texts are text, lists of texts are symbols, anything else numbers. For
-        DNA and the like, whose texts are sequences of characters, say "symbols".
-    unit, vocabulary_size, min_count, lowercase
-        Of texts: see `TextCodec` (its unit, size, min_count and lowercase). min_count "auto": 2 from 1,000 texts on, so
-        that what is unknown has been seen in training; else 1.
-    separator : str or None
-        Of symbols that are given as text; None: each character is one.
-    max_length : int, None or "auto"
-        Steps of a sequence that are read, the rest is cut off, and said; "auto": 1,000 of texts, else 10,000.
-    embedding_size : int or "auto"
-        Of words and symbols: 100, 16; or the size of the `word_vectors`.
-    hidden_size : int or "auto"
-        Units of a layer in each direction: 128 for texts and from 16 numbers a step on, 96 for symbols, else 64.
-    num_layers : int, default 1
-    cell : "LSTM", "GRU" or "RNN"
-    bidirectional : bool or "auto"
-        "auto": unless `causal`.
-    pooling : names of "last", "mean", "max", "attention"
-        What is made of the features of all steps; several are put side by side.
-    convolution : bool or "auto"
-        Convolutions beside the recurrent layers (LSTM-FCN, Karim et al. 2018). "auto": for numbers, unless the
-        sequences are shorter than 8 steps or have 16 numbers a step or more.
-    n_grams : int or "auto"
-        Longest n-gram of tokens that a linear model beside the recurrent layers weighs (`NGramPath`); 0: none.
-        "auto": 2 for texts and symbols; of symbols in sequences of one length, by their place.
-    causal : bool
-        No look ahead; `stream` then answers after every step with the numbers of `predict_proba` (or `predict`).
-    layer_norm : bool
-        Within the cells (Ba et al. 2016).
-    embedding_dropout, input_dropout, between_dropout, output_dropout, head_dropout : float or "auto"
-        Of whole words; of features before the first layer, between layers and after the last one, one mask a sequence
-        (Gal & Ghahramani 2016); of what is pooled.
-    weight_dropout, recurrent_dropout : float
-        Of entries of W_hh (Merity et al. 2017), and of units of h on their way into it.
-    word_vectors : path or None
-        Text file of pre-trained word vectors: a word and its numbers in each line (GloVe, word2vec, fastText).
-    pretrained : LanguageModel or path of its file, or None
-        Begin with its encoder, which reads in one direction, and its vocabulary, to which the words of these texts are
-        added; the deeper a layer, the slower it learns, and the later it begins to (Howard & Ruder 2018).
-    text, target, group : str or None
-        Columns of a file or frame.
-    reading : mapping or None
-        Further arguments of `memorycell.data.labelled.read_labelled` for files: id, time, values, channels, encoding, …
-    validation_fraction : float or "auto"
-        Share of the samples held out to decide when to stop. "auto": 0.1;
-        nothing below 300 samples: training then takes a set number of steps, with averaged weights.
-    refit : bool or "auto"
-        Train once more on all samples, for as long as was best. "auto": below 2,000 samples.
-    epochs, batch_size, learning_rate : number or "auto"
-        "auto": about 2,000 steps (1,500 for texts, 1,000 with convolutions); 16 to 64 samples a step; 0.002.
-    patience : int or None
-        Epochs without improvement on the held-out samples before training stops.
-    training : mapping or None
-        Further fields of `memorycell.TrainingOptions`.
-    seed : int, default 0
-        Of everything random; the global generators are left alone.
-    device : str, default "auto"
-    n_threads : int or None
-        None: a rule of the shapes; the choice is `n_threads_`.
-    verbose : bool or None
-        Progress bar; None: where stderr is a terminal.
+    kind, unit, …, verbose
+        Those of `SequenceClassifier`, which says what each is and what "auto" becomes; here without `label_smoothing`
+        and `class_weight`, and below 300 samples nothing is held out.
 
     Attributes
     ----------
