@@ -111,14 +111,22 @@ def test_log_goes_on_where_the_checkpoint_stands(tmp_path):
     path = tmp_path / "log.jsonl"
     lines = [json.dumps({"epoch": epoch}) + "\n" for epoch in (1, 2, 1, 2, 3)]
     path.write_text("".join(lines) + '{"epo')
-    Log(path, 2).epoch({"epoch": 3, "loss": 0.5})
+    Log(path, 2, len("".join(lines[:4]))).epoch({"epoch": 3, "loss": 0.5})
     assert path.read_text() == "".join(lines[:4]) + '{"epoch": 3, "loss": 0.5}\n'
-    Log(path, 0).epoch({"epoch": 1})  # a new training goes below
+    Log(path).epoch({"epoch": 1})  # a new training goes below
     assert path.read_text().splitlines()[-1] == '{"epoch": 1}' and len(path.read_text().splitlines()) == 6
 
 
 def test_log_keeps_lines_that_are_not_its_own(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_text("# notes\n[1]\n")
-    Log(path, 1)
+    Log(path, 1, 0)
     assert path.read_text() == "# notes\n[1]\n"
+
+
+def test_log_of_a_training_killed_in_its_first_epochs_keeps_that_of_another(tmp_path):
+    path = tmp_path / "log.jsonl"
+    other, own = '{"epoch": 1}\n{"epoch": 2}\n', '{"epoch": 1}\n'
+    path.write_text(other + own)
+    Log(path, 0, len(other)).epoch({"epoch": 1, "loss": 0.5})
+    assert path.read_text() == other + '{"epoch": 1, "loss": 0.5}\n'

@@ -18,7 +18,7 @@ from memorycell.training.options import TrainingOptions, TrainingResult
 
 _KEY = "memorycell_checkpoint"
 _VERSION = 1
-_NEWER = {"average_epoch", "averaged"}  # fields of the position that files of release 0.1 lack
+_NEWER = {"average_epoch", "averaged", "log_bytes"}  # fields of the position that files of release 0.1 lack
 
 
 @dataclass
@@ -47,6 +47,7 @@ class Position:
     total_train_seconds: float = 0.0
     average_epoch: int | None = None  # after which averaging began (`average_after`), and weights averaged since
     averaged: int = 0
+    log_bytes: int | None = None  # of the log file
     stopped: str | None = None  # "finished" or "early"; None: to be continued
     history: list[dict[str, Any]] = field(default_factory=list)
 

@@ -88,32 +88,39 @@ def _build_bar() -> Any:
 class Log:
     """One line of JSON an epoch, appended to a file; None writes nothing.
 
+    Lines that a killed process left behind, of epochs that its checkpoint does not know, are cut off the end, because
+    those epochs come again.
+
     epochs_done : int
-        Epochs of this training that are done already. Lines beyond, left by a process that was killed before
-        it could note them in its checkpoint, are cut off the end: those epochs come again. 0 keeps all there
-        is.
+        Epochs of this training that are done already.
+    size : int or None
+        Bytes of the file when the checkpoint was written, which are kept; None: all that is there.
     """
 
-    def __init__(self, path: str | Path | None, epochs_done: int) -> None:
+    def __init__(self, path: str | Path | None, epochs_done: int = 0, size: int | None = None) -> None:
         self._path = None if path is None else Path(path)
         if self._path is None:
             return
         if not self._path.parent.is_dir():
             raise FileNotFoundError(f"cannot write the log {path}: there is no folder {self._path.parent}")
-        if epochs_done and self._path.is_file():
-            self._cut(epochs_done)
+        if size is not None and self._path.is_file():
+            self._cut(self._path, epochs_done, size)
 
-    def _cut(self, epochs_done: int) -> None:
-        path = self._path
-        if path is None:
-            return
+    @staticmethod
+    def _cut(path: Path, epochs_done: int, size: int) -> None:
         lines = path.read_bytes().splitlines(keepends=True)
-        while lines and not lines[-1].endswith(b"\n"):
-            lines.pop()
-        while lines and _epoch_of(lines[-1]) > epochs_done:
-            lines.pop()
+        left = sum(map(len, lines))
+        while left > size and (not lines[-1].endswith(b"\n") or _epoch_of(lines[-1]) > epochs_done):
+            left -= len(lines.pop())
         with path.open("rb+") as file:
-            file.truncate(sum(map(len, lines)))
+            file.truncate(left)
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the file now; None without one."""
+        if self._path is None:
+            return None
+        return self._path.stat().st_size if self._path.is_file() else 0
 
     def epoch(self, row: dict[str, Any]) -> None:
         if self._path is not None:

@@ -76,7 +76,7 @@ class Run:
         try:
             if resumed is not None:
                 self._resume(*resumed)
-            self.log = Log(log, len(self.position.history))
+            self.log = Log(log, len(self.position.history), self.position.log_bytes)
             if self.position.stopped is None:
                 self._train(progress)
             stopped = self.position.stopped
@@ -302,6 +302,7 @@ class Run:
             return
         self._look()
         self._tick()
+        self.position.log_bytes = self.log.size
         tensors: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
