@@ -13,7 +13,7 @@ from memorycell.cli.errors import say
 from memorycell.cli.output import print_json
 
 TITLE = "# memorycell demo language"
-_CHARACTERS = 1_200_000  # about two minutes of training
+_CHARACTERS = 600_000  # a minute or two of training
 _TEST = 0.1  # share of the text, from its end, that judges the model
 _PROMPT = "Return the "
 _ABOUT = "The documentation strings of Python's standard library, as they are on this machine."
@@ -34,7 +34,7 @@ def demo_language(output: Path, *, as_json: bool, quiet: bool) -> None:
     write_atomically(files["test"], text[cut:].encode())
     tell(f"the data: {_ABOUT} {len(text):,} characters, the last {len(text) - cut:,} judge the model")
     model = LanguageModel(
-        "character", hidden_sizes=(256, 256), epochs=3, batch_size=32, verbose=False if quiet else None
+        "character", hidden_sizes=(256, 256), epochs=2, batch_size=10, verbose=False if quiet else None
     )
     model.fit(files["data"])
     model.save(files["model"], force=True)
