@@ -35,8 +35,8 @@ _AUTO: dict[str, dict[str, Any]] = {
         "input_dropout": 0.0, "between_dropout": 0.2, "output_dropout": 0.2, "head_dropout": 0.3,
     },
 }  # fmt: skip
-# From so many numbers a step on, whole channels can be left out in training, and recurrent layers do better alone (seen
-# on the joints of UTD-MHAD: accuracy 0.87 against 0.83 with convolutions).
+# From so many numbers a step on, whole channels can be left out in training, and there are no convolutions: on the
+# joints of UTD-MHAD the two together, with label smoothing, had an accuracy of 0.87 against 0.83.
 _WIDE = 16
 _AUTO_WIDE = {"hidden_size": 128, "input_dropout": 0.4, "output_dropout": 0.4, "head_dropout": 0.5}
 _DROPOUTS = (
