@@ -79,7 +79,8 @@ class LanguageEvaluation:
             than = {"better": "the model is better", "worse": "the n-grams are better"}.get(
                 self.outcome or "", self.outcome
             )
-            lines.append(f"{self.baseline}: perplexity {self.baseline_perplexity:.2f}: {than}.")
+            name = self.baseline[0].upper() + self.baseline[1:]
+            lines.append(f"{name}: perplexity {self.baseline_perplexity:.2f}: {than}.")
         return " ".join(lines)
 
     def __str__(self) -> str:
