@@ -61,23 +61,26 @@ int backward(const mc_run* runs, const mc_gradients* gradients, int64_t count, i
   return MC_OK;
 }
 
-int trace(const mc_run& run, void* const* values, int64_t time, int64_t row) {
+int trace(const mc_run& run, void* const* values, int64_t time, int64_t row, int64_t threads) {
   arena().restart();
   return with_type(run, [&](auto zero) -> int {
     using T = decltype(zero);
     Layer<T> layer(run);
     if (!layer.prepare(arena())) return MC_NO_MEMORY;
     const int64_t kinds = layer.lstm ? 5 : layer.gru ? 3 : 0;
-    for (int64_t s = 0; s < layer.steps; ++s)
-      for (int64_t b = 0; b < layer.count_at[s]; ++b)
-        for (int64_t kind = 0; kind < kinds; ++kind) {
-          const Rows<T> to{static_cast<T*>(values[kind]), time, row, nullptr, layer.place};
-          const int64_t slot = kind == 4 ? layer.slots.cell : kind;
-          for (int64_t block = 0; block < layer.blocks; ++block)
-            store_first(to.at(layer.time_of(s), b) + block * kLanes<T>,
-                        load(layer.reserved(s, b) + (block * layer.slots.count + slot) * kLanes<T>),
-                        layer.lanes_of(block));
-        }
+    in_team(static_cast<int>(threads), [&](const Worker& worker) {
+      const int64_t end = layer.steps * (worker.index + 1) / worker.count;
+      for (int64_t s = layer.steps * worker.index / worker.count; s < end; ++s)
+        for (int64_t b = 0; b < layer.count_at[s]; ++b)
+          for (int64_t kind = 0; kind < kinds; ++kind) {
+            const Rows<T> to{static_cast<T*>(values[kind]), time, row, nullptr, layer.place};
+            const int64_t slot = kind == 4 ? layer.slots.cell : kind;
+            for (int64_t block = 0; block < layer.blocks; ++block)
+              store_first(to.at(layer.time_of(s), b) + block * kLanes<T>,
+                          load(layer.reserved(s, b) + (block * layer.slots.count + slot) * kLanes<T>),
+                          layer.lanes_of(block));
+          }
+    });
     return MC_OK;
   });
 }

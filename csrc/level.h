@@ -18,7 +18,7 @@ struct Level {
   int64_t (*reserve_bytes)(const mc_run&);
   int (*forward)(const mc_run*, int64_t, int64_t);
   int (*backward)(const mc_run*, const mc_gradients*, int64_t, int64_t);
-  int (*trace)(const mc_run&, void* const*, int64_t, int64_t);
+  int (*trace)(const mc_run&, void* const*, int64_t, int64_t, int64_t);
   void (*bernoulli)(uint64_t, uint64_t, int64_t, int64_t, int64_t, double, int64_t, void*);
   double (*peak)(int64_t);
   mc_stream* (*open_stream)(const mc_run*, int64_t, int64_t);

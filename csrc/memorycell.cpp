@@ -88,9 +88,9 @@ int mc_backward(const mc_run* runs, const mc_gradients* gradients, int64_t count
   return count ? level_of(runs[0])->backward(runs, gradients, count, mc::threads_to_use(threads)) : MC_OK;
 }
 
-int mc_trace(const mc_run* run, void* const* values, int64_t time, int64_t row) {
+int mc_trace(const mc_run* run, void* const* values, int64_t time, int64_t row, int64_t threads) {
   const mc::Level* level = level_of(*run);
-  return level ? level->trace(*run, values, time, row) : MC_UNKNOWN;
+  return level ? level->trace(*run, values, time, row, threads) : MC_UNKNOWN;
 }
 
 void mc_bernoulli(int64_t level, int64_t key, int64_t first_row, int64_t rows, int64_t width, int64_t threshold,

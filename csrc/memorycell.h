@@ -14,7 +14,7 @@
 
 #include <stdint.h>
 
-#define MEMORYCELL_ABI 3
+#define MEMORYCELL_ABI 4
 
 #if defined(_WIN32)
 #define MEMORYCELL_API __declspec(dllexport)
@@ -133,7 +133,7 @@ MEMORYCELL_API int mc_backward(const mc_run* runs, const mc_gradients* gradients
 /* Gates and cell of a run from its reserve: `gates` pointers, in the order of the weights (an LSTM's coupled forget
  * gate included: i f g o), then of an LSTM the cell; each (T, B, H), value (t, b) at t · time + order[b] · row. Steps
  * that a row has not got are left as they are. */
-MEMORYCELL_API int mc_trace(const mc_run* run, void* const* values, int64_t time, int64_t row);
+MEMORYCELL_API int mc_trace(const mc_run* run, void* const* values, int64_t time, int64_t row, int64_t threads);
 
 /* ---- Streams: the same layers, fed step by step ---- */
 

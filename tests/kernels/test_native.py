@@ -181,7 +181,7 @@ def _run(**changes: int) -> bytes:
 def test_what_no_level_knows_is_refused(changes):
     library, run = native.library(), _run(**changes)
     assert library.mc_reserve_bytes(_run()) == 0 and library.mc_reserve_bytes(run) == -1
-    assert library.mc_forward(run, 1, 1) == library.mc_trace(run, None, 0, 0) == 2
+    assert library.mc_forward(run, 1, 1) == library.mc_trace(run, None, 0, 0, 1) == 2
     assert library.mc_backward(run, bytes(fused._GRADIENTS.size), 1, 1) == 2
 
 

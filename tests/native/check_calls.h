@@ -143,7 +143,7 @@ inline void check_wrong_arguments(int64_t level) {
     const std::string where = std::string("a run of an unknown ") + member;
     expect(mc_forward(&run, 1, 1) == MC_UNKNOWN, where, "mc_forward does not refuse it");
     expect(mc_backward(&run, &gradients, 1, 1) == MC_UNKNOWN, where, "mc_backward does not refuse it");
-    expect(mc_trace(&run, nullptr, 0, 0) == MC_UNKNOWN, where, "mc_trace does not refuse it");
+    expect(mc_trace(&run, nullptr, 0, 0, 1) == MC_UNKNOWN, where, "mc_trace does not refuse it");
     expect(mc_reserve_bytes(&run) == -1, where, "mc_reserve_bytes does not return -1");
   };
   for (const int64_t wrong : {int64_t(-1), int64_t(99)}) {

@@ -143,7 +143,7 @@ void check_trace(const Attempt<T>& attempt, const Expected& expected) {
   Buffer<T> values[5];
   void* pointers[5];
   for (int k = 0; k < 5; ++k) values[k] = Buffer<T>(all.count), pointers[k] = values[k].data();
-  mc_trace(&attempt.run, pointers, all.time, all.row);
+  mc_trace(&attempt.run, pointers, all.time, all.row, attempt.way.threads);
   for (int k = 0; k < kinds; ++k)
     compare(p, all, values[k], expected.trace[k], Tolerance<T>::forward, to_string<T>(p.c, attempt.way),
             "trace " + std::to_string(k));

@@ -532,29 +532,27 @@ def trace(
     ragged: Sequence[Tensor],
     parameters: Sequence[Tensor],
     masks: Sequence[Tensor] = (),
-) -> tuple[Tensor, tuple[Tensor, ...], list[list[Gates]]]:
-    """`run` without gradients on unpacked x, and what every gate did, by layer and direction.
+) -> tuple[Tensor, tuple[Tensor, ...], Gates]:
+    """`run` without gradients on unpacked x, and what every gate did.
 
-    Arguments as for `run`. Records as of `reference.run`: (T, B, H) by name, zero beyond a row's length.
+    Arguments as for `run`. Of each gate and state (L, D, B, T, ·), zero beyond a row's length: the gates and the cell
+    as lines of one block, which the kernels write in place.
     """
     x, initial, parameters = _contiguous_features(x), _contiguous(initial), _contiguous(parameters)
     results = torch.ops.memorycell.forward(spec, rates, x, initial, ragged, parameters, masks, True)
     outputs, final, reserve = results[: spec.layers], results[spec.layers : -1], results[-1]
     runs = _describe(spec, rates, x, initial, ragged, parameters, masks, outputs, final, reserve)
-    (units, hidden), lstm = spec.widths(parameters), spec.mode == 0
-    names = (*GATES[MODES[spec.mode]], *(("cell",) if lstm else ()))
-    records: list[list[Gates]] = [[] for _ in range(spec.layers)]
-    for k in range(spec.cells):
-        layer, direction = divmod(k, spec.directions)
-        values = x.new_zeros(len(names), spec.steps, spec.batch, hidden)
-        pointers = struct.pack(f"={len(names)}q", *(value.data_ptr() for value in values))
-        if names:
-            library = native.library()
-            _check(
-                library.mc_trace(runs[k * _RUN.size :], pointers, spec.batch * hidden, hidden)  # type: ignore[union-attr]
-            )
-        record = dict(zip(names, values.unbind(0), strict=True))
-        cell = {"cell": record.pop("cell")} if lstm else {}
-        hidden_states = outputs[layer][..., direction * units : (direction + 1) * units]
-        records[layer].append(record | {"hidden": hidden_states} | cell)
-    return outputs[-1], tuple(final), records
+    _, hidden = spec.widths(parameters)
+    names = (*GATES[MODES[spec.mode]], *(("cell",) if spec.mode == 0 else ()))
+    fill = x.new_empty if spec.rows == spec.steps * spec.batch else x.new_zeros
+    values = fill(len(names), spec.layers, spec.directions, spec.batch, spec.steps, hidden)
+    library, threads = native.library(), torch.get_num_threads()
+    for k, cell in enumerate(values.flatten(1, 2).unbind(1) if names else ()):
+        pointers = struct.pack(f"={len(names)}q", *(value.data_ptr() for value in cell))
+        run = runs[k * _RUN.size : (k + 1) * _RUN.size]
+        _check(library.mc_trace(run, pointers, hidden, spec.steps * hidden, threads))  # type: ignore[union-attr]
+    by_layer = [out.unflatten(-1, (spec.directions, -1)).permute(2, 1, 0, 3) for out in outputs]
+    record = dict(zip(names, values.unbind(0), strict=True))
+    cell = {"cell": record.pop("cell")} if "cell" in record else {}
+    states = by_layer[0].unsqueeze(0) if spec.layers == 1 else torch.stack(by_layer)
+    return outputs[-1], tuple(final), record | {"hidden": states} | cell

@@ -15,7 +15,7 @@ import torch
 
 import memorycell.kernels
 
-_ABI = 3  # MEMORYCELL_ABI of csrc/memorycell.h
+_ABI = 4  # MEMORYCELL_ABI of csrc/memorycell.h
 _LONG, _DOUBLE, _BYTES, _POINTER = ctypes.c_int64, ctypes.c_double, ctypes.c_char_p, ctypes.c_void_p
 # Result, then arguments, of the functions of csrc/memorycell.h that layers call. Structs come as packed bytes.
 _SIGNATURES: dict[str, tuple[Any, ...]] = {
@@ -25,7 +25,7 @@ _SIGNATURES: dict[str, tuple[Any, ...]] = {
     "mc_reserve_bytes": (_LONG, _BYTES),
     "mc_forward": (ctypes.c_int, _BYTES, _LONG, _LONG),
     "mc_backward": (ctypes.c_int, _BYTES, _BYTES, _LONG, _LONG),
-    "mc_trace": (ctypes.c_int, _BYTES, _POINTER, _LONG, _LONG),
+    "mc_trace": (ctypes.c_int, _BYTES, _POINTER, _LONG, _LONG, _LONG),
     "mc_bernoulli": (None, *[_LONG] * 6, _DOUBLE, _LONG, _POINTER),
 }
 _SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,8 @@ from memorycell.layers.draws import draw
 from memorycell.layers.inputs import Given, Lengths, read
 from memorycell.layers.running import Backends, torch_lacks
 from memorycell.layers.stepping import Stream, step_stack
-from memorycell.layers.trace import Trace, stacked
+from memorycell.layers.trace import Trace, dims_of
+from memorycell.layers.trace_chunks import trace_to_file
 
 
 class Recurrent(nn.Module):
@@ -138,6 +140,23 @@ class Recurrent(nn.Module):
     def weights(self) -> list[Weights]:
         """The parameters as the kernels see them, by layer and direction."""
         return [rules.as_weights(group) for group in self._groups()]
+
+    def part(self, layer: int, direction: int = 0) -> Recurrent:
+        """One layer and direction as a layer of its own, batch first, with the *same* parameters.
+
+        The backward direction reads from left to right then: give it what it reads from its end.
+        """
+        names = self._names[layer * self.directions + direction]
+        whole = self._parameters
+        first = getattr(self, names["weight_ih"])
+        part = Recurrent(
+            self.cell, first.shape[1], self.hidden_size, 1, self.bias, True, 0.0, False, "meta", first.dtype,
+            proj_size=self.proj_size, peephole=self.peephole, layer_norm=self.layer_norm, zoneout=self.zone,
+            backend=self.backend,
+        )  # fmt: skip
+        for own, full in zip(part._flat_names, names.values(), strict=True):
+            part._parameters[own] = whole.get(full, getattr(self, full))
+        return part.train(self.training)
 
     def state_widths(self) -> tuple[int, ...]:
         """Units of each part of the state: (P, H) of an LSTM's (h, c), (H,) of the others' h."""
@@ -282,12 +301,28 @@ class Recurrent(nn.Module):
         state: Any = None,
         lengths: Lengths = None,
         embedding: nn.Embedding | Tensor | None = None,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        chunk: int = 4096,
+        force: bool = False,
     ) -> Trace:
         """`forward`, and every gate, cell and hidden state on the way.
 
         Arguments and errors as for `forward`; where gradients are recorded, the reference computes it.
-        Returns a `Trace`; its `output` and `state` are what `forward`
-        returns.
+
+        Parameters
+        ----------
+        path : str or path, optional
+            A .safetensors file that the trace goes to, `chunk` steps at a time, in memory that does not depend on how
+            long x is (which may itself be a memory map); without gradients, in evaluation mode. The trace that comes
+            back is mapped into memory; its `output` is None.
+        chunk : int
+        force : bool
+            Overwrite the file.
+
+        Returns
+        -------
+        Trace, whose `output` and `state` are what `forward` returns.
 
         Example
         -------
@@ -296,9 +331,12 @@ class Recurrent(nn.Module):
         >>> trace["forget"].shape  # layers, directions, batch, time, units
         torch.Size([2, 1, 2, 5, 8])
         """
-        output, final, records, given = self._run(x, state, lengths, True, embedding)
-        values, dims = stacked(records, given.unbatched)
-        return Trace(values, dims, output, final, given.lengths)
+        if path is not None:
+            return trace_to_file(self, x, state, lengths, embedding, path, chunk, force=force)  # type: ignore[arg-type]
+        output, final, values, given = self._run(x, state, lengths, True, embedding)
+        if given.unbatched:
+            values = {name: value.squeeze(2) for name, value in values.items()}
+        return Trace(values, dims_of(given.unbatched), output, final, given.lengths)
 
     def step(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """One functional, differentiable step.
@@ -398,11 +436,11 @@ class Recurrent(nn.Module):
 
     def _run(
         self, x: Any, state: Any, lengths: Any, trace: bool, embedding: Any = None
-    ) -> tuple[Any, Any, list[list[Gates]], Given]:
+    ) -> tuple[Any, Any, Gates, Given]:
         given = read(self, x, state, lengths, embedding)
         draws = draw(self, given.steps, given.batch, given.x)
-        output, final, records = running.run(self, given, draws, trace)
-        return output, given.give_back_state(final), records, given
+        output, final, values = running.run(self, given, draws, trace)
+        return output, given.give_back_state(final), values, given
 
     def extra_repr(self) -> str:
         """As torch.nn's, with whatever differs from its default."""

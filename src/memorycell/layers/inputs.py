@@ -110,7 +110,7 @@ def read(layer: Recurrent, x: Any, state: Any, lengths: Any, embedding: Any = No
             f"expected at least one step, got x of shape {tuple(x.shape)} ({', '.join(axes)}, …): "
             "pass lengths= if rows may be empty"
         )
-    ends = None if lengths is None else _read_lengths(lengths, batch, steps)
+    ends = None if lengths is None else read_lengths(lengths, batch, steps)
     if embedding is not None and ends is not None:
         x = _without_padding(x, ends, layer.batch_first)
     values, tokens = _read_values(layer, x, axes, embedding)
@@ -176,7 +176,8 @@ def check_dtype(x: Tensor, weight: Any, name: str) -> None:
         )
 
 
-def _read_lengths(lengths: Any, batch: int, steps: int) -> Tensor | None:
+def read_lengths(lengths: Any, batch: int, steps: int) -> Tensor | None:
+    """Lengths as int64 (batch,) on the CPU, None if all rows have all steps; raise TypeError or ValueError."""
     ends = torch.as_tensor(lengths).detach().cpu()
     if ends.numel() == 0 and not isinstance(lengths, Tensor):
         ends = ends.to(torch.int64)  # torch makes floats of an empty list

@@ -74,10 +74,9 @@ class Backends:
         return self.name != "reference" and self.torch_lacks is None
 
 
-def run(
-    layer: Recurrent, given: Given, draws: Draws, trace: bool
-) -> tuple[Tensor | PackedSequence, State, list[list[Gates]]]:
-    """Output in the caller's form, final state, and the records of a trace, with whatever can compute them."""
+def run(layer: Recurrent, given: Given, draws: Draws, trace: bool) -> tuple[Tensor | PackedSequence, State, Gates]:
+    """Output in the caller's form, final state, and of a trace each gate and state (L, D, B, T, ·), with whatever can
+    compute them."""
     weights = draws.masked(layer.weights())
     if layer.backends.fused(given.x, weights[0].w_ih) and not (trace and _wants_gradients(given, weights)):
         return _run_fused(layer, given, weights, draws, trace)
@@ -95,8 +94,16 @@ def run(
             between=draws.between,
             trace=trace,
         )
-        return given.give_back(padded), together(finals), records
-    return *_run_torch(layer, given, weights, draws), []
+        return given.give_back(padded), together(finals), _stacked(records) if trace else {}
+    return *_run_torch(layer, given, weights, draws), {}
+
+
+def _stacked(records: list[list[Gates]]) -> Gates:
+    """Records by layer and direction, each (T, B, ·), as (L, D, B, T, ·) by name."""
+    return {
+        name: torch.stack([torch.stack([one[name].transpose(0, 1) for one in layer]) for layer in records])
+        for name in records[0][0]
+    }
 
 
 def together(states: list[State]) -> State:
@@ -134,7 +141,7 @@ def masks_of(noise: Sequence[Noise], between: Sequence[Tensor | None]) -> tuple[
 
 def _run_fused(
     layer: Recurrent, given: Given, weights: list[Weights], draws: Draws, trace: bool
-) -> tuple[Tensor | PackedSequence, State, list[list[Gates]]]:
+) -> tuple[Tensor | PackedSequence, State, Gates]:
     dtype = weights[0].w_ih.dtype  # under autocast x may have another: the kernels compute in the weights'
     kinds, masks, rates = masks_of(draws.noise, draws.between)
     if trace:
@@ -147,7 +154,7 @@ def _run_fused(
     spec = fused.Spec(*layer.fused_spec, kinds, int(packed), int(given.batch_first), *sizes, *layer.fused_variant)
     initial = () if given.state is None else tuple(part.to(dtype) for part in given.state)
     tensors = (initial, given.ragged() + tokens, [part for w in weights for part in parameters_of(w)], masks)
-    records: list[list[Gates]] = []
+    records: Gates = {}
     if trace:
         output, final, records = fused.trace(spec, rates, x.to(dtype), *tensors)
     else:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-import torch
+import numpy as np
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from memorycell.kernels.reference import Gates
+_DIMS = ("layer", "direction", "batch", "time", "unit")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,25 +30,39 @@ class Trace(Mapping[str, Tensor]):
     dims : tuple of str
         Names of those dimensions.
     output, state
-        What `forward` returns.
+        What `forward` returns; None of a part of a trace and of one from a file.
     lengths : Tensor or None
         int64 (batch,), or None if all rows have all steps.
+    coords : dict of str to sequence
+        What the places along a dimension are called: ``{"time": dates}``.
 
     Example
     -------
+    >>> import torch
     >>> from memorycell.layers import LSTM
     >>> trace = LSTM(3, 8, batch_first=True).trace(torch.zeros(2, 5, 3))
     >>> sorted(trace)
     ['candidate', 'cell', 'forget', 'hidden', 'input', 'output']
     >>> dict(zip(trace.dims, trace["forget"].shape))
     {'layer': 1, 'direction': 1, 'batch': 2, 'time': 5, 'unit': 8}
+    >>> trace.select(layer=0, direction=0, batch=1, time=slice(1, 4))["cell"].shape
+    torch.Size([3, 8])
     """
 
     by_name: dict[str, Tensor]
     dims: tuple[str, ...]
-    output: Tensor | PackedSequence
-    state: Any
+    output: Tensor | PackedSequence | None = None
+    state: Any = None
     lengths: Tensor | None = None
+    coords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for dim, labels in self.coords.items():
+            size = self.sizes.get(dim)
+            if size is None:
+                raise ValueError(f"expected coords of {', '.join(self.dims)}, got those of {dim!r}")
+            if len(labels) != size:
+                raise ValueError(f"expected {size} names along {dim!r}, one for each place, got {len(labels)}")
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self.by_name:
@@ -61,28 +76,163 @@ class Trace(Mapping[str, Tensor]):
         return len(self.by_name)
 
     def __repr__(self) -> str:
-        sizes = next(iter(self.by_name.values())).shape
-        shape = ", ".join(f"{dim}={size}" for dim, size in zip(self.dims, sizes, strict=True))
+        shape = ", ".join(f"{dim}={size}" for dim, size in self.sizes.items())
         return f"Trace({', '.join(self.by_name)}; {shape})"
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How long each dimension is; of units those of the gates (a projected hidden state has fewer)."""
+        return dict(zip(self.dims, next(iter(self.by_name.values())).shape, strict=True))
 
     def to_dict(self) -> dict[str, Tensor]:
         """A plain dict of the gates and states, cut from the graph and on the CPU.
 
         Example
         -------
+        >>> import torch
         >>> from memorycell.layers import GRU
         >>> list(GRU(3, 8).trace(torch.zeros(5, 2, 3)).to_dict())
         ['reset', 'update', 'new', 'hidden']
         """
         return {name: value.detach().cpu() for name, value in self.by_name.items()}
 
+    def select(self, **where: Any) -> Trace:
+        """A part of it, by the names of dimensions; views where slices allow it.
 
-def stacked(records: list[list[Gates]], unbatched: bool) -> tuple[dict[str, Tensor], tuple[str, ...]]:
-    """Records by layer and direction, each (T, B, ·), as (L, D, B, T, ·) by name; names of the dimensions."""
-    values = {
-        name: torch.stack([torch.stack([one[name].transpose(0, 1) for one in layer]) for layer in records])
-        for name in records[0][0]
-    }
-    if unbatched:
-        return {name: v.squeeze(2) for name, v in values.items()}, ("layer", "direction", "time", "unit")
-    return values, ("layer", "direction", "batch", "time", "unit")
+        Parameters
+        ----------
+        where : place, slice or list of places, by dimension
+            A single place drops its dimension. Where a dimension has `coords`, a name of theirs is a place, too, and a
+            slice between two names takes everything from the first to the last of them.
+
+        Raises
+        ------
+        ValueError, IndexError
+            For a dimension that is not there, a name that is not, or a place beyond the end.
+
+        Example
+        -------
+        >>> import torch
+        >>> from memorycell.layers import LSTM
+        >>> trace = LSTM(1, 2).trace(torch.zeros(4, 1)).named(time=["a", "b", "c", "d"])
+        >>> trace.select(time=slice("b", "c")).coords, trace.select(time="d", unit=[0]).dims
+        ({'time': ['b', 'c']}, ('layer', 'direction', 'unit'))
+        """
+        values, dims, coords = dict(self.by_name), list(self.dims), dict(self.coords)
+        lengths = self.lengths
+        for dim, asked in where.items():
+            if dim not in dims:
+                raise ValueError(f"expected a dimension of this trace, {', '.join(dims)}, got {dim!r}")
+            place = self._places(dim, asked)
+            axis = dims.index(dim)
+            values = {name: _taken(value, axis, place, dim) for name, value in values.items()}
+            labels = coords.pop(dim, None)
+            if isinstance(place, int):
+                dims.pop(axis)
+            elif labels is not None:
+                chosen = range(len(labels))[place] if isinstance(place, slice) else place
+                coords[dim] = [labels[i] for i in chosen]
+            if lengths is not None and dim == "batch":
+                lengths = lengths[place]
+            elif lengths is not None and dim == "time":
+                whole = isinstance(place, slice) and place.step in (None, 1)
+                first = range(self.sizes["time"])[place].start if whole else 0
+                lengths = (lengths - first).clamp(min=0, max=next(iter(values.values())).shape[axis]) if whole else None
+        return Trace(values, tuple(dims), lengths=lengths, coords=coords)
+
+    def named(self, **coords: Sequence[Any]) -> Trace:
+        """The same with names of the places along dimensions."""
+        return Trace(self.by_name, self.dims, self.output, self.state, self.lengths, {**self.coords, **coords})
+
+    def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
+        """Write it to a file: .safetensors, or .parquet with a row for each step.
+
+        Of a Parquet file the columns are layer, direction, batch, time (their names, if they have any) and, of each
+        gate and state, a list of its units.
+
+        Raises
+        ------
+        ValueError
+            For another suffix, or a trace of which a dimension was dropped.
+        FileExistsError, OSError
+            Without `force`, when there is a file; or when it cannot be written.
+        """
+        from memorycell.layers.trace_files import save
+
+        save(self, path, force=force)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> Trace:
+        """The trace that `save` wrote; of .safetensors mapped into memory, so that only what is used is read.
+
+        Raises
+        ------
+        FileNotFoundError, ValueError
+            When there is no such file, or it is none of a trace, damaged or truncated.
+        """
+        from memorycell.layers.trace_files import load
+
+        return load(path)
+
+    def _places(self, dim: str, asked: Any) -> int | slice | list[int]:
+        labels = self.coords.get(dim)
+        if isinstance(asked, bool):
+            raise ValueError(f"expected a place along {dim!r}, got {asked}")
+        if isinstance(asked, int | np.integer):
+            return int(asked)
+        if isinstance(asked, slice):
+            if all(end is None or isinstance(end, int | np.integer) for end in (asked.start, asked.stop)):
+                return asked
+            names = _comparable(labels, dim)
+            first = 0 if asked.start is None else _place_of(names, asked.start, dim, "left")
+            last = len(names) if asked.stop is None else _place_of(names, asked.stop, dim, "right")
+            return slice(first, last)
+        if isinstance(asked, str | np.datetime64):
+            names = _comparable(labels, dim)
+            found = np.flatnonzero(names == _as_label(names, asked))
+            if not len(found):
+                raise ValueError(f"expected one of {_some(labels)} along {dim!r}, got {asked!r}")
+            return int(found[0])
+        return [int(place) for place in asked]
+
+
+def dims_of(unbatched: bool) -> tuple[str, ...]:
+    """Names of the dimensions of a gate."""
+    return tuple(name for name in _DIMS if not (unbatched and name == "batch"))
+
+
+def _taken(value: Tensor, axis: int, place: int | slice | list[int], dim: str) -> Tensor:
+    size = value.shape[axis]
+    places = [place] if isinstance(place, int) else place if isinstance(place, list) else []
+    wrong = [i for i in places if not -size <= i < size]
+    if wrong:
+        raise IndexError(f"expected a place along {dim!r} from 0 to {size - 1}, got {wrong[0]}")
+    return value[(slice(None),) * axis + (place,)]
+
+
+def _comparable(labels: Any, dim: str) -> np.ndarray:
+    if labels is None:
+        raise ValueError(f"expected places along {dim!r}, which has no names: give whole numbers")
+    return np.asarray(labels)
+
+
+def _as_label(names: np.ndarray, asked: Any) -> Any:
+    return np.datetime64(asked) if names.dtype.kind == "M" else asked
+
+
+def _place_of(names: np.ndarray, asked: Any, dim: str, side: str) -> int:
+    """Where a name stands: dates in their (rising) order, other names where they first or last occur."""
+    wanted = _as_label(names, asked)
+    if names.dtype.kind == "M":
+        found = np.flatnonzero(names >= wanted) if side == "left" else np.flatnonzero(names <= wanted)
+        return (
+            (int(found[0]) if side == "left" else int(found[-1]) + 1) if len(found) else len(names) * (side == "left")
+        )
+    found = np.flatnonzero(names == wanted)
+    if not len(found):
+        raise ValueError(f"expected one of {_some(names.tolist())} along {dim!r}, got {asked!r}")
+    return int(found[0]) if side == "left" else int(found[-1]) + 1
+
+
+def _some(labels: Any) -> str:
+    return ", ".join(str(label) for label in list(labels)[:6]) + (", …" if len(labels) > 6 else "")

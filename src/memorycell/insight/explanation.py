@@ -1,0 +1,93 @@
+"""Explanation: a number taken apart: what each step adds to it, and what does not come from any step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SHOWN = 10  # steps that a printed explanation names
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """What each step adds to one output. ``scores.sum() + sum(terms.values())`` is `value`, by every method.
+
+    Attributes
+    ----------
+    method : str
+        "integrated gradients", "occlusion", "decomposition" or "contextual decomposition".
+    output : str
+        What the number is.
+    value : float
+        The number explained.
+    labels : sequence
+        (T,): what the steps are called.
+    scores : float64 (T,)
+        What each step adds.
+    terms : dict of str to float
+        All that no step adds: the bias or the output of the baseline, the initial state, what stands beside the recurrent
+        layers, and always "residual": what the method leaves unexplained.
+    by_feature : float64 (T, F) or None
+        `scores` by feature, where features have names.
+    features : sequence of str or None
+    note : str
+        What is exact here, and what is linearised or left out.
+    unit : str
+
+    Example
+    -------
+    >>> explanation = Explanation("occlusion", "score", 3.0, ["a", "b"], np.array([2.0, 0.5]), {"residual": 0.5})
+    >>> explanation.total, explanation.top(1)
+    (3.0, [('a', 2.0)])
+    """
+
+    method: str
+    output: str
+    value: float
+    labels: Sequence[Any]
+    scores: NDArray[np.float64]
+    terms: dict[str, float]
+    by_feature: NDArray[np.float64] | None = None
+    features: Sequence[str] | None = None
+    note: str = ""
+    unit: str = ""
+
+    @property
+    def total(self) -> float:
+        """All parts together: `value`, but for rounding."""
+        return float(self.scores.sum() + sum(self.terms.values()))
+
+    def top(self, count: int = _SHOWN) -> list[tuple[Any, float]]:
+        """The steps that add or take away most, with what they add."""
+        order = np.argsort(-np.abs(self.scores), kind="stable")[:count]
+        return [(self.labels[int(step)], float(self.scores[step])) for step in order]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON: lists, texts and numbers."""
+        return {
+            "method": self.method,
+            "output": self.output,
+            "unit": self.unit,
+            "value": self.value,
+            "terms": dict(self.terms),
+            "steps": [
+                {"step": str(label), "score": float(score)}
+                for label, score in zip(self.labels, self.scores, strict=True)
+            ],
+            "features": None if self.features is None else list(self.features),
+            "by_feature": None if self.by_feature is None else self.by_feature.tolist(),
+            "note": self.note,
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.output} = {self.value:.4g} {self.unit}".rstrip() + f", by {self.method}"]
+        lines += [f"  {score:+10.4g}  {label}" for label, score in self.top()]
+        if len(self.labels) > _SHOWN:
+            rest = self.scores.sum() - sum(score for _, score in self.top())
+            lines.append(f"  {rest:+10.4g}  (the other {len(self.labels) - _SHOWN:,} steps)")
+        lines += [f"  {term:+10.4g}  {name}" for name, term in self.terms.items()]
+        return "\n".join([*lines, *([self.note] if self.note else [])])

@@ -1,0 +1,161 @@
+"""trace_network: what every gate of every recurrent layer did while a model ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from memorycell.layers.base import Recurrent
+from memorycell.layers.trace import Trace
+
+
+@dataclass(frozen=True, eq=False)
+class ModelTrace(Mapping[str, Tensor]):
+    """Gates and states of a whole model: of all layers that read the sequence, one on top of the other, by name.
+
+    ``trace["forget"]`` is (layers, directions, batch, time, units) where those layers are alike. Each by itself is in
+    `layers`, together with what else there is: a decoder, a speller.
+
+    Attributes
+    ----------
+    layers : dict of str to Trace
+        By the module's name in the network, in the order in which they ran; a module that ran again is "rnn (2)".
+    trunk : tuple of str
+        Which of them read the sequence, from the input up.
+    inputs : dict of str to Tensor
+        What each of them was given: (batch, time, features), or token ids (batch, time).
+    output : what the model returned
+    labels : sequence of sequences or None
+        What the steps of each row are called: tokens, or dates.
+
+    Example
+    -------
+    >>> from memorycell.layers import LSTM
+    >>> model = torch.nn.Sequential(LSTM(3, 8, batch_first=True))
+    >>> trace = trace_network(model, lambda: model(torch.zeros(2, 5, 3)))
+    >>> list(trace.layers), trace["cell"].shape
+    (['0'], torch.Size([1, 1, 2, 5, 8]))
+    """
+
+    layers: dict[str, Trace]
+    trunk: tuple[str, ...]
+    inputs: dict[str, Tensor]
+    output: Any
+    labels: Sequence[Sequence[Any]] | None = None
+
+    def __getitem__(self, name: str) -> Tensor:
+        """The gate or state `name` of the layers of the trunk, stacked.
+
+        Raises
+        ------
+        KeyError
+            For a gate that they have not.
+        ValueError
+            Where they differ in their units or directions: take one of `layers`.
+        """
+        traces = [self.layers[layer] for layer in self.trunk]
+        if len(traces) == 1:
+            return traces[0][name]
+        values = [trace[name] for trace in traces]
+        if len({value.shape[1:] for value in values}) > 1:
+            sizes = ", ".join(f"{key}: {tuple(v.shape)}" for key, v in zip(self.trunk, values, strict=True))
+            raise ValueError(f"expected layers of one size to stack, got {sizes}: take one, trace.layers[name]")
+        return torch.cat(values)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers[self.trunk[0]])
+
+    def __len__(self) -> int:
+        return len(self.layers[self.trunk[0]])
+
+    @property
+    def top(self) -> Trace:
+        """The last layer of the trunk."""
+        return self.layers[self.trunk[-1]]
+
+    def __repr__(self) -> str:
+        return f"ModelTrace({', '.join(f'{name}: {trace!r}' for name, trace in self.layers.items())})"
+
+
+def recurrent_layers(network: nn.Module) -> dict[str, Recurrent]:
+    """The recurrent layers in a model, by name.
+
+    Raises
+    ------
+    ValueError
+        If there are none; layers of torch.nn are no help, `memorycell.accelerate` makes ours of them.
+    """
+    found = {name: module for name, module in network.named_modules() if isinstance(module, Recurrent)}
+    if found:
+        return found
+    theirs = [type(module).__name__ for module in network.modules() if isinstance(module, nn.RNNBase)]
+    if theirs:
+        raise ValueError(
+            f"expected a model with recurrent layers of memorycell, got torch.nn.{theirs[0]}, which does not tell what "
+            "its gates do: swap it with memorycell.accelerate(model)"
+        )
+    raise ValueError(f"expected a model with a recurrent layer to trace, got a {type(network).__name__} without one")
+
+
+def trace_network(
+    network: nn.Module,
+    run: Callable[[], Any],
+    *,
+    trunk: Sequence[nn.Module] | None = None,
+    labels: Sequence[Sequence[Any]] | None = None,
+) -> ModelTrace:
+    """Run a model and keep what the gates of its recurrent layers did, in one pass and without gradients.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    run : called once; runs `network`
+    trunk : those of its layers that read the sequence; default: all that ran
+    labels : see `ModelTrace`
+
+    Raises
+    ------
+    ValueError
+        If the model has no recurrent layer, or none of them ran.
+    """
+    layers = recurrent_layers(network)
+    traces: dict[str, Trace] = {}
+    inputs: dict[str, Tensor] = {}
+    own: dict[str, Recurrent] = {}
+
+    def record(name: str, layer: Recurrent) -> Callable[..., Any]:
+        def forward(
+            x: Any, state: Any = None, *, lengths: Any = None, embedding: Any = None, hx: Any = None
+        ) -> tuple[Any, Any]:
+            count = sum(layer is each for each in own.values())
+            key = name if not count else f"{name} ({count + 1})"
+            trace = layer.trace(x, hx if state is None else state, lengths, embedding)
+            traces[key], inputs[key], own[key] = trace, x, layer
+            return trace.output, trace.state
+
+        return forward
+
+    with torch.no_grad(), replaced_forward({layer: record(name, layer) for name, layer in layers.items()}):
+        output = run()
+    if not traces:
+        raise ValueError(f"expected a run of the model, got one in which none of {', '.join(layers)} ran")
+    wanted = list(layers.values()) if trunk is None else list(trunk)
+    seen = tuple(key for key, layer in own.items() if any(layer is each for each in wanted) and key in layers)
+    return ModelTrace(traces, seen, inputs, output, labels)
+
+
+@contextmanager
+def replaced_forward(replacements: Mapping[Recurrent, Callable[..., Any]]) -> Iterator[None]:
+    """Within it the layers compute something else when they are called."""
+    try:
+        for layer, forward in replacements.items():
+            layer.forward = forward  # type: ignore[method-assign]
+        yield
+    finally:
+        for layer in replacements:
+            vars(layer).pop("forward", None)
