@@ -21,9 +21,9 @@ from memorycell import Forecaster, adding_problem
 from memorycell.cli.main import main as memorycell
 from memorycell.data.encoded import eligible_origins
 from memorycell.interfaces.drawing import PALETTE, canvas, end_labels, heading, inline_svg
-from memorycell.interfaces.plot import forecast_fan
+from memorycell.interfaces.plot_forecasts import forecast_fan
 from memorycell.interfaces.plot_network import adding_problem as draw_adding_problem
-from memorycell.interfaces.plot_network import gates
+from memorycell.interfaces.plot_traces import gates
 
 HERE = Path(__file__).parent
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"

@@ -60,7 +60,7 @@ def test_the_layering_test_sees_an_upward_import() -> None:
 def test_exported_names_exist_and_are_sorted() -> None:
     assert memorycell.__all__ == sorted(memorycell.__all__)
     for name in memorycell.__all__:
-        assert getattr(memorycell, name).__name__ == name
+        assert getattr(memorycell, name).__name__.rpartition(".")[2] == name
         assert name in dir(memorycell)
 
 
@@ -74,8 +74,8 @@ def test_files_can_be_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 600
 
 
-def test_importing_the_package_loads_no_torch() -> None:
-    code = "import sys, memorycell; sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, memorycell; sys.exit(any(name in sys.modules for name in ('torch', 'pandas', 'matplotlib')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -4,7 +4,7 @@ import torch
 
 from memorycell.evaluation.adding_problem import AddingProblem, AddingResult
 from memorycell.interfaces.drawing import NARROW, WIDE, inline_svg
-from memorycell.interfaces.plot import (
+from memorycell.interfaces.plot_forecasts import (
     calibration,
     errors_by_horizon,
     errors_through_time,
@@ -13,7 +13,8 @@ from memorycell.interfaces.plot import (
     models_compared,
     overview,
 )
-from memorycell.interfaces.plot_network import adding_problem, gates, learning_curve
+from memorycell.interfaces.plot_network import adding_problem, learning_curve
+from memorycell.interfaces.plot_traces import gates
 from memorycell.layers import GRU, LSTM, RNN
 
 WIDTHS = pytest.mark.parametrize("width", [WIDE, NARROW])

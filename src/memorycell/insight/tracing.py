@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -46,7 +48,7 @@ class ModelTrace(Mapping[str, Tensor]):
     trunk: tuple[str, ...]
     inputs: dict[str, Tensor]
     output: Any
-    labels: Sequence[Sequence[Any]] | None = None
+    labels: Sequence[Any] | None = None
 
     def __getitem__(self, name: str) -> Tensor:
         """The gate or state `name` of the layers of the trunk, stacked.
@@ -106,8 +108,10 @@ def trace_network(
     network: nn.Module,
     run: Callable[[], Any],
     *,
-    trunk: Sequence[nn.Module] | None = None,
-    labels: Sequence[Sequence[Any]] | None = None,
+    trunk: Iterable[nn.Module] | None = None,
+    labels: Sequence[Any] | None = None,
+    path: str | os.PathLike[str] | None = None,
+    force: bool = False,
 ) -> ModelTrace:
     """Run a model and keep what the gates of its recurrent layers did, in one pass and without gradients.
 
@@ -117,13 +121,21 @@ def trace_network(
     run : called once; runs `network`
     trunk : those of its layers that read the sequence; default: all that ran
     labels : see `ModelTrace`
+    path : a folder, which is made: each layer goes to a file of its own in it, a few thousand steps at a time
+        The traces are then mapped into memory, so that only what is used is read.
+    force : overwrite such files
 
     Raises
     ------
     ValueError
         If the model has no recurrent layer, or none of them ran.
+    FileExistsError
+        If there is a file of that name already.
     """
     layers = recurrent_layers(network)
+    folder = None if path is None else Path(path)
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
     traces: dict[str, Trace] = {}
     inputs: dict[str, Tensor] = {}
     own: dict[str, Recurrent] = {}
@@ -134,9 +146,10 @@ def trace_network(
         ) -> tuple[Any, Any]:
             count = sum(layer is each for each in own.values())
             key = name if not count else f"{name} ({count + 1})"
-            trace = layer.trace(x, hx if state is None else state, lengths, embedding)
+            target = None if folder is None else folder / f"{key}.safetensors"
+            trace = layer.trace(x, hx if state is None else state, lengths, embedding, path=target, force=force)
             traces[key], inputs[key], own[key] = trace, x, layer
-            return trace.output, trace.state
+            return _output(layer, trace) if trace.output is None else trace.output, trace.state
 
         return forward
 
@@ -147,6 +160,15 @@ def trace_network(
     wanted = list(layers.values()) if trunk is None else list(trunk)
     seen = tuple(key for key, layer in own.items() if any(layer is each for each in wanted) and key in layers)
     return ModelTrace(traces, seen, inputs, output, labels)
+
+
+def _output(layer: Recurrent, trace: Trace) -> Tensor:
+    """What `forward` returns, of a trace that has it only as hidden states."""
+    hidden = trace["hidden"][-1]  # (D, B, T, P)
+    if "batch" not in trace.dims:
+        return torch.cat(list(hidden), dim=-1)
+    output = torch.cat(list(hidden), dim=-1) if layer.bidirectional else hidden[0]
+    return output if layer.batch_first else output.transpose(0, 1)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ FONT = 12
 # The hues of Okabe & Ito (2008), which colour-blind readers tell apart, dark enough for text on white. A page
 # replaces each by the CSS variable of its name, so that a dark page can have lighter ones.
 PALETTE = {
+    "paper": "#ffffff",
     "ink": "#1b2430",
     "muted": "#5b6672",
     "grid": "#dfe3e8",
@@ -55,12 +56,39 @@ def canvas(width: float, height: float, rows: int = 1, **options: Any) -> tuple[
 
     `options` go to `Figure.subplots`.
     """
-    figure = Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained", facecolor="none")
-    figure.get_layout_engine().set(w_pad=2 / 72, h_pad=3 / 72, hspace=0.06)  # type: ignore[union-attr, call-arg]
+    figure = _figure(width, height)
     axes = np.atleast_1d(figure.subplots(rows, **options)).ravel().tolist()
     for ax in axes:
         _quieten(ax, width)
     return figure, axes
+
+
+def panels(width: float, *groups: Sequence[float], around: float = 32) -> tuple[Figure, list[list[Axes]]]:
+    """A transparent figure of panels below each other, by group: those of a group stand under each other, margins too.
+
+    Parameters
+    ----------
+    width : pixels
+    groups : heights of the panels of each, in pixels, without what stands `around` them: headings and ticks
+    """
+    tall = [sum(heights) + around * len(heights) for heights in groups]
+    figure = _figure(width, sum(tall))
+    figure.get_layout_engine().set(h_pad=4 / 72, hspace=0)  # type: ignore[union-attr, call-arg]
+    parts = np.ravel(figure.subfigures(len(groups), height_ratios=tall, hspace=0))
+    found = []
+    for part, heights in zip(parts, groups, strict=True):
+        part.set_facecolor("none")
+        axes = np.ravel(part.subplots(len(heights), height_ratios=list(heights))).tolist()
+        for ax in axes:
+            _quieten(ax, width)
+        found.append(axes)
+    return figure, found
+
+
+def _figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained", facecolor="none")
+    figure.get_layout_engine().set(w_pad=2 / 72, h_pad=3 / 72, hspace=0.06)  # type: ignore[union-attr, call-arg]
+    return figure
 
 
 def _quieten(ax: Axes, width: float) -> None:
@@ -94,6 +122,13 @@ def write(ax: Axes, x: Any, y: Any, text: str, colour: str = PALETTE["muted"], *
 
 def x_label(ax: Axes, text: str) -> None:
     ax.set_xlabel(text, fontsize=FONT - 1, color=PALETTE["muted"], parse_math=False)
+
+
+def name_rows(ax: Axes, names: Sequence[Any], most: int, size: float = FONT - 1) -> None:
+    """Names of the user's left of the rows 0, 1, …, each of at most `most` characters."""
+    ax.set_yticks(range(len(names)), [label(name, most) for name in names])
+    for tick in ax.get_yticklabels():
+        tick.set(parse_math=False, fontsize=size, color=PALETTE["ink"])
 
 
 def time_axis(ax: Axes, dates: NDArray, width: float) -> NDArray:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -154,13 +157,52 @@ class Section:
         return element("section", Html(element("h2", self.title) + "".join(self.parts)), id=self.id)
 
 
-def document(title: str, header: Html, sections: Sequence[Section], footer: Html) -> str:
-    """The whole page as text: it asks for nothing from outside, and runs no scripts."""
-    style = resources.files("memorycell.interfaces").joinpath("report.css").read_text(encoding="utf-8")
+def asset(name: str) -> str:
+    """A style sheet or script of this folder, as text."""
+    return resources.files("memorycell.interfaces").joinpath(name).read_text(encoding="utf-8")
+
+
+def json_block(id: str, content: Any) -> Html:
+    """Data for a script, as JSON that no text in it can end or turn into markup.
+
+    Example
+    -------
+    >>> json_block("d", ["</script>"])
+    '<script type="application/json" id="d">["\\\\u003c/script\\\\u003e"]</script>'
+    """
+    text = json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Html(f'<script type="application/json" id="{id}">{text}</script>')
+
+
+def document(
+    title: str,
+    header: Html,
+    sections: Sequence[Section],
+    footer: Html,
+    *,
+    style: str = "",
+    data: str = "",
+    script: str = "",
+) -> str:
+    """The whole page as text: it asks for nothing from outside, and runs no script but the one given.
+
+    Parameters
+    ----------
+    style : rules beside those of every page
+    data : what `json_block` made for the script
+    script : JavaScript; the page's policy names its hash, so that no other runs
+    """
+    style = asset("report.css") + style
     light = ";".join(f"--{name}:{colour}" for name, colour in PALETTE.items())
     kept = [section for section in sections if section.parts]
     links = "".join(element("a", section.id.capitalize(), href=f"#{section.id}") for section in kept)
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        policy += f"; script-src 'sha256-{digest}'"
+        data += f"\n<script>{script}</script>\n"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -169,5 +211,5 @@ def document(title: str, header: Html, sections: Sequence[Section], footer: Html
         f"{element('title', title)}\n<style>\n:root{{{light}}}\n{style}</style>\n</head>\n<body>\n"
         f'<header>{header}<nav aria-label="Sections">{links}</nav></header>\n<main>\n'
         + "\n".join(section.html() for section in kept)
-        + f"\n</main>\n<footer>{footer}</footer>\n</body>\n</html>\n"
+        + f"\n</main>\n<footer>{footer}</footer>\n{data}</body>\n</html>\n"
     )

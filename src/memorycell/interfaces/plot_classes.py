@@ -26,6 +26,7 @@ from memorycell.interfaces.drawing import (
     far_left,
     heading,
     label,
+    name_rows,
     write,
     x_label,
 )
@@ -67,7 +68,7 @@ def models_scored(evaluation: CrossValidation, *, width: float = WIDE) -> Figure
         if math.isfinite(value):
             ax.plot(value, place, "o", color=colour, markersize=9)
             _above(ax, f"{value:.1f}" if shares else significant(value), value, place, colour)
-    _named_rows(ax, [model.name for model in ranking], 30 if width > 500 else 17)
+    name_rows(ax, [model.name for model in ranking], 30 if width > 500 else 17, FONT)
     for tick, model in zip(ax.get_yticklabels(), ranking, strict=True):
         tick.set_color(PALETTE["blue"] if model is evaluation.models[0] else PALETTE["ink"])
     ax.set_ylim(len(ranking) - 0.5, -0.75)
@@ -86,12 +87,6 @@ def _above(ax: Axes, text: str, x: float, y: float, colour: str) -> None:
         text, (x, y), xytext=(0, 10), textcoords="offset points", ha="center", color=colour, fontsize=FONT - 1,
         parse_math=False,
     )  # fmt: skip
-
-
-def _named_rows(ax: Axes, names: Sequence[Any], most: int) -> None:
-    ax.set_yticks(range(len(names)), [label(name, most) for name in names])
-    for tick in ax.get_yticklabels():
-        tick.set(parse_math=False, fontsize=FONT, color=PALETTE["ink"])
 
 
 def most_confused(counts: NDArray[np.int64], most: int = MOST_CLASSES) -> NDArray[np.int64]:
@@ -150,7 +145,7 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[Any], *, width: float
     ax.set_ylim(k - 0.5, -0.5)
     ax.set_xticks(range(k), [label(name, 14) for name in names], rotation=90 if upright else 0)
     ax.xaxis.tick_top()
-    _named_rows(ax, names, 18 if wide else 11)
+    name_rows(ax, names, 18 if wide else 11, FONT)
     for ticks, size in ((ax.get_xticklabels(), cell if upright else FONT), (ax.get_yticklabels(), high)):
         for tick in ticks:
             tick.set(parse_math=False, fontsize=min(FONT - 1, 0.9 * size), color=PALETTE["ink"])
@@ -259,7 +254,7 @@ def class_counts(names: Sequence[Any], counts: Sequence[int], *, width: float = 
             textcoords="offset points", va="center", color=PALETTE["ink"], fontsize=FONT - 1, parse_math=False,
             annotation_clip=False,
         )  # fmt: skip
-    _named_rows(ax, [names[k] for k in order], 24 if width > 500 else 14)
+    name_rows(ax, [names[k] for k in order], 24 if width > 500 else 14, FONT)
     ax.set_ylim(len(order) - 0.4, -0.6)
     ax.set_xlim(0, 1.22 * max(max(counts), 1))
     ax.set_xticks([])

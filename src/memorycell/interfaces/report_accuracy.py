@@ -9,7 +9,7 @@ import numpy as np
 from memorycell.evaluation.metrics import Coverage
 from memorycell.evaluation.result import Evaluation
 from memorycell.interfaces.page import Html, Section, bullets, element, figure, paragraph, table
-from memorycell.interfaces.plot import (
+from memorycell.interfaces.plot_forecasts import (
     MOST_PANELS,
     calibration,
     errors_by_horizon,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import inspect
-import math
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,11 @@ import numpy as np
 import torch
 
 import memorycell
+from memorycell.insight.memory import memory
 from memorycell.interfaces.page import Html, Section, element, facts, figure, paragraph, table
-from memorycell.interfaces.plot_network import gates, learning_curve
-from memorycell.interfaces.wording import counted, percent, significant
+from memorycell.interfaces.plot_network import learning_curve
+from memorycell.interfaces.plot_traces import gates
+from memorycell.interfaces.wording import counted, significant
 from memorycell.kernels.native import library
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def gate_activity(material: Material) -> Section:
     values = encoded.target[start:stop, 0].double().numpy() * encoded.scale[0, 0] + encoded.center[0, 0]
     of = f" of {encoded.ids[0]}" if len(encoded.ids) > 1 else ""
     section.add(
-        paragraph(_READ.get(forecaster.cell, ""), _memory(trace)),
+        paragraph(_READ.get(forecaster.cell, ""), _memory(trace, forecaster)),
         figure(
             lambda width: gates(
                 trace, dates=encoded.dates[start:stop], values=values, name=material.targets[0], width=width
@@ -113,19 +114,11 @@ def gate_activity(material: Material) -> Section:
     return section
 
 
-def _memory(trace: Any) -> str:
+def _memory(trace: Any, forecaster: Any) -> str:
     """How long the units remember, from the gate that keeps."""
-    name = next((key for key in ("forget", "update") if key in trace), None)
-    if name is None:
-        return ""
-    kept = trace[name][-1, 0].double().reshape(-1, trace[name].shape[-1]).mean(0)
-    longest = float(kept.max())
-    half = math.log(0.5) / math.log(min(max(longest, 1e-6), 1 - 1e-9))
-    steps = "less than a step" if half < 1 else counted(round(half), "step")
-    return (
-        f"On average the units kept {percent(float(kept.mean()), 0)} of what they held from one step to the "
-        f"next; the one that kept most, {percent(longest, 0)}, forgets half of it in {steps}."
-    )
+    frequency = forecaster.codec_.frequency_
+    rows = getattr(forecaster.network_, "segment", 1)  # of the table, that the layer takes at once
+    return memory(trace).sentence(frequency.span * rows / 1e9 if frequency else None)
 
 
 def model(material: Material) -> Section:

@@ -11,7 +11,7 @@ from memorycell.data.encoded import EncodedTable, Forecasts
 from memorycell.data.frequency import Frequency
 from memorycell.evaluation.metrics import central_levels
 from memorycell.interfaces.page import Html, Section, bullets, element, facts, figure, paragraph, table
-from memorycell.interfaces.plot import MOST_PANELS, forecast_fan, overview
+from memorycell.interfaces.plot_forecasts import MOST_PANELS, forecast_fan, overview
 from memorycell.interfaces.wording import (
     counted,
     fixed,

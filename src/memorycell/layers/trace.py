@@ -135,9 +135,8 @@ class Trace(Mapping[str, Tensor]):
             if lengths is not None and dim == "batch":
                 lengths = lengths[place]
             elif lengths is not None and dim == "time":
-                whole = isinstance(place, slice) and place.step in (None, 1)
-                first = range(self.sizes["time"])[place].start if whole else 0
-                lengths = (lengths - first).clamp(min=0, max=next(iter(values.values())).shape[axis]) if whole else None
+                left = next(iter(values.values())).shape[axis]
+                lengths = _shortened(lengths, place, self.sizes["time"], left)
         return Trace(values, tuple(dims), lengths=lengths, coords=coords)
 
     def named(self, **coords: Sequence[Any]) -> Trace:
@@ -199,6 +198,13 @@ class Trace(Mapping[str, Tensor]):
 def dims_of(unbatched: bool) -> tuple[str, ...]:
     """Names of the dimensions of a gate."""
     return tuple(name for name in _DIMS if not (unbatched and name == "batch"))
+
+
+def _shortened(lengths: Tensor, place: Any, steps: int, left: int) -> Tensor | None:
+    """Lengths after a slice of the time; None where it has gaps."""
+    if not isinstance(place, slice) or place.step not in (None, 1):
+        return None
+    return (lengths - range(steps)[place].start).clamp(min=0, max=left)
 
 
 def _taken(value: Tensor, axis: int, place: int | slice | list[int], dim: str) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 from memorycell.layers.trace import Trace
 
 _KIND = "memorycell trace"
-_DTYPES = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
 _LARGEST_HEADER = 100_000_000  # bytes; safetensors' own limit
 
 
@@ -89,7 +89,7 @@ class TraceFile:
         self._file.flush()
         for row in range(batch):
             self._file.seek(self._place(name, layer, direction, row, start))
-            self._file.readinto(found[row].data)  # type: ignore[attr-defined]
+            self._file.readinto(found[row].data)
         return torch.from_numpy(found)
 
     def _place(self, name: str, layer: int, direction: int, row: int, step: int) -> int:

@@ -270,16 +270,6 @@ class ForecastNetwork(Network):
             parts.append(self.embed_static(batch.inputs["static_codes"]))
         return torch.cat(parts, dim=-1) if parts else None
 
-    def trace(self, batch: Batch) -> layers.Trace:
-        """What the (encoder's) recurrent layer did at each step of the batch. See `Trace`."""
-        seen: list[tuple[Any, ...]] = []
-        handle = self.rnn.register_forward_pre_hook(lambda module, inputs: seen.append(inputs))
-        try:
-            self(batch)
-        finally:
-            handle.remove()
-        return self.rnn.trace(*seen[0])
-
     def _normalised(self, batch: Batch, past: Tensor, level: Tensor | None) -> Tensor:
         raise NotImplementedError
 

@@ -166,6 +166,25 @@ class TaggingNetwork(Network):
             features, above = self.above(self._beside(features, x, spelt), lengths, above)
         return self.output(features), (below, above), lengths
 
+    def embedded(self, batch: Batch) -> Tensor:
+        """The numbers that the layers read, (B, T, ·): embedded words or steps, then the spelling of each word."""
+        if self.encoder.embedding is None:
+            return batch.inputs["steps"]
+        words = self.encoder.embed(batch.inputs["tokens"])
+        if self.spelling is None:
+            return words
+        forms = self.spelling(batch.inputs["characters"], batch.lengths["characters"])
+        return torch.cat([words, nn.functional.embedding(batch.inputs["forms"], forms)], dim=-1)
+
+    def raw_embedded(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """`raw` from `embedded` numbers, in evaluation: differentiable by them."""
+        if self.above is None:
+            return self.output(self.encoder.forward_embedded(values, lengths)[0])
+        own, rest = values[..., : self.encoder.input_size].contiguous(), values[..., self.encoder.input_size :]
+        features, _ = self.encoder.forward_embedded(own, lengths)
+        read = torch.cat([features, *([] if self.encoder.embedding is None else [own]), rest], dim=-1)
+        return self.output(self.above.forward_embedded(read, lengths)[0])
+
     def _beside(self, features: Tensor, x: Tensor, spelt: Tensor | None) -> Tensor:
         """What the encoder above reads: features of the one below, the words themselves, their spelling."""
         words = [] if self.encoder.embedding is None else [self.encoder.embed(x)]

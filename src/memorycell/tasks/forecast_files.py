@@ -11,6 +11,7 @@ import torch
 from memorycell.data.table_codec import TableCodec
 from memorycell.networks.carried import CarriedForecaster
 from memorycell.networks.forecasting import NETWORKS, ForecastNetwork, TableShape
+from memorycell.tasks import forecast_training
 from memorycell.tasks.conformal import Calibration
 from memorycell.training.files import ModelFileError, check_tensors, load_model, save_model
 
@@ -48,7 +49,7 @@ def load(cls: type[Model], path: str | os.PathLike[str]) -> Model:
         if str(parameters.get("device")).startswith("cuda") and not torch.cuda.is_available():
             parameters["device"] = "auto"  # trained on a GPU, used where there is none
         forecaster: Any = cls(**parameters)
-        forecaster._check_parameters()
+        forecast_training.check_parameters(forecaster)
         forecaster.codec_ = TableCodec.from_json(file.config["codec"])
         for name in _LEARNED:
             setattr(forecaster, name, file.config["learned"][name])

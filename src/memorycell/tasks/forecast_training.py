@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,29 @@ if TYPE_CHECKING:
 INFERENCE_BATCH = 512
 MOST_REGRESSED = 20_000  # windows
 TRACKS = 16  # series, or stretches of one, that a carried state is trained on side by side
+
+
+def check_parameters(model: Forecaster) -> None:
+    """Raise ValueError for a parameter that cannot be used."""
+    if not isinstance(model.horizon, int | np.integer) or model.horizon < 1:
+        raise ValueError(f"expected horizon to be an integer >= 1 (steps ahead), got {model.horizon!r}")
+    if model.window != "auto" and (not isinstance(model.window, int | np.integer) or model.window < 1):
+        raise ValueError(
+            f'expected window to be an integer >= 1 (steps looked back on) or "auto", got {model.window!r}'
+        )
+    if model.network not in ("auto", *NETWORKS):
+        raise ValueError(f"expected network to be auto, {', '.join(NETWORKS)}, got {model.network!r}")
+    if model.state not in ("window", "carried"):
+        raise ValueError(f'expected state to be "window" or "carried", got {model.state!r}')
+    for name in ("dropout", "recurrent_dropout"):
+        value = getattr(model, name)
+        if value != "auto" and (not isinstance(value, int | float) or not 0 <= value < 1):
+            raise ValueError(f"expected {name} to be at least 0 and under 1, got {value!r}")
+    if model.device not in ("auto", "cpu") and not torch.cuda.is_available():
+        raise ValueError(f'device {model.device!r} was asked for, but torch finds no GPU here: use device="auto"')
+    for name in ("validation_fraction", "calibration_fraction"):
+        if not 0 <= getattr(model, name) < 0.5:
+            raise ValueError(f"expected {name} to be at least 0 and under 0.5, got {getattr(model, name)!r}")
 
 
 def choose(model: Forecaster, encoded: EncodedTable) -> dict[str, Any]:
@@ -175,3 +199,14 @@ def stream(
     dataset = WindowDataset(encoded, choices["window"], model.horizon, origins)
     size = choices["batch_size"] if shuffle else INFERENCE_BATCH
     return SampleStream(dataset, size, shuffle=shuffle, seed=model.seed)
+
+
+def column_names(role: str, names: str | Sequence[str]) -> tuple[str, ...]:
+    """The names given for `role`: one alone is a list of one."""
+    if isinstance(names, str):
+        return (names,)
+    given = tuple(names) if isinstance(names, Iterable) else (names,)
+    if not all(isinstance(name, str) for name in given):
+        kind = type(names).__name__
+        raise TypeError(f"expected {role} to be the name of a column or a list of names, got {kind}: give names only")
+    return given

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
@@ -12,24 +12,25 @@ import torch
 from numpy.typing import NDArray
 
 from memorycell.data.encoded import EncodedTable, Forecasts, eligible_origins, gather_actual
-from memorycell.data.steps import StepDataset
 from memorycell.data.table_codec import TableCodec
 from memorycell.data.tables import read_table
-from memorycell.data.windows import WindowDataset, split_origins, training_rows
+from memorycell.data.windows import split_origins, training_rows
 from memorycell.evaluation.result import Evaluation
 from memorycell.evaluation.splits import rows_seen
-from memorycell.layers import Trace
-from memorycell.networks.forecasting import NETWORKS, ForecastNetwork, TableShape
-from memorycell.tasks import forecast_files, forecast_training, plan
+from memorycell.insight.explained import Explained
+from memorycell.insight.tracing import ModelTrace
+from memorycell.networks.forecasting import ForecastNetwork, TableShape
+from memorycell.tasks import explain_forecasts, forecast_files, forecast_training, plan
 from memorycell.tasks.base import Estimator
 from memorycell.tasks.conformal import Calibration
 from memorycell.tasks.forecast_frames import forecast_columns, to_frame
 from memorycell.tasks.forecast_run import run_network
 from memorycell.tasks.forecast_stream import ForecastStream
+from memorycell.tasks.insight import Insight
 from memorycell.training import TrainingResult, train
 
 
-class Forecaster(Estimator):
+class Forecaster(Estimator, Insight):
     """Forecasts of one or many series, with quantiles, from an LSTM network.
 
     Parameters
@@ -219,7 +220,7 @@ class Forecaster(Estimator):
         FileNotFoundError
             When `table` is a path to nothing.
         """
-        self._check_parameters()
+        forecast_training.check_parameters(self)
         begin = self.load(init_from) if isinstance(init_from, str | os.PathLike) else init_from
         kind, table = type(table), read_table(table)
         shares = (self.validation_fraction if validation is None else 0.0, self.calibration_fraction)
@@ -316,31 +317,11 @@ class Forecaster(Estimator):
             f"(epoch {self.best_epoch_} was best on validation).",
         )
 
-    def _check_parameters(self) -> None:
-        if not isinstance(self.horizon, int | np.integer) or self.horizon < 1:
-            raise ValueError(f"expected horizon to be an integer >= 1 (steps ahead), got {self.horizon!r}")
-        if self.window != "auto" and (not isinstance(self.window, int | np.integer) or self.window < 1):
-            raise ValueError(
-                f'expected window to be an integer >= 1 (steps looked back on) or "auto", got {self.window!r}'
-            )
-        if self.network not in ("auto", *NETWORKS):
-            raise ValueError(f"expected network to be auto, {', '.join(NETWORKS)}, got {self.network!r}")
-        if self.state not in ("window", "carried"):
-            raise ValueError(f'expected state to be "window" or "carried", got {self.state!r}')
-        for name in ("dropout", "recurrent_dropout"):
-            value = getattr(self, name)
-            if value != "auto" and (not isinstance(value, int | float) or not 0 <= value < 1):
-                raise ValueError(f"expected {name} to be at least 0 and under 1, got {value!r}")
-        if self.device not in ("auto", "cpu") and not torch.cuda.is_available():
-            raise ValueError(f'device {self.device!r} was asked for, but torch finds no GPU here: use device="auto"')
-        for name in ("validation_fraction", "calibration_fraction"):
-            if not 0 <= getattr(self, name) < 0.5:
-                raise ValueError(f"expected {name} to be at least 0 and under 0.5, got {getattr(self, name)!r}")
-
     def _codec(self, target: str | Sequence[str] | None) -> TableCodec:
-        targets = None if target is None else list(_column_names("target", target))
+        targets = None if target is None else list(forecast_training.column_names("target", target))
         known, static, categorical, exclude = (
-            _column_names(name, getattr(self, name)) for name in ("known_future", "static", "categorical", "exclude")
+            forecast_training.column_names(name, getattr(self, name))
+            for name in ("known_future", "static", "categorical", "exclude")
         )
         return TableCodec(
             targets, time=self.time, series=self.series, known_future=known, static=static, categorical=categorical,
@@ -473,12 +454,7 @@ class Forecaster(Estimator):
         ValueError
             When a series has fewer rows than the window.
         """
-        self._check_fitted()
-        if table is None:
-            table = getattr(self, "_last_table", None)
-            if table is None:
-                raise ValueError("expected a table to forecast from: a loaded model does not hold its training data")
-        encoded = self.encode(table, future)
+        encoded = self.encode(self._table(table), future)
         origins = encoded.offsets[:-1] + encoded.observed_rows - 1
         short = encoded.observed_rows < (1 if self.state == "carried" else self.window_)
         if short.any():
@@ -526,20 +502,66 @@ class Forecaster(Estimator):
 
         return evaluate_fitted(self, table, **options)
 
-    @torch.no_grad()
-    def trace(self, table: Any = None, future: Any = None) -> Trace:
-        """What every gate of the (encoder's) recurrent layer did at each step of the last window. See `Trace`."""
+    # ------------------------------------------------------------------ looking inside
+
+    def explained(
+        self,
+        table: Any = None,
+        *,
+        at: Any = None,
+        series: Any = None,
+        target: str | None = None,
+        step: int = 1,
+        future: Any = None,
+    ) -> Explained:
+        """One forecast as a function of the window behind it. See `Explained`, and `explain`.
+
+        Parameters
+        ----------
+        table : as for `predict`
+        at : date or row (from 0, of its series) of the last step seen (default: the end); a date between two steps
+            means the first of them
+        series : name of the series (default: the first)
+        target : name of the target (default: the first)
+        step : how many steps ahead, from 1
+
+        Raises
+        ------
+        ValueError
+            For a date outside of the table or without a whole window behind it, and other names and steps that are not
+            there.
+        """
+        return explain_forecasts.explained(self, self._table(table), at, series, target, step, future)
+
+    def trace(
+        self,
+        table: Any = None,
+        future: Any = None,
+        *,
+        at: Any = None,
+        series: Any = None,
+        path: str | os.PathLike[str] | None = None,
+        force: bool = False,
+    ) -> ModelTrace:
+        """What every gate did at each step of the window behind a forecast. See `ModelTrace`, and `explained` for `at`.
+
+        Parameters
+        ----------
+        path, force : a folder for the trace; of a carried state it is then that of the whole series
+        """
+        return explain_forecasts.trace(self, self._table(table), future, at, series, path, force)
+
+    def _some_explained(self, X: Any) -> list[Explained]:
+        return explain_forecasts.some_explained(self, self._table(X))
+
+    def _table(self, table: Any) -> Any:
+        """The table given, or that of `fit`."""
         self._check_fitted()
-        encoded = self.encode(self._last_table if table is None else table, future)
-        origins = encoded.offsets[:1] + encoded.observed_rows[:1] - 1
-        if self.state == "carried":
-            rows = torch.arange(max(0, int(origins[0]) - self.window_ + 1), int(origins[0]) + 1)
-            batch = StepDataset(encoded, self.horizon, origins).gather_steps(rows[None])
-        else:
-            batch = WindowDataset(encoded, self.window_, self.horizon, origins).gather(
-                torch.zeros(1, dtype=torch.int64)
-            )
-        return self.network_.eval().trace(batch.to(next(self.network_.parameters()).device))
+        if table is None:
+            table = getattr(self, "_last_table", None)
+        if table is None:
+            raise ValueError("expected a table to forecast from: a loaded model does not hold its training data")
+        return table
 
     def stream(self, table: Any, future: Any = None) -> ForecastStream:
         """A stream that has seen `table` and takes one row after the other; only with ``state="carried"``."""
@@ -574,14 +596,3 @@ class Forecaster(Estimator):
         if self.device != "auto":
             return self.device
         return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _column_names(role: str, names: str | Sequence[str]) -> tuple[str, ...]:
-    """The names given for `role`: one alone is a list of one."""
-    if isinstance(names, str):
-        return (names,)
-    given = tuple(names) if isinstance(names, Iterable) else (names,)
-    if not all(isinstance(name, str) for name in given):
-        kind = type(names).__name__
-        raise TypeError(f"expected {role} to be the name of a column or a list of names, got {kind}: give names only")
-    return given

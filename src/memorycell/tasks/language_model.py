@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.language import LanguageNetwork
 from memorycell.tasks import language_plan as plan
 from memorycell.tasks import transfer
+from memorycell.tasks.insight import Insight
 from memorycell.tasks.language_evaluation import LanguageEvaluation, evaluate
 from memorycell.tasks.language_generation import Speaker
 from memorycell.tasks.language_running import Cache, Dynamic, log_probabilities, option
@@ -25,10 +26,14 @@ from memorycell.tasks.language_text import Head, Token, corpus_of, source_of, sp
 from memorycell.tasks.learner import Learner
 from memorycell.training import using_threads
 
+if TYPE_CHECKING:
+    from memorycell.insight.explained import Explained
+    from memorycell.insight.tracing import ModelTrace
+
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
-class LanguageModel(Learner):
+class LanguageModel(Learner, Insight):
     """An LSTM that predicts the next word, character or piece of a word, and writes text.
 
     Parameters
@@ -369,6 +374,61 @@ class LanguageModel(Learner):
         """
         self._check_fitted()
         return evaluate(self, X, baseline=baseline, cache=cache, dynamic=dynamic, train=train)
+
+    # ------------------------------------------------------------------ looking inside
+
+    def explained(
+        self,
+        X: Any,
+        *,
+        row: int | None = None,
+        place: int | None = None,
+        output: Any = None,
+        against: Any = None,
+    ) -> Explained:
+        """The next token as a function of those before it. See `Explained`, and `explain`.
+
+        Parameters
+        ----------
+        X : a text, a text file, or documents
+        row : one line of it, of those that are not empty, from 0; None: all of it
+        place : the token that is predicted, from 0; None: what comes after the last
+        output : the token explained (default: the one that is written there; after the last, the likeliest)
+        against : the token it is set against (default: the likeliest other one)
+
+        Raises
+        ------
+        ValueError
+            For a line, a place or a token that is not there.
+        """
+        from memorycell.tasks import explain_language
+
+        return explain_language.explained(self, X, row, place, output, against)
+
+    def trace(
+        self,
+        X: Any,
+        *,
+        row: int | None = None,
+        path: str | os.PathLike[str] | None = None,
+        force: bool = False,
+    ) -> ModelTrace:
+        """What every gate did on each token of a text. See `ModelTrace`.
+
+        Parameters
+        ----------
+        X : a text, a text file, documents, or a `Corpus`
+        row : one line of it, of those that are not empty, from 0; None: all of it
+        path, force : a folder for traces that are too long for memory; see `memorycell.trace_network`
+        """
+        from memorycell.tasks import explain_language
+
+        return explain_language.trace(self, X, row, path, force)
+
+    def _some_explained(self, X: Any) -> list[Explained]:
+        from memorycell.tasks import explain_language
+
+        return explain_language.some_explained(self, X)
 
     # ------------------------------------------------------------------ writing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -17,9 +17,14 @@ from memorycell.data.sequences import SequenceDataset
 from memorycell.data.streams import SampleStream
 from memorycell.networks.sequence_to_one import SequenceToOne
 from memorycell.tasks import sequence_network, sequence_plan
+from memorycell.tasks.insight import Insight
 from memorycell.tasks.learner import Learner
 from memorycell.tasks.sequence_inputs import SequenceInput, read_input
 from memorycell.tasks.sequence_stream import SequenceStream
+
+if TYPE_CHECKING:
+    from memorycell.insight.explained import Explained
+    from memorycell.insight.tracing import ModelTrace
 
 Numbers = NDArray[Any]
 _STEPS_AT_ONCE = 200_000  # steps of a batch when nothing is trained, padding included: bounds its memory
@@ -33,7 +38,7 @@ class Samples(NamedTuple):
     groups: Numbers | None
 
 
-class SequenceEstimator(Learner):
+class SequenceEstimator(Learner, Insight):
     """Base of the tasks that answer a whole sequence; see `SequenceClassifier` for the parameters."""
 
     CODECS: ClassVar[tuple[str, ...]] = ("codec_",)
@@ -332,6 +337,52 @@ class SequenceEstimator(Learner):
         """A stream that takes one step of a sequence after the other; only with ``causal=True``."""
         self._check_fitted()
         return SequenceStream(self)
+
+    # ------------------------------------------------------------------ looking inside
+
+    def explained(self, X: Any, *, row: int = 0, output: Any = None, against: Any = None) -> Explained:
+        """One answer as a function of what the recurrent layers read. See `Explained`, and `explain`.
+
+        Parameters
+        ----------
+        X : sequences as for `predict`, or a file of them
+        row : which of them
+        output : a class, of which the score is explained (default: the likeliest); of several numbers, which
+        against : the class whose score is taken from it (default: the likeliest other one); not of numbers
+
+        Raises
+        ------
+        ValueError
+            For a row or a class that is not there.
+        """
+        from memorycell.tasks import explain_sequences
+
+        return explain_sequences.explained(self, X, row, output, against)
+
+    def trace(
+        self,
+        X: Any,
+        *,
+        rows: Sequence[int] | None = None,
+        path: str | os.PathLike[str] | None = None,
+        force: bool = False,
+    ) -> ModelTrace:
+        """What every gate did on each step of sequences. See `ModelTrace`.
+
+        Parameters
+        ----------
+        X : sequences as for `predict`, or a file of them
+        rows : which of them (default: the first 256)
+        path, force : a folder for traces that are too long for memory; see `memorycell.trace_network`
+        """
+        from memorycell.tasks import explain_sequences
+
+        return explain_sequences.trace(self, X, rows, path, force)
+
+    def _some_explained(self, X: Any) -> list[Explained]:
+        from memorycell.tasks import explain_sequences
+
+        return explain_sequences.some_explained(self, X)
 
     # ------------------------------------------------------------------ scikit-learn
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -19,14 +19,19 @@ from memorycell.evaluation.tag_scores import TagScores, tag_scores
 from memorycell.networks.encoder import CELLS
 from memorycell.networks.tagging import TaggingNetwork
 from memorycell.tasks import tagger_network
+from memorycell.tasks.insight import Insight
 from memorycell.tasks.learner import Learner
 from memorycell.tasks.tagger_inputs import Labelled, read_input
 from memorycell.tasks.tagger_stream import TaggerStream
 
+if TYPE_CHECKING:
+    from memorycell.insight.explained import Explained
+    from memorycell.insight.tracing import ModelTrace
+
 Numbers = NDArray[np.float64]
 
 
-class Tagger(Learner):
+class Tagger(Learner, Insight):
     """Labels at each step, from words and their spelling or from numeric sequences, by a bidirectional LSTM.
 
     Words are read as embedded words beside the final states of an LSTM over their characters; where labels mark spans
@@ -356,6 +361,53 @@ class Tagger(Learner):
     def score(self, X: Any, y: Any = None) -> float:
         """F1 of entities where labels are BIO or BIOES, else the share of steps whose label is right."""
         return self.evaluate(X, y).score
+
+    def explained(
+        self, X: Any, *, row: int = 0, place: int | None = None, output: Any = None, against: Any = None
+    ) -> Explained:
+        """The label of a word or step as a function of what the recurrent layers read. See `Explained`, and `explain`.
+
+        Parameters
+        ----------
+        X : as for `predict`
+        row : which sequence
+        place : which of its words or steps, from 0 (default: the one whose label is least sure)
+        output : the label explained (default: the one that it is given)
+        against : the label it is set against (default: the likeliest other one)
+
+        Raises
+        ------
+        ValueError
+            For a row, a word or a label that is not there.
+        """
+        from memorycell.tasks import explain_tags
+
+        return explain_tags.explained(self, X, row, place, output, against)
+
+    def trace(
+        self,
+        X: Any,
+        *,
+        rows: Sequence[int] | None = None,
+        path: str | os.PathLike[str] | None = None,
+        force: bool = False,
+    ) -> ModelTrace:
+        """What every gate did on each word or step. See `ModelTrace`.
+
+        Parameters
+        ----------
+        X : as for `predict`
+        rows : which sequences (default: the first 256)
+        path, force : a folder for traces that are too long for memory; see `memorycell.trace_network`
+        """
+        from memorycell.tasks import explain_tags
+
+        return explain_tags.trace(self, X, rows, path, force)
+
+    def _some_explained(self, X: Any) -> list[Explained]:
+        from memorycell.tasks import explain_tags
+
+        return explain_tags.some_explained(self, X)
 
     def stream(self) -> TaggerStream:
         """A stream that takes one word or step after the other; only with ``causal=True``."""

@@ -1,0 +1,354 @@
+"""Look-back: how far back an input still changes what a network says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from memorycell.insight.evaluating import check, chunks
+from memorycell.insight.explained import Explained
+from memorycell.insight.spans import noun_of, say_steps
+from memorycell.insight.tracing import replaced_forward
+
+Curve = NDArray[np.float64]
+_PLACES = 4  # steps at which the hidden state is read where the output has no step of its own
+_PROBES = 8  # random directions of it
+_ALL = 200  # steps of a window within which every distance is tried
+_DRAWS = 16  # exchanges a distance, of all sequences together
+_NOTABLE = 0.05  # of the influence
+
+
+@dataclass(frozen=True, eq=False)
+class Lookback:
+    """How much an input so many steps before the output's own changes it. Arrays are by distance d = 0, 1, …
+
+    Attributes
+    ----------
+    gradient : float64 (D,)
+        Root mean square over the sequences of |∂ output / ∂ input| at distance d, each input in units of its own
+        standard deviation: what a typical change of it would do, if the network were linear. NaN where no sequence
+        reaches.
+    distances : int64 (N,)
+        Those at which inputs were exchanged.
+    perturbation : float64 (N,)
+        Root mean square of the output's change when the input at that distance is exchanged for that of another step.
+    share : float
+        Of all influence, what `reach` is to contain.
+    ahead : float
+        Share of the gradient's influence that comes from inputs after the output's own step: of a network that reads
+        backwards too.
+    sequences : int
+    of : "output" or "hidden state"
+        What was looked at. Where the whole sequence is read at once an output has no step to look back from; then it is
+        the hidden state of the top layer, at a few steps.
+    kind, span, unit : str, float or None, str
+        As `Explained` has them.
+    """
+
+    gradient: Curve
+    distances: NDArray[np.int64]
+    perturbation: Curve
+    share: float
+    ahead: float
+    sequences: int
+    of: str = "output"
+    kind: str = "numbers"
+    span: float | None = None
+    unit: str = ""
+
+    @property
+    def window(self) -> int:
+        """Steps that there were to look back over, the output's own included."""
+        return len(self.gradient)
+
+    @property
+    def filled(self) -> Curve:
+        """(D,): `perturbation` at every distance, straight between those that were tried."""
+        return np.interp(np.arange(self.window), self.distances, self.perturbation)
+
+    @property
+    def reach(self) -> int | None:
+        """Steps back within which `share` of all influence lies, by perturbation; None if nothing has any."""
+        return _reach(self.filled, self.share)
+
+    @property
+    def reach_by_gradient(self) -> int | None:
+        """The same by gradient."""
+        return _reach(self.gradient, self.share)
+
+    @property
+    def cut(self) -> bool:
+        """Whether the window ends before the influence does: at its far end there is more of it than a decay leaves
+        that has `share` of itself within the window."""
+        return _cut(self.filled, self.share)
+
+    @property
+    def cut_by_gradient(self) -> bool:
+        """The same by gradient."""
+        return _cut(self.gradient, self.share)
+
+    def sentence(self, subject: str | None = None) -> str:
+        """How far the `subject` looks back, in words; default: "It", or "The top layer" if its state was looked at."""
+        noun = noun_of(self.kind)
+        subject = subject or ("It" if self.of == "output" else "The top layer")
+        if self.window == 1:
+            return f"{subject} has nothing to look back over: there is one {noun}."
+        if self.reach is None:
+            return f"{subject} takes no notice of any input."
+        if self.cut:
+            whole = "the window of" if noun == "step" else "the longest sequence,"
+            time = f" ({say_steps(self.window, self.span)})" if self.span else ""
+            told = f"looks back at least over {whole} {say_steps(self.window, None, noun)}{time}"
+        else:
+            told = (
+                f"looks back about {say_steps(self.reach, self.span, noun)}" if self.reach else "looks at the newest "
+            )
+            told += "" if self.reach else f"{noun} alone"
+        text = f"{subject} {told}: {_percent(self.share)} of what inputs change lies there"
+        text += f" (by gradient: {self._by_gradient(noun)})."
+        if self.ahead >= _NOTABLE:
+            text += f" {_percent(self.ahead)} of the gradient is that of {noun}s that follow."
+        return text
+
+    def _by_gradient(self, noun: str) -> str:
+        if self.reach_by_gradient is None:
+            return "none at all"
+        if self.cut_by_gradient:
+            return "all of it"
+        return say_steps(self.reach_by_gradient, self.span, noun) if self.reach_by_gradient else f"the newest {noun}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON."""
+        return {
+            "sentence": self.sentence(),
+            "of": self.of,
+            "sequences": self.sequences,
+            "window": self.window,
+            "share": self.share,
+            "reach": self.reach,
+            "cut": self.cut,
+            "reach_by_gradient": self.reach_by_gradient,
+            "cut_by_gradient": self.cut_by_gradient,
+            "ahead": self.ahead,
+            "gradient": [float(value) if math.isfinite(value) else None for value in self.gradient],
+            "distances": self.distances.tolist(),
+            "perturbation": self.perturbation.tolist(),
+            "kind": self.kind,
+            "span": self.span,
+            "unit": self.unit,
+        }
+
+    def __str__(self) -> str:
+        places = self.distances[:: max(1, len(self.distances) // 10)]
+        rows = [f"{int(d):>8,}  {self.gradient[d]:>10.4g}  {self.filled[d]:>12.4g}" for d in places]
+        return "\n".join([f"{'distance':>8}  {'gradient':>10}  {'perturbation':>12}", *rows, self.sentence()])
+
+
+def lookback(
+    explained: Explained | Sequence[Explained],
+    *,
+    share: float = 0.95,
+    distances: int | None = None,
+    draws: int | None = None,
+    seed: int = 0,
+) -> Lookback:
+    """How far back an input still changes an output, by gradient and by perturbation.
+
+    By gradient all distances come out of one backward pass, and it says what small changes do; by perturbation the
+    input of one step is exchanged for that of another step of these sequences, at distances that grow like powers, and
+    it says what changes of real size do. A gate that is shut has no gradient, so they may differ.
+
+    Parameters
+    ----------
+    explained : of one sequence or several, of the same network: ``[model.explained(X, row=row) for row in range(9)]``
+    share : of all influence, what `reach` is to contain
+    distances : at how many inputs are exchanged, at most; default: at all of up to 200, else at 40. What acts at a
+        single distance in between is then only in the gradient.
+    draws : exchanges a sequence and distance; default: so many that there are 16 a distance
+    seed : of their generator, which is one of its own
+
+    Raises
+    ------
+    ValueError
+        Without a sequence, if they have not the same features, or `share` is not between 0 and 1.
+
+    Example
+    -------
+    >>> values = torch.linspace(-1, 1, 12).view(12, 1) ** 3
+    >>> def last_but_two(x):
+    ...     return x[:, -3, 0]
+    >>> explained = Explained(last_but_two, values, 0 * values, (), "a number", range(12), "numbers", anchor=11)
+    >>> lookback(explained).sentence()
+    'It looks back about 2 steps: 95 % of what inputs change lies there (by gradient: 2 steps).'
+    """
+    cases = [explained] if isinstance(explained, Explained) else list(explained)
+    _check(cases, share, distances, draws)
+    generator = np.random.default_rng(seed)
+    pool = torch.cat([case.values.detach() for case in cases])
+    deviation = pool.double().std(0, correction=0)
+    readings = [reading for case in cases for reading in _readings(case)]
+    draws = max(1, _DRAWS // len(readings)) if draws is None else draws
+    window = 1 + max(reading.anchor for reading in readings)
+    grid = _grid(window, distances)
+    gradient, perturbed = _Mean(window), _Mean(window)
+    before = after = 0.0
+    for reading in readings:
+        size = (_gradients(reading, generator) * deviation).norm(dim=-1).numpy()
+        gradient.add(np.arange(reading.anchor + 1), size[reading.anchor :: -1] ** 2)
+        before, after = before + size[: reading.anchor + 1].sum(), after + size[reading.anchor + 1 :].sum()
+        within = grid[grid <= reading.anchor]
+        for _ in range(draws):
+            perturbed.add(within, _changes(reading, within, pool, generator))
+    first = cases[0]
+    return Lookback(
+        gradient.root(),
+        grid,
+        perturbed.root()[grid],
+        share,
+        ahead=float(after / (before + after)) if after else 0.0,
+        sequences=len(cases),
+        of="hidden state" if first.anchor is None else "output",
+        kind=first.kind,
+        span=first.span,
+        unit=first.unit if first.anchor is not None else "",
+    )
+
+
+def _check(cases: Sequence[Explained], share: float, distances: int | None, draws: int | None) -> None:
+    if not cases:
+        raise ValueError("expected at least one sequence to look back over, got none: pass model.explained(X, …)")
+    for case in cases:
+        check(case)
+    widths = sorted({case.values.shape[1] for case in cases})
+    if len(widths) > 1:
+        raise ValueError(
+            f"expected sequences of one network, got some with {widths[0]} and some with {widths[1]} features"
+        )
+    if any(case.anchor is None for case in cases) and not all(case.anchor is None for case in cases):
+        raise ValueError("expected outputs that are all read at a step, or none of them: look back from each by itself")
+    if not 0 < share < 1:
+        raise ValueError(f"expected share between 0 and 1, got {share}")
+    if (distances is not None and distances < 2) or (draws is not None and draws < 1):
+        raise ValueError(f"expected at least 2 distances and 1 draw, got {distances} and {draws}")
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """Numbers (B, K) that a network says at one step of a sequence, from values (B, T, F)."""
+
+    run: Callable[[Tensor], Tensor]
+    values: Tensor
+    anchor: int
+
+
+def _readings(case: Explained) -> Iterator[_Reading]:
+    """The output at its step; or where it has none the hidden state of the top layer at a few, from the middle on."""
+    if case.anchor is not None:
+        yield _Reading(lambda values: case.function(values).unsqueeze(1), case.values.detach(), case.anchor)
+        return
+    if not case.trunk:
+        raise ValueError("expected an output read at a step, or a network with recurrent layers, got neither")
+    rows = np.array(case.rows_of_step or np.ones(len(case.values), int))
+    ends = len(case.values) - rows.sum() + rows.cumsum() - 1  # in which row each step of the layers ends
+    for step in np.unique(np.linspace(len(ends) // 2, len(ends) - 1, _PLACES).astype(int)):
+        yield _Reading(_hidden_at(case, int(step)), case.values.detach(), int(ends[step]))
+
+
+def _hidden_at(case: Explained, step: int) -> Callable[[Tensor], Tensor]:
+    """The top layer's output at a step, as a function of values."""
+    top = case.trunk[-1]
+
+    def run(values: Tensor) -> Tensor:
+        seen: list[Tensor] = []
+
+        def forward(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+            output, state = type(top).forward(top, *args, **kwargs)
+            seen.append(output)
+            return output, state
+
+        with replaced_forward({top: forward}):
+            case.function(values)
+        hidden = seen[-1][:, step] if top.batch_first else seen[-1][step]
+        return hidden.reshape(len(values), -1)
+
+    return run
+
+
+def _gradients(reading: _Reading, generator: np.random.Generator) -> Tensor:
+    """(T, F): root mean square over directions of the K numbers of their derivatives; of one number its own.
+
+    The mean over random directions v of (vᵀJ)² is the sum over the numbers of J² (Hutchinson 1989).
+    """
+    with torch.enable_grad():
+        alone = reading.values.unsqueeze(0)
+        width = reading.run(alone).shape[1]
+        probes = 1 if width == 1 else _PROBES
+        values = alone.repeat(probes, 1, 1).requires_grad_()
+        # 1 or -1 each: of all directions those with the least spread of the mean
+        directions = generator.integers(0, 2, (probes, width)) * 2.0 - 1.0 if width > 1 else np.ones((1, 1))
+        output = (reading.run(values) * torch.as_tensor(directions).to(values)).sum()
+        (slope,) = torch.autograd.grad(output, values, allow_unused=True)
+    slope = torch.zeros_like(values) if slope is None else slope
+    return slope.double().square().mean(0).sqrt()
+
+
+@torch.no_grad()
+def _changes(reading: _Reading, distances: NDArray[np.int64], pool: Tensor, generator: np.random.Generator) -> Curve:
+    """The squared change of the numbers by exchanging the input at each distance for one of the pool."""
+    values = reading.values
+    fresh = pool[torch.from_numpy(generator.integers(0, len(pool), len(distances)))]
+    before = reading.run(values.unsqueeze(0)).double()
+    found = []
+    for here in chunks(len(distances), len(values)):
+        some = torch.from_numpy(distances[here])
+        variants = values.expand(len(some), -1, -1).clone()
+        variants[torch.arange(len(some)), reading.anchor - some] = fresh[here]
+        found.append((reading.run(variants).double() - before).square().sum(1))
+    return torch.cat(found).numpy()
+
+
+class _Mean:
+    """Root of the mean of squares, by distance."""
+
+    def __init__(self, window: int) -> None:
+        self.sums, self.counts = np.zeros(window), np.zeros(window)
+
+    def add(self, places: NDArray[np.int64], squares: Curve) -> None:
+        self.sums[places] += squares
+        self.counts[places] += 1
+
+    def root(self) -> Curve:
+        return np.sqrt(np.divide(self.sums, self.counts, out=np.full_like(self.sums, math.nan), where=self.counts > 0))
+
+
+def _grid(window: int, count: int | None) -> NDArray[np.int64]:
+    """At most `count` distances from 0 to the window's end: all of them, or ever fewer the farther back."""
+    count = (window if window <= _ALL else 40) if count is None else count
+    if window <= count:
+        return np.arange(window)
+    return np.unique(np.round(np.geomspace(1, window, count)).astype(np.int64)) - 1
+
+
+def _reach(curve: Curve, share: float) -> int | None:
+    known = np.nan_to_num(curve)
+    within = known.cumsum()
+    return int(np.searchsorted(within, share * within[-1])) if within[-1] > 0 else None
+
+
+def _cut(curve: Curve, share: float) -> bool:
+    """Of exp(-d/τ) with exactly `share` of itself within the window W, W/τ = -ln(1 - share), and the value at the end
+    is W/τ · (1 - share) / share of the mean: more than that at the end means that there is more beyond."""
+    known = curve[np.isfinite(curve)]
+    mean, end = known.mean(), known[-max(1, len(known) // 10) :].mean()
+    return bool(mean > 0 and end > -math.log1p(-share) * (1 - share) / share * mean)
+
+
+def _percent(share: float) -> str:
+    return f"{round(100 * share, 1):g} %"

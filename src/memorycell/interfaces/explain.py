@@ -1,0 +1,124 @@
+"""write_explanation: one answer of a fitted task, taken apart, as one HTML file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from memorycell.training.files import write_atomically
+
+# What can be asked of each task: see its `explained`.
+ASKED: dict[str, tuple[str, ...]] = {
+    "Forecaster": ("at", "series", "target", "step", "future"),
+    "LanguageModel": ("row", "place", "output", "against"),
+    "SequenceClassifier": ("row", "output", "against"),
+    "SequenceRegressor": ("row", "output"),
+    "Tagger": ("row", "place", "output", "against"),
+}
+
+
+def write_explanation(
+    path: str | os.PathLike[str],
+    model: Any,
+    data: Any,
+    *,
+    at: Any = None,
+    row: int | None = None,
+    place: int | None = None,
+    output: Any = None,
+    against: Any = None,
+    series: Any = None,
+    target: str | None = None,
+    step: int | None = None,
+    future: Any = None,
+    method: str = "integrated gradients",
+    command: str | None = None,
+    force: bool = False,
+) -> Path:
+    """Write a page that explains one answer: one HTML file, alive with a small script of its own, that loads nothing.
+
+    It shows the input and the answer, which steps or words made it, and the recurrent cell with its equations and the
+    real numbers of every step in them, stepped through with a slider; what the gates did, and how long the model
+    remembers. Without JavaScript the pictures stand as they are. Returns the path.
+
+    Parameters
+    ----------
+    path : where to; by custom ``something.html``
+    model : a fitted `Forecaster`, `SequenceClassifier`, `SequenceRegressor`, `Tagger` or `LanguageModel`
+    data : what its ``explained`` takes: a table, sequences, a text, or a file of them
+    at, series, target, step, future : which forecast: date of the last step seen, and so on; see `Forecaster.explained`
+    row : which sequence or text, from 0
+    place : which word of it, of a tagger; which token, of a language model
+    output, against : the class, label or token explained, and the one it is set against
+    method : "integrated gradients", "occlusion" or "decomposition"
+    command : the command line that led here, to be shown
+    force : replace an existing file
+
+    Raises
+    ------
+    FileExistsError, OSError
+        When there is a file and no `force`, or it cannot be written: what was there stays as it was.
+    TypeError
+        For a model that cannot be explained.
+    ValueError
+        When an argument does not belong to such a model, or names what is not there.
+
+    Example
+    -------
+    >>> import tempfile
+    >>> from memorycell import SequenceClassifier
+    >>> texts, labels = ["good film", "bad film", "so good", "so bad"] * 5, ["+", "-", "+", "-"] * 5
+    >>> model = SequenceClassifier(hidden_size=4, epochs=1, verbose=False).fit(texts, labels)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     text = write_explanation(Path(folder, "why.html"), model, texts, row=1).read_text(encoding="utf-8")
+    >>> "Inside the cell" in text
+    True
+    """
+    from memorycell.interfaces.explain_page import gather, page
+
+    path = Path(path)
+    if path.exists() and not force:
+        raise FileExistsError(f"{path} exists already: choose another name or overwrite it with force=True")
+    given = {
+        "at": at, "row": row, "place": place, "output": output, "against": against, "series": series,
+        "target": target, "step": step, "future": future,
+    }  # fmt: skip
+    task = task_of(model)
+    material = gather(task, model, data, asked(task, given), method, command)
+    write_atomically(path, page(material).encode("utf-8", "replace"))
+    return path
+
+
+def task_of(model: Any) -> str:
+    """The task that a model is of.
+
+    Raises
+    ------
+    TypeError
+        For anything else.
+    """
+    task = next((kind.__name__ for kind in type(model).__mro__ if kind.__name__ in ASKED), None)
+    if task is None:
+        raise TypeError(f"expected a fitted {', '.join(ASKED)}, got {type(model).__name__}")
+    return task
+
+
+def asked(task: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments that were given.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not for this task.
+
+    Example
+    -------
+    >>> asked("Tagger", {"row": 3, "at": None})
+    {'row': 3}
+    """
+    known = {name: value for name, value in given.items() if value is not None}
+    for name in known:
+        if name not in ASKED[task]:
+            raise ValueError(f"expected of a {task} only {', '.join(ASKED[task])}, got {name}: leave it out")
+    return known

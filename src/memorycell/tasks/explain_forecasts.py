@@ -1,0 +1,245 @@
+"""What a forecaster says at one date, ready to be explained."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from memorycell.data.batch import Batch
+from memorycell.data.encoded import EncodedTable, eligible_origins
+from memorycell.data.steps import StepDataset
+from memorycell.data.windows import WindowDataset
+from memorycell.evaluation.result import say_date
+from memorycell.insight.explained import Explained
+from memorycell.insight.tracing import ModelTrace, trace_network
+from memorycell.networks.base import State, map_state
+from memorycell.networks.forecasting import EncoderDecoder, SegmentForecaster
+from memorycell.tasks.insight import check_trace_size, class_index, some_rows, trace_options
+
+_EXACT = (
+    "The decomposition of one recurrent layer is exact, the ridge regression beside it too; the head's curved read-out "
+    "is taken by its integrated gradient."
+)
+
+
+def explained(
+    model: Any,
+    table: Any,
+    at: Any = None,
+    series: Any = None,
+    target: str | None = None,
+    step: int = 1,
+    future: Any = None,
+) -> Explained:
+    """See `Forecaster.explained`."""
+    encoded = model.encode(table, future)
+    origin = origin_of(model, encoded, at, series)
+    names = list(encoded.target_names)
+    k = 0 if target is None else class_index(names, target, "targets")
+    if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 1 <= step <= model.horizon:
+        raise ValueError(f"expected a step from 1 to the horizon of {model.horizon}, got {step!r}")
+    network = model.network_.eval()
+    rows = np.arange(max(int(encoded.offsets[_series(encoded, origin)]), origin - model.window_ + 1), origin + 1)
+    batch, state = _batch(model, encoded, rows)
+    past = batch.inputs["past"][0]
+    s = _series(encoded, origin)
+    scale, center = float(encoded.scale[s, k]), float(encoded.center[s, k])
+
+    def function(values: Tensor) -> Tensor:
+        point = _point(network, _with_past(batch, values), _repeated(state, len(values)))
+        return point[:, step - 1, k] * scale + center
+
+    parts, level = ({}, 0.0) if state is not None else _ridge(network, batch, past, step - 1, k)
+    if state is not None and network.normalize == "level":
+        level = float(past[-1, k])
+    spread = float(network._normalise(batch.inputs["past"])[2][0, 0, k]) if network.normalize == "scale" else 1.0
+    name = "mean of the series" if network.normalize == "none" else "level of the window"
+    dates = encoded.dates[rows]
+    return Explained(
+        function, past, torch.zeros_like(past), _trunk(network), _said(model, encoded, origin, names[k], step), dates,
+        "numbers", features=list(encoded.past_names), parts={n: p * spread * scale for n, p in parts.items()},
+        constants={name: level * scale + center},
+        shown=encoded.target.double().numpy()[rows] * encoded.scale[s] + encoded.center[s],
+        channels=names, anchor=len(rows) - 1, rows_of_step=_rows_of_step(network), span=_seconds(dates),
+        exact=_EXACT,
+    )  # fmt: skip
+
+
+def trace(
+    model: Any,
+    table: Any,
+    future: Any = None,
+    at: Any = None,
+    series: Any = None,
+    path: str | os.PathLike[str] | None = None,
+    force: bool = False,
+) -> ModelTrace:
+    """See `Forecaster.trace`."""
+    encoded = model.encode(table, future)
+    origin = origin_of(model, encoded, at, series)
+    network = model.network_.eval()
+    first = int(encoded.offsets[_series(encoded, origin)])
+    carried = model.state == "carried"
+    # A carried state has seen the whole series; to files all of it is traced.
+    start = first if carried and path is not None else max(first, origin - model.window_ + 1)
+    rows = np.arange(start, origin + 1)
+    if path is None:
+        check_trace_size(1, len(rows), network)
+    batch, state = _batch(model, encoded, rows)
+    labels = _labels_of_steps(network, encoded.dates[rows])
+    with model._at_work():
+        return trace_network(
+            network,
+            lambda: _point(network, batch, state),
+            trunk=[network.rnn],
+            labels=[labels],
+            **trace_options(path, force),
+        )
+
+
+def some_explained(model: Any, table: Any) -> list[Explained]:
+    """See `Insight._some_explained`: one step ahead, from dates all over the table."""
+    encoded = model.encode(table)
+    origins = model.origins(encoded)
+    found = []
+    for place in some_rows(len(origins)):
+        s = _series(encoded, int(origins[place]))
+        row = int(origins[place] - encoded.offsets[s])
+        found.append(explained(model, table, at=row, series=encoded.ids[s]))
+    return found
+
+
+def origin_of(model: Any, encoded: EncodedTable, at: Any, series: Any) -> int:
+    """The row of the encoded table that is the last one seen: `at` is a date, a row of its series, or None for the end.
+
+    Raises
+    ------
+    ValueError
+        For a date or row outside of what can be forecast from, or a series that is not there.
+    """
+    s = 0 if series is None else class_index(encoded.ids, series, "series")
+    first, count = int(encoded.offsets[s]), int(encoded.observed_rows[s])
+    possible = eligible_origins(encoded, 1 if model.state == "carried" else model.window_, 0)
+    possible = possible[(possible >= first) & (possible < first + count)]
+    if not len(possible):
+        raise ValueError(
+            f"expected at least {model.window_} rows (the window) to forecast from, got {count}: give more of the past"
+        )
+    dates = encoded.dates[possible]
+    if at is None:
+        return int(possible[-1])
+    row = _row(at, encoded.dates[first : first + count])
+    if row is None or first + row < possible[0] or first + row > possible[-1]:
+        asked = f"row {at}" if isinstance(at, int | np.integer) else at
+        raise ValueError(
+            f"expected a date to forecast from, {say_date(dates[0])} to {say_date(dates[-1])} "
+            f"(rows {possible[0] - first} to {possible[-1] - first}; the first has a whole window of "
+            f"{model.window_} behind it), got {asked}"
+        )
+    return first + row
+
+
+def _row(at: Any, dates: NDArray) -> int | None:
+    """The row of a date, or the last before it; None outside of the dates."""
+    if isinstance(at, int | np.integer) and not isinstance(at, bool):
+        return int(at) + (len(dates) if at < 0 else 0)
+    if dates.dtype.kind != "M":
+        if not str(at).lstrip("-").isdigit():
+            raise ValueError(f"expected a step number, as this table has no dates, got {at!r}")
+        return _row(int(str(at)), dates)
+    try:
+        wanted = np.datetime64(str(at).replace(" ", "T") if isinstance(at, str) else at, "ns")
+    except ValueError:
+        raise ValueError(f"expected a date such as {say_date(dates[-1])}, got {at!r}") from None
+    if not dates[0] <= wanted <= dates[-1]:
+        return None
+    return int(np.searchsorted(dates, wanted, side="right")) - 1
+
+
+def _series(encoded: EncodedTable, origin: int) -> int:
+    return int(np.searchsorted(encoded.offsets, origin, side="right")) - 1
+
+
+def _batch(model: Any, encoded: EncodedTable, rows: NDArray[np.int64]) -> tuple[Batch, State]:
+    """The steps `rows` as the network reads them, and of a carried state what it is before them."""
+    network, origin = model.network_, rows[-1:]
+    device = next(network.parameters()).device
+    if model.state != "carried":
+        window = WindowDataset(encoded, model.window_, model.horizon, origin)
+        return window.gather(torch.zeros(1, dtype=torch.int64)).to(device), None
+    steps = StepDataset(encoded, model.horizon, origin)
+    state: State = None
+    first = int(encoded.offsets[_series(encoded, int(origin[0]))])
+    with torch.no_grad():
+        for part in torch.arange(first, int(rows[0])).split(4096):
+            if len(part):
+                _, _, state = network.run(steps.gather_steps(part[None]).to(device), state)
+        batch = steps.gather_steps(torch.from_numpy(rows)[None]).to(device)
+        return batch, network.init_state(batch) if state is None else state
+
+
+def _with_past(batch: Batch, values: Tensor) -> Batch:
+    """As many rows as `values` (B, T, F) has, alike but for what was seen."""
+    inputs = {name: value.expand(len(values), *value.shape[1:]) for name, value in batch.inputs.items()}
+    return Batch({**inputs, "past": values})
+
+
+def _repeated(state: State, rows: int) -> State:
+    """The state of one row as that of many; its rows are the last dimension but one."""
+    return map_state(lambda part: part.expand(*part.shape[:-2], rows, part.shape[-1]).contiguous(), state)
+
+
+def _point(network: Any, batch: Batch, state: State) -> Tensor:
+    """The point forecast after the last step, (B, H, K), scaled."""
+    if state is None:
+        return network(batch)[0]
+    return network.forecast(batch, state)[0][:, -1]
+
+
+def _ridge(network: Any, batch: Batch, past: Tensor, step: int, k: int) -> tuple[dict[str, Tensor], float]:
+    """What each step adds by the ridge regression, where windows are normalised, (T,); and the level taken out."""
+    targets, level, _ = network._normalise(batch.inputs["past"])
+    lowest = 0.0 if level is None else float(level[0, 0, k])
+    if network.linear is None:
+        return {}, lowest
+    path = network.linear
+    own = path.weight[0 if path.shared else k, step, : path.window]
+    return {"ridge": own * targets[0, :, k]}, lowest
+
+
+def _trunk(network: Any) -> tuple[Any, ...]:
+    return (network.rnn, network.decoder) if isinstance(network, EncoderDecoder) else (network.rnn,)
+
+
+def _rows_of_step(network: Any) -> tuple[int, ...] | None:
+    """Of whole segments the rows of each; the rows before the first, which only the ridge reads, are not in it."""
+    if not isinstance(network, SegmentForecaster):
+        return None
+    return (network.segment,) * network.segments_in
+
+
+def _labels_of_steps(network: Any, dates: NDArray) -> NDArray:
+    """The date of each step of the layer: of a segment, its first."""
+    if not isinstance(network, SegmentForecaster):
+        return dates
+    return dates[-network.segments_in * network.segment :: network.segment]
+
+
+def _seconds(dates: NDArray) -> float | None:
+    if dates.dtype.kind != "M" or len(dates) < 2:
+        return None
+    return float(np.median(np.diff(dates).astype("timedelta64[ns]").astype(np.int64))) / 1e9
+
+
+def _said(model: Any, encoded: EncodedTable, origin: int, target: str, step: int) -> str:
+    row = origin + step
+    s = _series(encoded, origin)
+    of = f" of {encoded.ids[s]}" if len(encoded.ids) > 1 else ""
+    inside = row < encoded.offsets[s + 1]
+    when = f" ({say_date(encoded.dates[row])})" if inside and encoded.dates.dtype.kind == "M" else ""
+    return f"{target}{of}, {step} {'step' if step == 1 else 'steps'} after {say_date(encoded.dates[origin])}{when}"

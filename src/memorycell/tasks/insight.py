@@ -1,0 +1,147 @@
+"""Insight: what every task can tell of its inner life: traces, memory, and why an output came out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from memorycell.kernels.native import flush_subnormals
+from memorycell.training.threads import using_threads
+
+if TYPE_CHECKING:
+    from memorycell.insight.explained import Explained
+    from memorycell.insight.explanation import Explanation
+    from memorycell.insight.lookback import Lookback
+    from memorycell.insight.memory import Memory
+    from memorycell.insight.tracing import ModelTrace
+
+LARGEST_TRACE = 4 << 30  # bytes that a trace may take in memory
+_MEMORY_CASES = 8  # outputs whose look back is measured
+
+
+class Insight:
+    """What tasks share here; each says in `explained` and `trace` how its network is fed.
+
+    A number that is explained is one number: of a class its score less that of another class, because scores alone have
+    no zero.
+    """
+
+    network_: Any
+    n_threads_: int
+
+    # Each task says what of its data can be asked for.
+    explained: Callable[..., Explained]
+    trace: Callable[..., ModelTrace]
+
+    def explain(self, X: Any, *, method: str = "integrated gradients", **where: Any) -> Explanation:
+        """Which steps made an output.
+
+        Parameters
+        ----------
+        X : as for `explained`
+        method : "integrated gradients", "occlusion", "decomposition" or "contextual decomposition"
+            The last of them of the steps named by ``steps=``, places from 0.
+        where : as for `explained`, which says what can be asked for
+
+        Raises
+        ------
+        ValueError
+            For an unknown method, and as `explained`.
+        """
+        from memorycell.insight.methods import explain_by
+
+        options = {name: where.pop(name) for name in ("steps", "width", "tolerance") if name in where}
+        asked = self.explained(X, **where)
+        with self._at_work():
+            return explain_by(asked, method, **options)
+
+    def memory(self, X: Any, **where: Any) -> Memory:
+        """How long each unit remembers on X, which never move and which count. See `Memory`.
+
+        Parameters
+        ----------
+        X, where : as for `trace`
+        """
+        from memorycell.insight.memory import memory
+
+        return memory(self.trace(X, **where))
+
+    def lookback(self, X: Any, **options: Any) -> Lookback:
+        """How far back an input still changes what the model says, averaged over eight outputs in X. See `Lookback`.
+
+        Parameters
+        ----------
+        X : as for `explained`
+        options : see `memorycell.lookback`
+        """
+        from memorycell.insight.lookback import lookback
+
+        cases = self._some_explained(X)
+        with self._at_work():
+            return lookback(cases, **options)
+
+    def _some_explained(self, X: Any) -> list[Explained]:
+        """Outputs here and there in X, at most eight, for what is averaged over cases."""
+        raise NotImplementedError
+
+    @contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """Evaluation mode, with the threads of training."""
+        self.network_.eval()
+        with using_threads(self.n_threads_), flush_subnormals():
+            yield
+
+
+def some_rows(count: int) -> list[int]:
+    """At most eight rows of `count`, spread evenly."""
+    return sorted({round(i * (count - 1) / max(1, _MEMORY_CASES - 1)) for i in range(_MEMORY_CASES)}) if count else []
+
+
+def checked_row(row: Any, count: int, what: str = "sequences") -> int:
+    """A place among `count`; negative ones count from the end.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if isinstance(row, bool) or not hasattr(row, "__index__"):
+        raise ValueError(f"expected a row from 0 to {count - 1} ({count:,} {what}), got {row!r}")
+    if not -count <= row < count:
+        raise ValueError(f"expected a row from 0 to {count - 1} ({count:,} {what}), got {row}")
+    return int(row) % count
+
+
+def class_index(classes: Sequence[Any], given: Any, what: str = "classes") -> int:
+    """Where a label stands among the classes: itself, or what it reads as.
+
+    Raises
+    ------
+    ValueError
+        For a label that is not among them; those there are, are named.
+    """
+    for place, label in enumerate(classes):
+        if label == given or str(label) == str(given):
+            return place
+    named = ", ".join(str(label) for label in list(classes)[:12]) + (", …" if len(classes) > 12 else "")
+    raise ValueError(f"expected one of the {what} {named}, got {given!r}")
+
+
+def check_trace_size(rows: int, steps: int, network: Any) -> None:
+    """Raise ValueError where a trace of so many padded steps would not fit into memory."""
+    from memorycell.insight.tracing import recurrent_layers
+
+    units = sum(layer.cells * layer.hidden_size * 6 for layer in recurrent_layers(network).values())
+    needed = rows * steps * units * 4
+    if needed > LARGEST_TRACE:
+        raise ValueError(
+            f"a trace of {rows:,} sequences of up to {steps:,} steps takes {needed / 2**30:.0f} GiB: "
+            "trace fewer at a time (rows=), or to files (path=)"
+        )
+
+
+def trace_options(path: str | os.PathLike[str] | None, force: bool) -> dict[str, Any]:
+    """Arguments of `trace_network` for a trace to files."""
+    return {} if path is None else {"path": path, "force": force}
