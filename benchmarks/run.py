@@ -11,7 +11,7 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    scripts = ["startup.py", "loop.py", "adding.py", "language.py", "kernels"]
+    scripts = ["startup.py", "loop.py", "adding.py", "language.py", "tracing.py", "kernels"]
     if os.environ.get("MEMORYCELL_DATA"):
         scripts += ["forecasting.py", "streams.py", "classifying.py", "classification.py"]
     else:

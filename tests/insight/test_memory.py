@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from memorycell.insight.memory import memory
 from memorycell.insight.spans import say_steps
 from memorycell.insight.tracing import trace_network
 from memorycell.layers import GRU, LSTM, RNN
+from memorycell.layers.trace import Trace
 
 
 def logit(share: float) -> float:
@@ -182,6 +184,15 @@ def test_only_pieces_are_taken_from_a_trace_on_disk(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("memorycell.insight.memory._loaded", loaded)
     memory(trace)
     assert 0 < max(sizes) <= 64
+
+
+def test_a_trace_on_disk_and_a_part_of_one(tmp_path: Path) -> None:
+    trace = LSTM(1, 4, 2, batch_first=True).trace(readings(rows=3, steps=20), lengths=[20, 9, 5])
+    trace.save(tmp_path / "trace.safetensors")
+    assert memory(Trace.load(tmp_path / "trace.safetensors")).to_dict() == memory(trace).to_dict()
+    part = memory(trace.select(layer=1, batch=1, unit=[3, 0])).layers[0]
+    alone = trace["forget"][1, 0, 1, :9, [3, 0]].detach().double().log().mean(0).exp()
+    assert part.kept == pytest.approx(alone.numpy(), rel=1e-6) and part.steps == 9
 
 
 def test_layers_of_different_widths_lie_side_by_side() -> None:

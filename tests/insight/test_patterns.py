@@ -73,7 +73,7 @@ def test_all_other_brackets_and_nothing_else(only_inside: bool) -> None:
     assert all(set(match.units) == {ON, NEGATIVE} and match.together == 2 for match in found.matches)
     scores = [match.score for match in found.matches]
     assert scores == sorted(scores, reverse=True)
-    assert scores[0] == pytest.approx(2 / 3), "of three units that are on there, two are in the pattern"
+    assert scores[0] == pytest.approx(1), "the same units for as long, and no more others"
 
 
 def test_matches_do_not_overlap_one_another_or_the_selection_and_stay_in_their_rows() -> None:
@@ -95,7 +95,8 @@ def test_matches_do_not_overlap_one_another_or_the_selection_and_stay_in_their_r
 def test_counts_and_scores_equal_a_plain_loop() -> None:
     values = np.random.default_rng(2).normal(size=(300, 6)).astype(np.float32)
     states = States(values, np.array([0, 120, 120, 300]))
-    found = find_pattern(states, 0, 7, 8, threshold=0.4, share=1, count=1000)
+    few = active_units(states, 0, 7, 8, 0.4).units[:3]
+    found = find_pattern(states, 0, 7, 8, few, threshold=0.4, share=1, count=1000)
     signs, units = np.sign(values[7]), found.pattern.units
     on = [all(values[i, unit] * signs[unit] > 0.4 for unit in units) for i in range(300)]
     runs, start = [], None
@@ -109,11 +110,13 @@ def test_counts_and_scores_equal_a_plain_loop() -> None:
     assert {(match.row, match.start, match.stop) for match in found.matches} == {
         (2 * (a >= 120), a - 120 * (a >= 120), b - 120 * (a >= 120)) for a, b in runs
     }
+    assert found.matches[0].score == 1 > found.matches[-1].score
     for match in found.matches:
         first = 120 * (match.row > 0) + match.start
         steps = range(first, first + match.stop - match.start)
         active = [int((np.abs(values[i]) > 0.4).sum()) for i in steps]
-        expected = np.mean([len(units) / each for each in active]) / len(active)
+        own = len(units) / (np.abs(values[7]) > 0.4).sum()
+        expected = min(1, np.mean([len(units) / each for each in active]) / own) / len(active)
         assert match.score == pytest.approx(expected)
 
 

@@ -165,8 +165,8 @@ def test_what_the_colours_say_sums_to_the_log_odds(fitted):
     texts = ["fine thing", "poor thing thing"]
     samples = read_samples(fitted, texts)
     places = {name: k for k, name in enumerate(fitted.classes_.tolist())}
-    good = explain(fitted, samples.given, [Case(0, places["good"], ""), Case(1, places["good"], "")])
-    bad = explain(fitted, samples.given, [Case(0, places["bad"], ""), Case(1, places["bad"], "")])
+    good = explain(fitted, samples.given, [Case(0, "good", ""), Case(1, "good", "")])
+    bad = explain(fitted, samples.given, [Case(0, "bad", ""), Case(1, "bad", "")])
     assert [len(weights) for weights in good] == [2, 3]
     nothing = fitted.network_.forward_embedded(torch.zeros(1, 2, 8), torch.tensor([2])).detach().double().numpy()
     chance = fitted.calibration_.probabilities(nothing)[0, places["good"]]

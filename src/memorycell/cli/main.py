@@ -13,6 +13,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from memorycell.cli.demo import demo
 from memorycell.cli.errors import guarded
+from memorycell.cli.explain import explain
 from memorycell.cli.fit import fit_classify, fit_forecast, fit_language, fit_regress, fit_tag
 from memorycell.cli.generate import generate
 from memorycell.cli.info import info
@@ -21,7 +22,7 @@ from memorycell.cli.predict import predict
 
 _COMMANDS = {
     "demo": demo, "fit": None, "predict": predict, "generate": generate, "evaluate": evaluate, "compare": compare,
-    "report": report, "info": info,
+    "report": report, "explain": explain, "info": info,
 }  # fmt: skip
 
 _FITS = {

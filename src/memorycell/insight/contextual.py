@@ -17,7 +17,7 @@ from memorycell.insight.phrases import shares
 from memorycell.insight.trunk import ReadOut, read_out, spread
 
 METHOD = "contextual decomposition"
-_NUMBERS = 2**24  # that the shares of all phrases hold at once in one call
+_NUMBERS = 2**23  # that the shares of all phrases hold at once in one call
 
 
 def contextual_decomposition(explained: Explained, steps: Sequence[int] | None = None) -> Explanation:
@@ -25,9 +25,10 @@ def contextual_decomposition(explained: Explained, steps: Sequence[int] | None =
 
     Murdoch, Liu & Yu 2018 (arXiv 1801.05453, sec. 3): h_t = β_t + γ_t exactly. Nonlinear functions are split by the
     average over the orders in which their terms are added, a bias first; of a product of gates the phrase gets what
-    holds no γ and is not biases alone; o_t counts as given. Biases by themselves and the initial state are the rest's.
-    For a GRU and an RNN the same rules are applied to their own equations; of layer normalisation the standard
-    deviation counts as given. The read-out enters as in `decomposition`.
+    holds no γ and is not biases alone; o_t counts as given. Biases by themselves and the initial state are the rest's
+    (the authors' own program counts products of biases at the phrase's steps for the phrase). For a GRU and an RNN the
+    same rules are applied to their own equations; of layer normalisation the standard deviation counts as given. The
+    read-out enters as in `decomposition`.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ def decomposition(explained: Explained) -> Explanation:
 
     Of an LSTM, ``Π_{m=s+1..t} f_m · c_s`` is what the steps up to s wrote and step t still holds, so that step s adds
     ``o_t (tanh(Π_{m>s} f_m c_s) - tanh(Π_{m>s-1} f_m c_{s-1}))`` to h_t: these sum to h_t exactly (Murdoch & Szlam
-    2017, arXiv 1702.02540, the γ of section 4, which has the forget gates in it; what is left of the initial state is
+    2017, arXiv 1702.02540, the γ of that paper, which has the forget gates in it; what is left of the initial state is
     a term of its own). Of a GRU it is ``Π_{m>s} z_m (1 - z_s) n_s``. An RNN has no gates: its tanh is replaced by the
     secant through zero and what it was (the rescale rule of DeepLIFT, Shrikumar et al. 2017), which is exact, too, but
     where its products grow tenfold: there the past is cut off, and is left in the residual.

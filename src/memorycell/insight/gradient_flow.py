@@ -196,25 +196,34 @@ def gradient_flow(
     True
     """
     data = _grouped(sequences)
-    features = data[0].shape[-1]
     wrong = [cell for cell in cells if cell not in _CELLS]
-    given = dict(layers or {})
-    if wrong or seeds < 1 or not (cells or radii or given):
+    if wrong or seeds < 1 or not (cells or radii or layers):
         raise ValueError(f"expected cells of RNN, LSTM, GRU, and a seed at least, got {list(cells)} and seeds={seeds}")
-    for name, layer in given.items():
-        _check_given(name, layer, features)
+    flows: list[Flow] = []
+    for name, build in _builders(data[0].shape[-1], cells, radii, layers or {}, hidden_size, forget_bias).items():
+        runs = [_of_seed(build, data, number) for number in range(seed, seed + seeds)]
+        flows += [Flow(name, part, np.concatenate([run[part] for run in runs])) for part in runs[0]]
+    return GradientFlow(tuple(flows), hidden_size, seeds, sum(group.shape[1] for group in data))
+
+
+def _builders(
+    features: int,
+    cells: Sequence[str],
+    radii: Sequence[float],
+    layers: Mapping[str, Recurrent],
+    hidden_size: int,
+    forget_bias: float | None,
+) -> dict[str, Callable[[], Recurrent]]:
+    """What makes each layer anew, by name."""
     builders: dict[str, Callable[[], Recurrent]] = {}
     for cell in cells:
         options = {"forget_bias": forget_bias} if cell == "LSTM" else {}
         builders[cell] = partial(_CELLS[cell], features, hidden_size, **options)
     builders |= {f"RNN of radius {radius:g}": partial(_scaled, features, hidden_size, radius) for radius in radii}
-    for name, layer in given.items():
+    for name, layer in layers.items():
+        _check_given(name, layer, features)
         builders[f"{name}, trained" if name in builders else name] = partial(copy.deepcopy, layer)
-    flows: list[Flow] = []
-    for name, build in builders.items():
-        runs = [_of_seed(build, data, number) for number in range(seed, seed + seeds)]
-        flows += [Flow(name, part, np.concatenate([run[part] for run in runs])) for part in runs[0]]
-    return GradientFlow(tuple(flows), hidden_size, seeds, sum(group.shape[1] for group in data))
+    return builders
 
 
 def _grouped(sequences: Any) -> list[Tensor]:

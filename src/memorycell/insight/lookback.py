@@ -190,7 +190,26 @@ def lookback(
     """
     cases = [explained] if isinstance(explained, Explained) else list(explained)
     _check(cases, share, distances, draws)
-    generator = np.random.default_rng(seed)
+    first = cases[0]
+    gradient, ahead, grid, perturbation = _measured(cases, distances, draws, np.random.default_rng(seed))
+    return Lookback(
+        gradient,
+        grid,
+        perturbation,
+        share,
+        ahead,
+        sequences=len(cases),
+        of="hidden state" if first.anchor is None else "output",
+        kind=first.kind,
+        span=first.span,
+        unit=first.unit if first.anchor is not None else "",
+    )
+
+
+def _measured(
+    cases: Sequence[Explained], distances: int | None, draws: int | None, generator: np.random.Generator
+) -> tuple[Curve, float, NDArray[np.int64], Curve]:
+    """Of a `Lookback`: gradient, ahead, distances and perturbation."""
     pool = torch.cat([case.values.detach() for case in cases])
     deviation = pool.double().std(0, correction=0)
     readings = [reading for case in cases for reading in _readings(case)]
@@ -206,19 +225,8 @@ def lookback(
         within = grid[grid <= reading.anchor]
         for _ in range(draws):
             perturbed.add(within, _changes(reading, within, pool, generator))
-    first = cases[0]
-    return Lookback(
-        gradient.root(),
-        grid,
-        perturbed.root()[grid],
-        share,
-        ahead=float(after / (before + after)) if after else 0.0,
-        sequences=len(cases),
-        of="hidden state" if first.anchor is None else "output",
-        kind=first.kind,
-        span=first.span,
-        unit=first.unit if first.anchor is not None else "",
-    )
+    ahead = float(after / (before + after)) if after else 0.0
+    return gradient.root(), ahead, grid, perturbed.root()[grid]
 
 
 def _check(cases: Sequence[Explained], share: float, distances: int | None, draws: int | None) -> None:

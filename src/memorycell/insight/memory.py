@@ -256,7 +256,7 @@ class _Tally:
     def add(self, name: str, trace: Trace, layer: int, direction: int) -> None:
         values = {key: _whole(trace, key)[layer, direction] for key in trace}
         batch, time, _ = values["hidden"].shape
-        lengths = torch.full((batch,), time) if trace.lengths is None else trace.lengths.cpu()
+        lengths = torch.full((batch,), time) if trace.lengths is None else trace.lengths.cpu().reshape(-1)
         if not int(lengths.sum()):
             return
         moves = "cell" if "cell" in values else "hidden"

@@ -63,7 +63,7 @@ class Active:
         if len(self.units) > _SHOWN:
             shown.append(f"{len(self.units) - _SHOWN} more")
         where = f"{_quoted(self.labels)} (row {self.row}, steps {self.start} to {self.stop - 1})"
-        count = f"{len(self.units)} {'unit' if len(self.units) == 1 else 'units'} beyond {self.threshold:.3g}"
+        count = f"{_units(len(self.units))} beyond {self.threshold:.3g}"
         return f"{where}: {count}" + (f": {', '.join(shown)}" if shown else "")
 
 
@@ -119,10 +119,13 @@ class Matches:
         return asdict(self)
 
     def __str__(self) -> str:
-        lines = [str(self.pattern), f"{self.found:,} other places" if self.matches else "no other place"]
+        lines = [
+            str(self.pattern),
+            f"{self.found:,} other place{'' if self.found == 1 else 's'}" if self.matches else "no other place",
+        ]
         for match in self.matches[:_SHOWN]:
             where = f"row {match.row}, steps {match.start} to {match.stop - 1}"
-            lines.append(f"  {match.score:.2f}  {match.together} units  {where}: {_quoted(match.labels)}")
+            lines.append(f"  {match.score:.2f}  {_units(match.together)}  {where}: {_quoted(match.labels)}")
         return "\n".join(lines)
 
 
@@ -202,8 +205,9 @@ def find_pattern(
     A match is a stretch of steps of a row, as long as it can be, at each of which at least m of the units are active.
     All stretches with all units come first, then those with one unit less where they overlap none so far, and so on
     down to `share` of the units, until there are `count`. Those of one m are ranked by their score: the units of the
-    pattern that are on as a share of all units that are on or in the pattern (the Jaccard index), averaged over steps,
-    times the shorter length of the two ranges over the longer: 1 where the same units, no others, are on for as long.
+    pattern that are on as a share of all units that are on or in the pattern (the mean Jaccard index of its steps),
+    over what that is in the range itself, at most 1, times the shorter length of the two over the longer: 1 where the
+    same units are on for as long, with no more others than there; of equals, those with fewer others come first.
 
     Parameters
     ----------
@@ -240,14 +244,14 @@ def find_pattern(
     shared, others = _counts(states, pattern)
     fewest = math.ceil(share * len(pattern.units))
     starts, stops, together = _stretches(states, pattern, shared, fewest, count)
-    index = np.concatenate([[0.0], np.cumsum(shared / (others + len(pattern.units)))])
-    lengths = stops - starts
-    scores = (index[stops] - index[starts]) / lengths
-    scores *= np.minimum(lengths, stop - start) / np.maximum(lengths, stop - start)
-    order = np.lexsort((starts, -scores, -together))[:count]
-    matches = [
-        _match(states, pattern, int(starts[i]), int(stops[i]), int(together[i]), float(scores[i])) for i in order
-    ]
+    summed = np.concatenate([[0.0], np.cumsum(shared / (others + len(pattern.units)))])
+    first, last = states.span(row, start, stop)
+    lengths, own = stops - starts, (summed[last] - summed[first]) / (stop - start)
+    alike = (summed[stops] - summed[starts]) / lengths
+    scores = np.minimum(1, alike / own) * np.minimum(lengths, stop - start) / np.maximum(lengths, stop - start)
+    order = np.lexsort((starts, -alike, -scores, -together))[:count]
+    best = [each[order].tolist() for each in (starts, stops, together, scores)]
+    matches = [_match(states, pattern, *each) for each in zip(*best, strict=True)]
     return Matches(pattern, matches, len(starts))
 
 
@@ -333,9 +337,13 @@ def _match(states: States, pattern: Active, first: int, last: int, together: int
     row, start, _ = states.place(first)
     stop = start + last - first
     signs = np.where(np.array(pattern.means) < 0, -1, 1)
-    on = (states.values[first:last][:, pattern.units] * signs > pattern.threshold).all(0).tolist()
-    units = [unit for unit, active in zip(pattern.units, on, strict=True) if active]
+    on = (states.values[first:last][:, pattern.units] * signs > pattern.threshold).all(axis=0)
+    units = np.array(pattern.units)[on].tolist()
     return Match(row, start, stop, states.called(row, start, stop), units, together, score)
+
+
+def _units(count: int) -> str:
+    return f"{count} unit{'' if count == 1 else 's'}"
 
 
 def _quoted(labels: Sequence[str]) -> str:

@@ -120,9 +120,12 @@ class _Cell:
         """Shares of x (N, R, T, I) and of the state before the first step, to those of output and last state."""
         advance = {"LSTM": self._lstm, "GRU": self._gru}.get(self.mode, self._rnn)
         from_x = self._normalised(x @ self.w.w_ih.T, self.x_product, self.w.norm_ih)
+        heard = x.ne(0).any(-1).any(0).any(0).tolist()
+        silent = not any(part.any() for part in state)  # before the first of the phrases all shares are zero
         outputs = []
         for t in range(x.shape[2]):
-            state = advance(t, from_x[:, :, t], state)
+            silent = silent and not heard[t]
+            state = state if silent else advance(t, from_x[:, :, t], state)
             outputs.append(state[0])
         return torch.stack(outputs, dim=2), state
 

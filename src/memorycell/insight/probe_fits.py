@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +131,8 @@ class Split:
             return self._table(best[held_out], labels)
         seen = np.bincount(tokens, minlength=count)
         sums = np.bincount(tokens, weights=known, minlength=count)
-        means = np.divide(sums, seen, out=np.full(count, known.mean()), where=seen > 0)
+        means = np.full(count, known.mean())
+        np.divide(sums, seen, out=means, where=seen > 0)
         return self._table(means[held_out], labels)
 
     def _strength(self, x: Numbers, y: NDArray[np.float64] | Codes) -> float:
@@ -146,7 +148,7 @@ class Split:
 
         return min(STRENGTHS, key=loss)
 
-    def _table(self, found: NDArray[np.float64] | Codes, labels: NDArray[np.float64] | Codes) -> Numbers:
+    def _table(self, found: NDArray[Any], labels: NDArray[np.float64] | Codes) -> Numbers:
         """The table of `Outcome` for what was found for the held-out steps."""
         test = np.flatnonzero(~self.train)
         rows = np.unique(self.states.row[self.index[test]], return_inverse=True)[1]

@@ -136,11 +136,11 @@ def linear_probe(
     training rows. Rows are split, never the steps of one. A control task (Hewitt & Liang 2019, arXiv 1909.03368,
     sections 2 and 3) gives every type of token a label drawn from the distribution of the labels, wherever it stands:
     states can tell it only by the token itself, so that the accuracy on it is what the probe learns by heart.
-    Selectivity is accuracy less that of the control task, here the mean of 3 draws. Where tokens are few any probe learns
-    them by heart; so the most frequent label of each type stands beside: what is read off better than that does not lie
-    in the token alone. Nor need it be learned: the states of an untrained network tell much of what was read lately, and
-    are a baseline worth a second call. Intervals are percentiles of 1000 bootstrap samples of the held-out rows; they
-    leave out that another probe would be fitted on other training rows.
+    Selectivity is accuracy less that of the control task, here the mean of 3 draws. Where tokens are few any probe
+    learns them by heart; so the most frequent label of each type stands beside: what is read off better than that does
+    not lie in the token alone. Nor need it be learned: the states of an untrained network tell much of what was read
+    lately, and are a baseline worth a second call. Intervals are percentiles of 1000 bootstrap samples of the held-out
+    rows; they leave out that another probe would be fitted on other training rows.
 
     Parameters
     ----------

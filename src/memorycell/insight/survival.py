@@ -73,7 +73,8 @@ def _carried(reads: Tensor, keep: Tensor, carry: Tensor) -> tuple[Tensor, Tensor
 
 def _gru(chain: list[_Part], reads: list[Tensor]) -> Shares:
     """h_t = (1 - z) n + z h_{t-1} is linear in what was written: no step is hidden in another."""
-    carry, steps = torch.zeros_like(reads[-1][:, 0]), []
+    carry = torch.zeros_like(reads[-1][:, 0])
+    steps: list[Tensor] = []
     for part, read in zip(reversed(chain), reversed(reads), strict=True):
         update, zone = part.gates("update"), part.zone_h
         counts, carry = _carried(read, zone + (1 - zone) * update, carry)
@@ -87,7 +88,8 @@ def _rnn(chain: list[_Part], reads: list[Tensor]) -> Shares:
     Without gates nothing keeps the products of W_hh and secants from growing without bound, the further back the more;
     where they have, the past is cut off.
     """
-    carry, steps, bias = torch.zeros_like(reads[-1][:, 0]), [], 0.0
+    carry, bias = torch.zeros_like(reads[-1][:, 0]), 0.0
+    steps: list[Tensor] = []
     cut, limit = False, _GROWN * reads[-1].abs().sum(1, keepdim=True).amax((1, 2))
     for part, read in zip(reversed(chain), reversed(reads), strict=True):
         w, zone, x = part.weights, part.zone_h, part.read()
@@ -128,7 +130,8 @@ def _transposed(hidden: Tensor, weight: Tensor, norm: Norm | None) -> Callable[[
 
 def _lstm(chain: list[_Part], reads: list[Tensor]) -> Shares:
     """What counts of h is what o_t tanh(c_t) counts; the cells of the whole chain are one line of memory."""
-    carry, counts, initial = torch.zeros_like(reads[-1][:, 0]), [], 0.0
+    carry = torch.zeros_like(reads[-1][:, 0])
+    counts: list[Tensor] = []
     for part, read in zip(reversed(chain), reversed(reads), strict=True):
         count = read
         if part.zone_h:

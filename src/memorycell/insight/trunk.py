@@ -152,13 +152,14 @@ def _recorded(explained: Explained) -> list[Call]:
                 raise ValueError("expected layers that are given values (batch, time, features) to explain, got others")
             state = hx if state is None else state
             trace = layer.trace(x, state, lengths)
-            x, output = (x, trace.output) if layer.batch_first else (x.transpose(0, 1), trace.output.transpose(0, 1))
+            given: Any = trace.output
+            x, output = (x, given) if layer.batch_first else (x.transpose(0, 1), given.transpose(0, 1))
             if lengths is not None and int(torch.as_tensor(lengths).min()) < x.shape[1]:
                 raise ValueError(f"expected one sequence that is read to its end, {x.shape[1]} steps, got {lengths}")
             start = _parts(layer, state, x)
             calls.append(Call(layer, x.detach(), start, trace, output, _source(start, finals), _below(x, calls)))
             finals.append(trace.state if isinstance(trace.state, tuple) else (trace.state,))
-            return trace.output, trace.state
+            return given, trace.state
 
         return forward
 

@@ -271,7 +271,10 @@ def _adapt(element: ElementTree.Element, key: str, references: re.Pattern[str]) 
         path = " ".join(element.attrib["d"].split())
         element.set("d", re.sub(r"-?\d+\.\d+", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), path))
     if "style" in element.attrib:
-        element.set("style", _style(element.attrib["style"]))
+        element.set("style", _style(element.attrib["style"]).replace("url(#", f"url(#{key}-"))
+    for name in ("fill", "stroke"):  # of the patterns of hatches
+        if element.attrib.get(name) in _VARIABLES:
+            element.set("style", f"{name}:{_VARIABLES[element.attrib.pop(name)]}")
 
 
 def _style(style: str) -> str:

@@ -171,7 +171,7 @@ def _continued(model: Any, data: Any, explained: Explained, where: Mapping[str, 
     said = f"After “{before}” the likeliest are {first} and {second}."
     cards = {"likeliest": named[0][0], "its probability": percent(named[0][1], 1)}
     cards |= {"tokens read": f"{len(explained):,}"}
-    title = f"Why {spoken(chosen)}?" if place is None else f"Why {spoken(chosen)} there?"
+    title = f"Why “{spoken(chosen)}”?" if place is None else f"Why “{spoken(chosen)}” there?"
     return Answer(title, said, cards, [choices(named, spoken(chosen))])
 
 

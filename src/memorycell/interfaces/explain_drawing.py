@@ -104,7 +104,7 @@ class Sketch:
             self.path(f"M0 {y:g}H{columns[-1] + shift:g}{risers}", f'class="bus of-{source}"')
             words = {"x": "the input", "h": "all units' h"}[source] if not self.narrow else ""
             self.text(columns[-1] + 16, y + 5, label, f"symbol of-{source}", "start")
-            self.text(columns[-1] + 50, y + 5, words, "name", "start")
+            self.text(columns[-1] + 56, y + 5, words, "name", "start")
         return top + 56
 
     def panel(self, rows: int) -> None:

@@ -20,7 +20,7 @@ from memorycell.interfaces import plot_attribution, plot_memory, plot_traces
 from memorycell.interfaces.drawing import canvas
 from memorycell.interfaces.explain_answers import Answer, answer_of
 from memorycell.interfaces.explain_cell import runs_of
-from memorycell.interfaces.explain_player import cell_section, player, script_data, step_labels
+from memorycell.interfaces.explain_player import called, cell_section, player, script_data, shown_as, step_labels
 from memorycell.interfaces.highlight import Span, highlighted, legend, quotation
 from memorycell.interfaces.page import (
     Html,
@@ -33,7 +33,6 @@ from memorycell.interfaces.page import (
     json_block,
     paragraph,
 )
-from memorycell.interfaces.plot_steps import token
 from memorycell.interfaces.plot_waterfall import parts_of, waterfall
 from memorycell.interfaces.wording import counted, listing, significant
 
@@ -104,7 +103,7 @@ _FOOTER = (
 
 def _why(material: Material) -> Section:
     explained, explanation = material.explained, material.explanation
-    section = Section("why", "Which words made it" if material.words else "Which steps made it")
+    section = Section("why", f"Which {shown_as(explained)} made it")
     section.add(paragraph(*_said(material)))
     caption = "Each part adds to the number or takes from it; together they are the number. What is left over is shown."
     if material.words:
@@ -112,7 +111,7 @@ def _why(material: Material) -> Section:
         weights = [Span(a, b, float(score)) for (a, b), score in zip(spans, explanation.scores, strict=True) if b > a]
         section.add(
             quotation(highlighted(text, weights, limit=_CHARACTERS)),
-            legend(f"adds to the {explained.output}", "takes from it"),
+            legend("adds to it", "takes from it"),
             figure(lambda width: _sum(explanation, width), "why", caption),
         )
     else:
@@ -124,7 +123,6 @@ def _why(material: Material) -> Section:
                 f"Steps by what they add, blue, or take away, vermilion. {caption}",
             )
         )
-    section.add(*_compared(material))
     return section
 
 
@@ -146,7 +144,7 @@ def _said(material: Material) -> list[str]:
 
 
 def _name(material: Material, place: int) -> str:
-    word = token(material.explained.labels[place], 24)
+    word = called(material.explained.labels[place])
     return f"“{word}”" if material.words else word
 
 
@@ -265,10 +263,12 @@ def _cases(material: Material) -> list[Explained]:
 
 
 def _how(material: Material) -> Section:
-    section = Section("method", "How this was computed")
+    section = Section("method", "How far to trust this")
     explanation, explained = material.explanation, material.explained
     layers = sum(layer.num_layers for layer in explained.trunk)
     section.add(
+        *_compared(material),
+        element("h3", "The method"),
         paragraph(explanation.note, explained.exact if explained.exact not in explanation.note else ""),
         facts(
             {

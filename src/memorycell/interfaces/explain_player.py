@@ -23,7 +23,7 @@ from memorycell.interfaces.page import Html, Section, element, escaped, paragrap
 from memorycell.interfaces.plot_steps import token
 from memorycell.interfaces.wording import counted, fixed
 
-AROUND = 7  # tokens on either side of the chosen one
+AROUND = {"characters": 22, "words": 7, "symbols": 12, "steps": 0}  # shown on either side of the chosen one
 _WIDTH, _HEIGHT = 1000, 60  # of a row of the small pictures, in its own units
 _MOST_POINTS = 1200
 _FAINTEST = 0.08  # of the strongest: below it a word has no colour
@@ -114,7 +114,7 @@ def _step_of(explained: Explained, steps: int, chosen: int) -> int:
 
 def step_labels(explained: Explained, steps: int) -> list[str]:
     """What the steps of a layer are called: as those of the sequence, or by the stretches they read."""
-    names = [_called(each) for each in explained.labels]
+    names = [called(each) for each in explained.labels]
     if steps == len(names):
         return names
     found = _stretches(explained, steps)
@@ -123,7 +123,23 @@ def step_labels(explained: Explained, steps: int) -> list[str]:
     return [names[a] if b - a == 1 else f"{names[a]} to {names[b - 1]}" for a, b in found]
 
 
-def _called(step: Any) -> str:
+def shown_as(explained: Explained) -> str:
+    """What steps are, in the plural: characters, words, symbols or steps."""
+    if explained.kind not in _TEXTS:
+        return "steps"
+    if all(len(str(label)) <= 1 or not str(label).strip("()").isalpha() for label in explained.labels[1:]):
+        return "characters" if explained.kind == "text" else "symbols"
+    return "symbols" if explained.kind == "symbols" else "words"
+
+
+def called(step: Any) -> str:
+    """What a step is called: a date, a visible token, or its number.
+
+    Example
+    -------
+    >>> called(np.datetime64("2024-05-01")), called(" "), called(7)
+    ('2024-05-01', '␣', 'step 7')
+    """
     if isinstance(step, np.datetime64):
         return say_date(step)
     return token(step, 28) if isinstance(step, str) else f"step {step}"
@@ -146,7 +162,7 @@ def script_data(shown: Player) -> dict[str, Any]:
         ],
         "first": shown.first,
         "tokens": shown.explained.kind in _TEXTS,
-        "around": AROUND,
+        "around": AROUND[shown_as(shown.explained)],
         "levels": _levels(shown),
         "channels": _channels(shown.explained),
         "words": WORDS,
@@ -426,8 +442,8 @@ def _ribbon_parts(shown: Player, at: int) -> list[str]:
     if explained.kind in _TEXTS:
         levels = _levels(shown)
         aligned = levels is not None and len(levels) == len(names)
-        parts = []
-        for step in range(max(0, at - AROUND), min(len(names), at + AROUND + 1)):
+        parts, around = [], AROUND[shown_as(explained)]
+        for step in range(max(0, at - around), min(len(names), at + around + 1)):
             level = levels[step] if aligned and levels is not None else 0
             classes = ["token", *([f"{'for' if level > 0 else 'against'}{abs(level)}"] if level else [])]
             classes += ["here"] if step == at else []

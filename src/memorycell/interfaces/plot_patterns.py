@@ -115,9 +115,9 @@ def states(
     -------
     >>> from memorycell.insight.projection import project
     >>> from memorycell.insight.states import States
-    >>> found = project(States(np.eye(4, 3, dtype=np.float32), np.array([0, 4])))
+    >>> found = project(States(np.array([[0, 0], [3, 0], [0, 1], [3, 1]], np.float32), np.array([0, 4])))
     >>> states(found, ["a", "b", "a", "b"]).axes[0].get_xlabel()
-    'component 1: 56 % of the variance'
+    'component 1: 90 % of the variance'
     """
     points = np.asarray(projection.points, float)
     if points.ndim != 2 or points.shape[1] < 2:
@@ -138,7 +138,7 @@ def states(
         said += _draw_numbers(ax, points[chosen], np.array(shown, float))
     else:
         _draw_classes(figure, ax, points[chosen], shown, width)
-    heading(ax, f"component 2: {shares[1]}" + (f"{said}" if width > 500 or not said else f"\n{said[2:]}"))
+    heading(ax, f"component 2: {shares[1]}{said}".replace("; ", "; " if width > 500 else "\n"))
     if row is not None:
         _draw_way(ax, points[np.asarray(projection.row) == row], row)
     return figure

@@ -2,101 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from memorycell.insight.attribution import integrated_gradients
+from memorycell.insight.attribution import integrated_gradients_of
 from memorycell.interfaces.highlight import MOST_CHANNELS, Span, highlighted, legend, quotation, strip
 from memorycell.interfaces.page import Html, Section, element, escaped, paragraph
 from memorycell.interfaces.report_samples import Judged, Samples, unwarned
 from memorycell.interfaces.wording import percent, significant
-from memorycell.kernels.native import flush_subnormals
 from memorycell.tasks.sequence_inputs import SequenceInput
-from memorycell.training.threads import using_threads
 
 WRONG, RIGHT = 8, 4
-_STEPS_AT_ONCE = 20_000  # padded steps of a batch that is explained
-_POINTS, _FEWER_POINTS, _LONG = 32, 8, 2000
 
 
 class Case(NamedTuple):
-    """A sample to be shown: its row, the output that is explained and what is said of it."""
+    """A sample to be shown: its row, the output that is explained, against which other, and what is said of it."""
 
     row: int
-    output: int
+    output: Any
     said: Html
+    against: Any = None
 
 
 def explain(model: Any, given: SequenceInput, cases: list[Case]) -> list[NDArray[np.float64]]:
-    """What each step of the cases adds to the output explained: log-odds of a class, or a number.
-
-    Integrated gradients from the embedding 0 (of numbers: from their mean).
-    """
-    rows = [case.row for case in cases]
-    part = SequenceInput(given.take(rows), given.kind, given.steps, given.features, given.names)
-    with unwarned():
-        dataset = model._dataset(part)
-    network = model.network_.eval()
-    device = next(network.parameters()).device
-    name = "steps" if given.kind == "numbers" else "tokens"
-    found: list[NDArray[np.float64]] = [np.empty(0)] * len(cases)
-    longest = max(1, int(dataset.lengths.max()))
-    size = max(1, _STEPS_AT_ONCE // longest)
-    with using_threads(model.n_threads_), flush_subnormals():
-        for places in torch.argsort(dataset.lengths, stable=True).split(size):
-            batch = dataset.gather(places).to(device)
-            lengths = batch.lengths[name]
-            chosen = torch.tensor([[cases[int(place)].output] for place in places], device=device)
-            with torch.no_grad():
-                values, parts = network.embedded(batch), None
-                if network.n_grams is not None:
-                    # What n-grams add is no function of embedded tokens: it fades in along one more number a step.
-                    parts = network.n_grams.parts(batch.inputs[name], lengths)
-                    values = torch.cat([values, values.new_ones(*values.shape[:2], 1)], -1)
-            function = _explained(model, chosen, parts)
-            points = _FEWER_POINTS if values.shape[1] > _LONG else _POINTS
-            zero = torch.zeros(len(places), dtype=torch.int64, device=device)
-            steps = integrated_gradients(function, values, lengths, zero, points=points).steps
-            for place, each, length in zip(
-                places.tolist(), steps.double().cpu().numpy(), lengths.tolist(), strict=True
-            ):
-                found[place] = each[:length]
+    """What each step of the cases adds to the number explained, by integrated gradients."""
+    found = []
+    with unwarned(), model._at_work():
+        for case in cases:
+            asked = model.explained(given.take([case.row]), output=case.output, against=case.against)
+            found.append(integrated_gradients_of(asked).scores)
     return found
-
-
-def _explained(model: Any, chosen: Tensor, parts: Tensor | None) -> Callable[[Tensor, Tensor], Tensor]:
-    """From embedded values and lengths to the log-odds of the chosen class (B, 1); of a regressor, its number.
-
-    With `parts` (B, T, K), what n-grams add to the scores, the values end with a factor of each step's part.
-    """
-    network = model.network_
-
-    def raw(values: Tensor, lengths: Tensor) -> Tensor:
-        if parts is None:
-            return network.forward_embedded(values, lengths)
-        return network.forward_embedded(values[..., :-1].contiguous(), lengths) + (values[..., -1:] * parts).sum(1)
-
-    calibration = getattr(model, "calibration_", None)
-    if calibration is None:
-        scale = torch.tensor(model.scale_["scale"], dtype=torch.float32, device=chosen.device)
-        return lambda values, lengths: (raw(values, lengths) * scale).gather(1, chosen)
-    slope, bias = (
-        torch.tensor(each, dtype=torch.float32, device=chosen.device) for each in (calibration.slope, calibration.bias)
-    )
-
-    def log_odds(values: Tensor, lengths: Tensor) -> Tensor:
-        scores = raw(values, lengths) * slope + bias
-        own = scores.gather(1, chosen)
-        if calibration.several:
-            return own
-        return own - scores.scatter(1, chosen, -torch.inf).logsumexp(1, keepdim=True)
-
-    return log_odds
 
 
 def shown(model: Any, given: SequenceInput, cases: list[Case]) -> Html:
@@ -140,10 +77,11 @@ def mistakes(model: Any, samples: Samples, judged: Judged | None) -> Section:
     )  # fmt: skip
     if (samples.given.features or 1) > MOST_CHANNELS:
         whose += f" Of {samples.given.features} numbers a step the {MOST_CHANNELS} that vary most are drawn."
+    aside = "" if several else ", set against the right one (of right answers, against the likeliest other)"
     section.add(
         paragraph(
             f"Wrong answers with the highest probability first. Colours show how much each {step} spoke for the answer "
-            f"or against it, by this model's log-odds (integrated gradients, Sundararajan et al. 2017).{whose}"
+            f"or against it{aside}, by integrated gradients (Sundararajan et al. 2017).{whose}"
         ),
         legend("for the answer", "against it"),
     )
@@ -160,15 +98,16 @@ def _single(model: Any, judged: Judged) -> tuple[list[Case], list[Case]]:
     true, answered = judged.true, judged.answers["labels"]
     chances = judged.answers["probabilities"]
     sure = chances[np.arange(len(true)), answered]
-    outputs = {label: place for place, label in enumerate(model.classes_.tolist())}
+    outputs = set(model.classes_.tolist())
     names = judged.kind.classes
 
     def case(i: int) -> Case:
         answer, truth = names[answered[i]], names[true[i]]
-        said = f"{_strong(answer)}, {percent(float(sure[i]), 0)}"
+        said, other = f"{_strong(answer)}, {percent(float(sure[i]), 0)}", None
         if answered[i] != true[i]:
+            other = truth if truth in outputs else None
             said = f"{said}; it is {_strong(truth)}, {percent(float(chances[i, true[i]]), 0)}"
-        return Case(int(judged.rows[i]), outputs[answer], _numbered(said, judged, i))
+        return Case(int(judged.rows[i]), answer, _numbered(said, judged, i), other)
 
     known = np.array([name in outputs for name in names])[answered]
     order = np.argsort(-sure, kind="stable")
@@ -204,7 +143,9 @@ def _several(model: Any, judged: Judged) -> tuple[list[Case], list[Case]]:
     def case(i: int, k: int) -> Case:
         verdict = "it is there" if true[i, k] else "it is not there"
         return Case(
-            int(judged.rows[i]), k, _numbered(f"{_strong(names[k])}, {percent(chances[i, k], 0)}; {verdict}", judged, i)
+            int(judged.rows[i]),
+            names[k],
+            _numbered(f"{_strong(names[k])}, {percent(chances[i, k], 0)}; {verdict}", judged, i),
         )
 
     order = np.argsort(-worst, kind="stable")

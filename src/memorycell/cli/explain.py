@@ -1,0 +1,116 @@
+"""memorycell explain: why this answer, as a page that lets one look into the cell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from memorycell.cli.errors import say
+from memorycell.cli.fitting import command_line
+from memorycell.cli.output import PAGE, check_output, print_json
+
+_FORECASTS, _LABELS = "Forecasts", "Labels and language"
+# Names of parameters as options, where they differ.
+_OPTIONS = {"output": "--class"}
+
+
+def explain(
+    context: typer.Context,
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit wrote.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="File of the kind that fit was given.")],
+    row: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Which text, series or line, from 0.", rich_help_panel=_LABELS),
+    ] = None,
+    place: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", help="Which word is tagged, or which token written, from 0.", rich_help_panel=_LABELS
+        ),
+    ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option("--class", metavar="LABEL", help="Explain this class, label or token.", rich_help_panel=_LABELS),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="And not that one. [default: the likeliest other]", rich_help_panel=_LABELS),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Last step seen. [default: the end of DATA]", rich_help_panel=_FORECASTS),
+    ] = None,
+    step: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Steps ahead. [default: 1]", rich_help_panel=_FORECASTS)
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Which target.", rich_help_panel=_FORECASTS)
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Which series.", rich_help_panel=_FORECASTS)
+    ] = None,
+    future: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Known-future columns of the rows to come.", rich_help_panel=_FORECASTS),
+    ] = None,
+    method: Annotated[
+        str, typer.Option(metavar="NAME", help="integrated gradients, occlusion or decomposition.")
+    ] = "integrated gradients",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "--out", "-o", metavar="FILE", help="HTML file. [default: MODEL's name -explain.html]"
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what each step adds as JSON; write no page.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")] = False,
+) -> None:
+    """Write a page that shows why an answer came out.
+
+    One HTML file: which steps or words made it, and the cell with the numbers of every step in its equations, stepped
+    through with a slider.
+    """
+    if as_json and output is not None:
+        raise ValueError("--json prints, and -o writes a page: give one of them")
+    output = output or Path(model.stem + "-explain.html")
+    if not as_json:
+        check_output(output, PAGE, force=force, inputs=(model, data, future))
+
+    from memorycell.interfaces.explain import ASKED, task_of, write_explanation
+    from memorycell.tasks.loading import load
+
+    fitted = load(model)
+    given: dict[str, Any] = {
+        "row": row, "place": place, "output": label, "against": against, "at": at, "step": step, "target": target,
+        "series": series, "future": future,
+    }  # fmt: skip
+    where = _asked(ASKED[task_of(fitted)], given)
+    if as_json:
+        print_json(fitted.explain(data, method=_method(method), **where).to_dict())
+        return
+    write_explanation(output, fitted, data, method=_method(method), **where, command=command_line(context), force=force)
+    print(output)
+    if not quiet:
+        say("open it in a browser: the slider steps through the cell")
+
+
+def _asked(known: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
+    """What was given, if such a model knows it."""
+    asked = {name: value for name, value in given.items() if value is not None}
+    for name in asked:
+        if name not in known:
+            options = ", ".join(_OPTIONS.get(each, f"--{each}") for each in known)
+            raise ValueError(f"{_OPTIONS.get(name, f'--{name}')} is not for models of this kind: they know {options}")
+    if "output" in asked and "against" not in known:  # the outputs of a regressor have numbers
+        if not str(asked["output"]).isdigit():
+            raise ValueError(f"expected --class to be the number of an output, from 0, got {asked['output']!r}")
+        asked["output"] = int(asked["output"])
+    return asked
+
+
+def _method(name: str) -> str:
+    """A method by its name, with dashes or spaces."""
+    return name.replace("-", " ").replace("_", " ").lower()
