@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from memorycell.data.calendar import say_date
 from memorycell.data.table_codec import TableCodec
 from memorycell.data.tables import read_table
 from memorycell.evaluation.backtest import backtest, evaluate_fitted
 from memorycell.evaluation.compare import compare
-from memorycell.evaluation.result import Evaluation, format_number, say_date
+from memorycell.evaluation.result import Evaluation, format_number
 from memorycell.evaluation.splits import block_origins, blocks_of_time, cut_table, rows_seen
 
 

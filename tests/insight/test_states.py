@@ -77,6 +77,15 @@ def test_one_sequence_without_a_batch() -> None:
     assert np.array_equal(states.values, trace["hidden"][0, 0].detach().numpy()) and states.rows == 1
 
 
+def test_a_part_of_a_trace_with_names_along_the_time() -> None:
+    whole = LSTM(4, 5, batch_first=True).trace(X, lengths=LENGTHS).named(time=list("abcdef"))
+    states = States.of(whole)
+    assert states.called(2, 0, 4) == list("abcd") and states.place(5) == (0, 5, "f")
+    part = States.of(whole.select(layer=0, batch=2, time=slice("b", "f")))
+    assert (len(part), part.rows) == (3, 1) and part.called(0, 0, 3) == list("bcd")
+    assert np.array_equal(part.values, states.values[7:])
+
+
 def test_many_traces_in_memory_and_in_a_file_are_the_same(tmp_path: Path) -> None:
     layer = LSTM(4, 5, batch_first=True)
     inputs = [X, X[:1, :3], X[1:]]

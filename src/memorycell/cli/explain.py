@@ -12,8 +12,6 @@ from memorycell.cli.fitting import command_line
 from memorycell.cli.output import PAGE, check_output, print_json
 
 _FORECASTS, _LABELS = "Forecasts", "Labels and language"
-# Names of parameters as options, where they differ.
-_OPTIONS = {"output": "--class"}
 
 
 def explain(
@@ -22,7 +20,7 @@ def explain(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="File of the kind that fit was given.")],
     row: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Which text, series or line, from 0.", rich_help_panel=_LABELS),
+        typer.Option(metavar="N", help="Which text, series or line, from 0; of a forecast the last row seen."),
     ] = None,
     place: Annotated[
         int | None,
@@ -79,7 +77,7 @@ def explain(
     if not as_json:
         check_output(output, PAGE, force=force, inputs=(model, data, future))
 
-    from memorycell.interfaces.explain import ASKED, task_of, write_explanation
+    from memorycell.interfaces.explain import method_of, task_of, write_explanation
     from memorycell.tasks.loading import load
 
     fitted = load(model)
@@ -87,30 +85,28 @@ def explain(
         "row": row, "place": place, "output": label, "against": against, "at": at, "step": step, "target": target,
         "series": series, "future": future,
     }  # fmt: skip
-    where = _asked(ASKED[task_of(fitted)], given)
+    where, method = _asked(task_of(fitted), given), method_of(method.replace("-", " ").lower())
     if as_json:
-        print_json(fitted.explain(data, method=_method(method), **where).to_dict())
+        print_json(fitted.explain(data, method=method, **where).to_dict())
         return
-    write_explanation(output, fitted, data, method=_method(method), **where, command=command_line(context), force=force)
+    write_explanation(output, fitted, data, method=method, **where, command=command_line(context), force=force)
     print(output)
     if not quiet:
         say("open it in a browser: the slider steps through the cell")
 
 
-def _asked(known: tuple[str, ...], given: dict[str, Any]) -> dict[str, Any]:
+def _option(name: str) -> str:
+    """The option of a parameter."""
+    return "--class" if name == "output" else f"--{name}"
+
+
+def _asked(task: str, given: dict[str, Any]) -> dict[str, Any]:
     """What was given, if such a model knows it."""
-    asked = {name: value for name, value in given.items() if value is not None}
-    for name in asked:
-        if name not in known:
-            options = ", ".join(_OPTIONS.get(each, f"--{each}") for each in known)
-            raise ValueError(f"{_OPTIONS.get(name, f'--{name}')} is not for models of this kind: they know {options}")
-    if "output" in asked and "against" not in known:  # the outputs of a regressor have numbers
-        if not str(asked["output"]).isdigit():
-            raise ValueError(f"expected --class to be the number of an output, from 0, got {asked['output']!r}")
-        asked["output"] = int(asked["output"])
-    return asked
+    from memorycell.interfaces.explain import asked
 
-
-def _method(name: str) -> str:
-    """A method by its name, with dashes or spaces."""
-    return name.replace("-", " ").replace("_", " ").lower()
+    found = asked(task, given, _option)
+    if task == "SequenceRegressor" and "output" in found:  # its outputs have numbers
+        if not str(found["output"]).isdigit():
+            raise ValueError(f"expected --class to be the number of an output, from 0, got {found['output']!r}")
+        found["output"] = int(found["output"])
+    return found

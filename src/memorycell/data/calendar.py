@@ -1,6 +1,8 @@
-"""Calendar features: where in the day, the week and the year a time lies, as sines and cosines."""
+"""Calendar: where in the day, the week and the year a time lies, as sines and cosines; and how a date is said."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,3 +85,17 @@ def _share_gone(dates: NDArray, cycle: str) -> NDArray[np.float64]:
     start = dates.astype("datetime64[Y]")
     length = (start + 1).astype("datetime64[ns]") - start.astype("datetime64[ns]")
     return (dates - start.astype("datetime64[ns]")) / length
+
+
+def say_date(date: Any) -> str:
+    """A date without the parts that are zero, or a step number.
+
+    Example
+    -------
+    >>> say_date(np.datetime64("2024-05-01T00:00:00")), say_date(np.datetime64("2024-05-01T06:30"))
+    ('2024-05-01', '2024-05-01 06:30')
+    """
+    if not isinstance(date, np.datetime64):
+        return str(date)
+    text = str(np.datetime_as_string(date, unit="s")).replace("T", " ")
+    return text.removesuffix(" 00:00:00").removesuffix(":00")

@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from memorycell.data.calendar import say_date
 from memorycell.data.encoded import EncodedTable, Forecasts
 from memorycell.data.table_codec import TableCodec
 from memorycell.data.tables import read_table
 from memorycell.evaluation.baselines import Baseline, LastValue, NotApplicable, SeasonalNaive
 from memorycell.evaluation.ets import ETS
 from memorycell.evaluation.metrics import Array, mase_scales, measure
-from memorycell.evaluation.result import Evaluation, Fold, ModelResult, join_forecasts, say_date
+from memorycell.evaluation.result import Evaluation, Fold, ModelResult, join_forecasts
 from memorycell.evaluation.ridge import Ridge
 from memorycell.evaluation.seasons import main_season
 from memorycell.evaluation.significance import judge

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.calendar import say_date
 from memorycell.data.encoded import Forecasts
 from memorycell.evaluation.metrics import Scores, plain
 from memorycell.evaluation.significance import Verdict
@@ -208,20 +209,6 @@ class Evaluation:
                 "notes": self.notes,
             }
         )
-
-
-def say_date(date: Any) -> str:
-    """A date without the parts that are zero, or a step number.
-
-    Example
-    -------
-    >>> say_date(np.datetime64("2024-05-01T00:00:00")), say_date(np.datetime64("2024-05-01T06:30"))
-    ('2024-05-01', '2024-05-01 06:30')
-    """
-    if not isinstance(date, np.datetime64):
-        return str(date)
-    text = str(np.datetime_as_string(date, unit="s")).replace("T", " ")
-    return text.removesuffix(" 00:00:00").removesuffix(":00")
 
 
 def text_table(rows: list[list[str]]) -> list[str]:

@@ -37,10 +37,11 @@ class Explained:
     features : sequence of str or None
         Names of the F numbers of a step; None where they are an embedding, which has no names.
     parts : dict of str to Tensor
-        What stands beside the recurrent layers and is a sum over steps: n-grams, a ridge regression; each (T,), contained
-        in `function`.
+        What stands beside the recurrent layers and is a sum over steps: n-grams, a ridge regression; each (T,), and
+        contained in `function`.
     constants : dict of str to float
-        What `function` adds that depends on no step of `values`, and has a name: the level of a window, say.
+        What else `function` adds past the recurrent layers and has a name: convolutions beside them, the level of a
+        window.
     shown : array (T, C) or None
         The steps as the user knows them, in units; None: `labels` say it all.
     channels : sequence of str
@@ -51,7 +52,8 @@ class Explained:
         The step at which the output is read, for which "how far back" has a meaning: the last one of a forecaster. None
         where the whole sequence is read at once.
     rows_of_step : tuple of int or None
-        Where steps of the recurrent layers are stretches of `values`: how many rows of it each takes.
+        Where steps of the recurrent layers are stretches of `values`: how many rows of it each takes. Rows before the
+        first are not read by those layers.
     span : float or None
         Seconds from one step to the next, where steps are dates.
     exact : str

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.calendar import say_date
+
 _SHOWN = 10  # steps that a printed explanation names
 
 
@@ -29,8 +31,8 @@ class Explanation:
     scores : float64 (T,)
         What each step adds.
     terms : dict of str to float
-        All that no step adds: the bias or the output of the baseline, the initial state, what stands beside the recurrent
-        layers, and always "residual": what the method leaves unexplained.
+        All that no step adds: the bias or the output of the baseline, the initial state, what stands beside the
+        recurrent layers, and always "residual": what the method leaves unexplained.
     by_feature : float64 (T, F) or None
         `scores` by feature, where features have names.
     features : sequence of str or None
@@ -75,7 +77,7 @@ class Explanation:
             "value": self.value,
             "terms": dict(self.terms),
             "steps": [
-                {"step": str(label), "score": float(score)}
+                {"step": say_date(label), "score": float(score)}
                 for label, score in zip(self.labels, self.scores, strict=True)
             ],
             "features": None if self.features is None else list(self.features),
@@ -85,9 +87,15 @@ class Explanation:
 
     def __str__(self) -> str:
         lines = [f"{self.output} = {self.value:.4g} {self.unit}".rstrip() + f", by {self.method}"]
-        lines += [f"  {score:+10.4g}  {label}" for label, score in self.top()]
+        lines += [f"  {score:+10.4g}  {_said(label)}" for label, score in self.top()]
         if len(self.labels) > _SHOWN:
             rest = self.scores.sum() - sum(score for _, score in self.top())
             lines.append(f"  {rest:+10.4g}  (the other {len(self.labels) - _SHOWN:,} steps)")
         lines += [f"  {term:+10.4g}  {name}" for name, term in self.terms.items()]
         return "\n".join([*lines, *([self.note] if self.note else [])])
+
+
+def _said(label: Any) -> str:
+    """A label on one line: spaces and line breaks by their names in Python."""
+    text = say_date(label)
+    return text if text.strip() and text.isprintable() else repr(text)

@@ -62,7 +62,7 @@ class Active:
         shown = [f"{unit} ({mean:+.2f})" for unit, mean in zip(self.units, self.means, strict=True)][:_SHOWN]
         if len(self.units) > _SHOWN:
             shown.append(f"{len(self.units) - _SHOWN} more")
-        where = f"{_quoted(self.labels)} (row {self.row}, steps {self.start} to {self.stop - 1})"
+        where = f"{_quoted(self.labels)} (row {self.row}, {_steps(self.start, self.stop)})"
         count = f"{_units(len(self.units))} beyond {self.threshold:.3g}"
         return f"{where}: {count}" + (f": {', '.join(shown)}" if shown else "")
 
@@ -124,7 +124,7 @@ class Matches:
             f"{self.found:,} other place{'' if self.found == 1 else 's'}" if self.matches else "no other place",
         ]
         for match in self.matches[:_SHOWN]:
-            where = f"row {match.row}, steps {match.start} to {match.stop - 1}"
+            where = f"row {match.row}, {_steps(match.start, match.stop)}"
             lines.append(f"  {match.score:.2f}  {_units(match.together)}  {where}: {_quoted(match.labels)}")
         return "\n".join(lines)
 
@@ -273,7 +273,7 @@ def _signs(inside: NDArray[np.float32], both_signs: bool) -> NDArray[np.float32]
 def _of_units(pattern: Active, units: Sequence[int] | None) -> Active:
     """The pattern of some of its units."""
     wanted = pattern.units if units is None else list(dict.fromkeys(int(unit) for unit in units))
-    where = f"throughout steps {pattern.start} to {pattern.stop - 1} of row {pattern.row}"
+    where = f"throughout {_steps(pattern.start, pattern.stop)} of row {pattern.row}"
     if not wanted:
         raise ValueError(
             f"expected units beyond {pattern.threshold:.3g} {where}, got none: take a lower threshold or fewer steps"
@@ -344,6 +344,10 @@ def _match(states: States, pattern: Active, first: int, last: int, together: int
 
 def _units(count: int) -> str:
     return f"{count} unit{'' if count == 1 else 's'}"
+
+
+def _steps(start: int, stop: int) -> str:
+    return f"step {start}" if stop == start + 1 else f"steps {start} to {stop - 1}"
 
 
 def _quoted(labels: Sequence[str]) -> str:

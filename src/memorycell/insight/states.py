@@ -86,7 +86,7 @@ class States:
         direction : 0, 1 or None
             None: all that there are, side by side as units.
         labels : sequence of sequences, optional
-            What the steps of each row are called; default: as a `ModelTrace` has it.
+            What the steps of each row are called; default: as a `ModelTrace`, or the time of a `Trace`, has it.
         path : str or Path, optional
             A new .npy file to which the states go, trace by trace; they are a memory map of it then, and only one trace
             need be in memory at once.
@@ -204,10 +204,13 @@ def _rows(
         raise ValueError(f"expected direction {' or '.join(map(str, range(directions)))} or None, got {direction}")
     batch = values[direction] if direction is not None else values.permute(1, 2, 0, 3).flatten(2)
     rows, time = batch.shape[:2]
-    lengths = torch.full((rows,), time) if chosen.lengths is None else chosen.lengths.cpu()
+    lengths = torch.full((rows,), time) if chosen.lengths is None else chosen.lengths.cpu().reshape(rows)
     inside = torch.arange(time) < lengths.unsqueeze(1)
     steps = batch.detach().cpu()[inside].to(torch.float32).numpy()
-    return steps, lengths.tolist(), labels
+    counts = lengths.tolist()
+    if labels is None and "time" in chosen.coords:
+        labels = [chosen.coords["time"][:count] for count in counts]
+    return steps, counts, labels
 
 
 def _layer(trace: Trace | ModelTrace, layer: int | str) -> tuple[Trace, int, Sequence[Sequence[Any]] | None]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from memorycell.training.files import write_atomically
+
+# A contextual decomposition needs phrases: it is had in Python, of `model.explain`.
+METHODS = ("integrated gradients", "occlusion", "decomposition")
 
 # What can be asked of each task: see its `explained`.
 ASKED: dict[str, tuple[str, ...]] = {
@@ -48,7 +52,7 @@ def write_explanation(
     model : a fitted `Forecaster`, `SequenceClassifier`, `SequenceRegressor`, `Tagger` or `LanguageModel`
     data : what its ``explained`` takes: a table, sequences, a text, or a file of them
     at, series, target, step, future : which forecast: date of the last step seen, and so on; see `Forecaster.explained`
-    row : which sequence or text, from 0
+    row : which sequence or text, from 0; of a forecaster the row of the last step seen
     place : which word of it, of a tagger; which token, of a language model
     output, against : the class, label or token explained, and the one it is set against
     method : "integrated gradients", "occlusion" or "decomposition"
@@ -85,7 +89,7 @@ def write_explanation(
         "target": target, "step": step, "future": future,
     }  # fmt: skip
     task = task_of(model)
-    material = gather(task, model, data, asked(task, given), method, command)
+    material = gather(task, model, data, asked(task, given), method_of(method), command)
     write_atomically(path, page(material).encode("utf-8", "replace"))
     return path
 
@@ -104,21 +108,39 @@ def task_of(model: Any) -> str:
     return task
 
 
-def asked(task: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The arguments that were given.
+def asked(task: str, given: dict[str, Any], name_of: Callable[[str], str] = str) -> dict[str, Any]:
+    """The arguments that were given; `row` of a forecaster is another way to say `at`.
 
     Raises
     ------
     ValueError
-        If one of them is not for this task.
+        If one of them is not for this task; `name_of` says what the user calls it.
 
     Example
     -------
-    >>> asked("Tagger", {"row": 3, "at": None})
-    {'row': 3}
+    >>> asked("Tagger", {"row": 3, "at": None}), asked("Forecaster", {"row": 3})
+    ({'row': 3}, {'at': 3})
     """
     known = {name: value for name, value in given.items() if value is not None}
+    if task == "Forecaster" and "row" in known:
+        if "at" in known:
+            raise ValueError(f"expected {name_of('at')} or {name_of('row')}, got both: they name the same thing")
+        known["at"] = known.pop("row")
     for name in known:
         if name not in ASKED[task]:
-            raise ValueError(f"expected of a {task} only {', '.join(ASKED[task])}, got {name}: leave it out")
+            options = ", ".join(name_of(each) for each in ASKED[task])
+            raise ValueError(f"{name_of(name)} is not for models of this kind: they know {options}")
     return known
+
+
+def method_of(name: str) -> str:
+    """A method of which there are pages.
+
+    Raises
+    ------
+    ValueError
+        For any other.
+    """
+    if name not in METHODS:
+        raise ValueError(f"expected a method of {', '.join(map(repr, METHODS))}, got {name!r}")
+    return name

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.evaluation.result import say_date
+from memorycell.data.calendar import say_date
 from memorycell.insight.explained import Explained
 from memorycell.interfaces.drawing import label, thin
 from memorycell.interfaces.explain_bound import FLOW, GATE, WORDS, Bound, digits_for

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from memorycell.evaluation.result import say_date
+from memorycell.data.calendar import say_date
 from memorycell.interfaces.drawing import FONT, PALETTE, label, x_label
 
 MARGINS = 70  # pixels left and right of the axes, about

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from memorycell.data.calendar import say_date
 from memorycell.data.encoded import Forecasts
 from memorycell.data.frequency import Frequency
 from memorycell.evaluation.metrics import central_levels
-from memorycell.evaluation.result import Evaluation, say_date
+from memorycell.evaluation.result import Evaluation
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memorycell.data.batch import Batch
+from memorycell.data.calendar import say_date
 from memorycell.data.encoded import EncodedTable, eligible_origins
 from memorycell.data.steps import StepDataset
 from memorycell.data.windows import WindowDataset
-from memorycell.evaluation.result import say_date
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
 from memorycell.networks.base import State, map_state
