@@ -92,6 +92,14 @@ def test_matches_do_not_overlap_one_another_or_the_selection_and_stay_in_their_r
     assert order == sorted(order)
 
 
+def test_only_inside_holds_for_matches_too() -> None:
+    on = [[0, 0], [1, 1], [0, 0], [1, 0], [1, 1], [0, 0], [1, 1], [0, 1], [0, 0], [1, 1], [1, 1], [0, 0]]
+    states = States(np.array(on, np.float32), np.array([0, 10, 12]))
+    found = {only: find_pattern(states, 0, 1, 2, threshold=0.5, only_inside=only) for only in (False, True)}
+    places = {only: {(each.row, each.start) for each in matches.matches} for only, matches in found.items()}
+    assert places == {False: {(0, 4), (0, 6), (0, 9), (1, 0)}, True: {(0, 9), (1, 0)}}
+
+
 def test_counts_and_scores_equal_a_plain_loop() -> None:
     values = np.random.default_rng(2).normal(size=(300, 6)).astype(np.float32)
     states = States(values, np.array([0, 120, 120, 300]))

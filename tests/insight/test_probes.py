@@ -121,6 +121,14 @@ def test_rows_are_on_one_side_and_the_numbers_are_those_of_scikit_learn(labels) 
     assert probe.accuracy == pytest.approx(model.score(x[~split.train], labels[~split.train]), abs=2e-3)
 
 
+def test_nothing_is_learned_from_rows_held_out() -> None:
+    train = Split.of(STATES, np.arange(3000), True, 0.25, 20_000, np.random.default_rng(0)).train
+    strange = States(np.where(train[:, None], VALUES, 1000 * VALUES**2), STATES.offsets, STATES.labels)
+    one, two = (linear_probe(states, LINEAR ^ (~train & other)) for states, other in ((STATES, False), (strange, True)))
+    assert np.array_equal(one.weights, two.weights) and np.array_equal(one.bias, two.bias)
+    assert one.strength == two.strength and one.accuracy > 0.9 > two.accuracy
+
+
 def test_the_strength_is_chosen_on_training_rows_of_which_some_are_set_aside() -> None:
     rng = np.random.default_rng(0)
     wide = States(rng.normal(size=(120, 60)).astype(np.float32), np.arange(0, 121, 4))

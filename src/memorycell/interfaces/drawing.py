@@ -74,7 +74,7 @@ def panels(width: float, *groups: Sequence[float], around: float = 32) -> tuple[
     tall = [sum(heights) + around * len(heights) for heights in groups]
     figure = _figure(width, sum(tall))
     figure.get_layout_engine().set(h_pad=4 / 72, hspace=0)  # type: ignore[union-attr, call-arg]
-    parts = np.ravel(figure.subfigures(len(groups), height_ratios=tall, hspace=0))
+    parts = np.atleast_1d(figure.subfigures(len(groups), height_ratios=tall, hspace=0))  # type: ignore[arg-type]
     found = []
     for part, heights in zip(parts, groups, strict=True):
         part.set_facecolor("none")

@@ -22,6 +22,31 @@ _NEEDED = {
     "GRU": ("reset", "update", "new", "hidden", "hidden before"),
     "RNN": ("hidden", "hidden before"),
 }
+# Lines below or beside the drawing, with whether they are quiet; and the gates that are told by number.
+_TEXTS: dict[str, tuple[list[tuple[str, bool]], tuple[str, ...]]] = {
+    "LSTM": (
+        [
+            ("f, i, o = σ({sums})", False),
+            ("forget, input, output: {own}", True),
+            ("g = tanh({sums})", False),
+            ("candidate: what could be written", True),
+            ("cₜ = f · cₜ₋₁ + i · g", False),
+            ("hₜ = o · tanh(cₜ)", False),
+        ],
+        ("forget", "input", "candidate", "output"),
+    ),
+    "GRU": (
+        [
+            ("r, z = σ({sums})", False),
+            ("reset, update: {own}", True),
+            ("n = tanh(W xₜ + b + r · (U hₜ₋₁ + b′))", False),
+            ("new content", True),
+            ("hₜ = (1 − z) · n + z · hₜ₋₁", False),
+        ],
+        ("reset", "update", "new"),
+    ),
+    "RNN": ([("hₜ = tanh({sums})", False), ("the state goes through U and tanh at every step", True)], ()),
+}
 _SIZE = (340.0, 280.0)  # pixels of a drawing; its places are pixels from the upper left corner
 _TOP = {"LSTM": 28.0, "GRU": 28.0, "RNN": 120.0}  # where it begins
 _Point = tuple[float, float]
@@ -111,30 +136,9 @@ def cell_numbers(
 
 def _equations(kind: str, numbers: Mapping[str, float] | None) -> list[tuple[str, str]]:
     """Lines of text, each with the name of its colour."""
-    sums = "W xₜ + U hₜ₋₁ + b"
-    if kind == "RNN":
-        lines = [(f"hₜ = tanh({sums})", "ink"), ("the state goes through U and tanh at every step", "muted")]
-        told = [] if numbers is None else [f"{_of(numbers, 'hidden before')} becomes {_of(numbers, 'hidden')}"]
-        return lines + [(line, "ink") for line in told]
-    if kind == "GRU":
-        lines = [
-            (f"r, z = σ({sums})", "ink"),
-            ("reset, update: each with weights of its own", "muted"),
-            ("n = tanh(W xₜ + b + r · (U hₜ₋₁ + b′))", "ink"),
-            ("new content", "muted"),
-            ("hₜ = (1 − z) · n + z · hₜ₋₁", "ink"),
-        ]
-        names = ("reset", "update", "new")
-    else:
-        lines = [
-            (f"f, i, o = σ({sums})", "ink"),
-            ("forget, input, output: each with weights of its own", "muted"),
-            (f"g = tanh({sums})", "ink"),
-            ("candidate: what could be written", "muted"),
-            ("cₜ = f · cₜ₋₁ + i · g", "ink"),
-            ("hₜ = o · tanh(cₜ)", "ink"),
-        ]
-        names = ("forget", "input", "candidate", "output")
+    sums, own = "W xₜ + U hₜ₋₁ + b", "each with weights of its own"
+    said, names = _TEXTS[kind]
+    lines = [(line.format(sums=sums, own=own), "muted" if quiet else "ink") for line, quiet in said]
     if numbers is None:
         return lines
     told = [(f"{_LETTERS[name]} = {_of(numbers, name)}", _COLOURS[name]) for name in names]
@@ -147,6 +151,8 @@ def _worked(kind: str, numbers: Mapping[str, float]) -> list[str]:
     def of(name: str) -> str:
         return _of(numbers, name)
 
+    if kind == "RNN":
+        return [f"{of('hidden before')} becomes {of('hidden')}"]
     if kind == "GRU":
         z, n, before = (numbers[name] for name in ("update", "new", "hidden before"))
         holds = _holds((1 - z) * n + z * before, numbers["hidden"])

@@ -133,7 +133,7 @@ def states(
     if len(points) > MOST_POINTS:
         chosen = np.sort(np.random.default_rng(0).choice(len(points), MOST_POINTS, replace=False))
         said = f"; {MOST_POINTS:,} of {len(points):,} steps are drawn"
-    shown = None if labels is None else [labels[i] for i in chosen]
+    shown = None if labels is None else [labels[int(i)] for i in chosen]
     if shown is not None and _are_numbers(shown):
         said += _draw_numbers(ax, points[chosen], np.array(shown, float))
     else:

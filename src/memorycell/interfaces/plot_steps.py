@@ -94,8 +94,8 @@ def _set_ticks(ax: Axes, places: NDArray[np.int64], names: list[str], steps: int
     for tick in ticks:
         tick.set_parse_math(False)
     if len(ticks) > 1:
-        ticks[0].set_ha("left" if places[0] == 0 else "center")
-        ticks[-1].set_ha("right" if places[-1] == steps - 1 else "center")
+        ticks[0].set(ha="left" if places[0] == 0 else "center")
+        ticks[-1].set(ha="right" if places[-1] == steps - 1 else "center")
 
 
 def _round_up(least: float) -> int:

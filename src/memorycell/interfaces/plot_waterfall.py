@@ -79,7 +79,7 @@ def waterfall(ax: Axes, parts: list[tuple[str, float]], explanation: Explanation
     ax.set_xlim(low - 0.02 * room, high + (0.11 if wide else 0.25) * room)
     ax.set_ylim(len(parts) + 0.5, -0.6)
     ax.xaxis.set_major_locator(MaxNLocator(5 if wide else 3))
-    _name(ax, [name for name, _ in parts] + ["together"], wide)
+    _name(ax, [name for name, _ in parts] + ["output"], wide)
 
 
 def _name(ax: Axes, names: list[str], wide: bool) -> None:

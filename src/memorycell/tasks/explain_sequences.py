@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,12 @@ from torch import Tensor
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
 from memorycell.tasks import sequence_network
-from memorycell.tasks.insight import check_trace_size, checked_row, class_index, some_rows, trace_options
+from memorycell.tasks.insight import AT_ONCE, check_trace_size, checked_row, class_index, some_rows, trace_options
 from memorycell.tasks.sequence_inputs import SequenceInput
 
-_TRACED = 256  # sequences that are traced unless it is said which
 _EXACT = (
-    "The decomposition of one recurrent layer is exact: what is pooled by attention is weighed as it was weighed here."
+    "The decomposition of one recurrent layer is exact; where pooling is not linear (attention, the greatest), its "
+    "integrated gradient stands for its weights."
 )
 
 
@@ -75,13 +75,26 @@ def trace(
     """See `SequenceEstimator.trace`."""
     model._check_fitted()
     given = read(model, X)
-    places = list(range(min(len(given), _TRACED))) if rows is None else [checked_row(row, len(given)) for row in rows]
-    part = _rows(given, places)
+    places = range(len(given)) if rows is None else [checked_row(row, len(given)) for row in rows]
+    return _traced(model, _rows(given, list(places)), path, force)
+
+
+def traces(model: Any, X: Any) -> Iterator[ModelTrace]:
+    """Traces of all of X, some rows at a time."""
+    model._check_fitted()
+    given = read(model, X)
+    for first in range(0, len(given), AT_ONCE):
+        yield _traced(model, _rows(given, list(range(first, min(len(given), first + AT_ONCE)))))
+
+
+def _traced(
+    model: Any, part: SequenceInput, path: str | os.PathLike[str] | None = None, force: bool = False
+) -> ModelTrace:
     dataset = model._dataset(part)
     network = model.network_.eval()
     if path is None:
-        check_trace_size(len(places), int(dataset.lengths.max()), network.encoder)
-    batch = dataset.gather(torch.arange(len(places))).to(next(network.parameters()).device)
+        check_trace_size(len(part), int(dataset.lengths.max()), network.encoder)
+    batch = dataset.gather(torch.arange(len(part))).to(next(network.parameters()).device)
     labels = [_steps(model, _rows(part, [i]), int(n))[0] for i, n in enumerate(dataset.lengths)]
     with model._at_work():
         return trace_network(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,8 @@ from torch import Tensor
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
 from memorycell.networks.crf import CRFHead
-from memorycell.tasks.insight import check_trace_size, checked_row, class_index, some_rows, trace_options
+from memorycell.tasks.insight import AT_ONCE, check_trace_size, checked_row, class_index, some_rows, trace_options
 
-_TRACED = 256
 _EXACT = "The decomposition of one recurrent layer with a label at each step by itself is exact."
 _EXACT_CRF = (
     "The number is the marginal log-odds of the conditional random field, whose transitions take part in it; its "
@@ -79,13 +78,25 @@ def trace(
 ) -> ModelTrace:
     """See `Tagger.trace`."""
     given = model._asked(X).sequences
-    places = list(range(min(len(given), _TRACED))) if rows is None else [checked_row(row, len(given)) for row in rows]
-    chosen = [given[place] for place in places]
+    chosen = given if rows is None else [given[checked_row(row, len(given))] for row in rows]
+    return _traced(model, chosen, path, force)
+
+
+def traces(model: Any, X: Any) -> Iterator[ModelTrace]:
+    """Traces of all of X, some rows at a time."""
+    given = model._asked(X).sequences
+    for first in range(0, len(given), AT_ONCE):
+        yield _traced(model, given[first : first + AT_ONCE])
+
+
+def _traced(
+    model: Any, chosen: Sequence[Any], path: str | os.PathLike[str] | None = None, force: bool = False
+) -> ModelTrace:
     dataset = model._dataset(chosen)
     network = model.network_.eval()
     if path is None:
-        check_trace_size(len(places), int(dataset.lengths.max()), network)
-    batch = dataset.gather(torch.arange(len(places))).to(next(network.parameters()).device)
+        check_trace_size(len(chosen), int(dataset.lengths.max()), network)
+    batch = dataset.gather(torch.arange(len(chosen))).to(next(network.parameters()).device)
     labels = [list(each) if model.input_ == "words" else list(range(len(each))) for each in chosen]
     trunk = [*network.encoder.layers, *([] if network.above is None else network.above.layers)]
     with model._at_work():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from memorycell.insight.tracing import ModelTrace
 
 LARGEST_TRACE = 4 << 30  # bytes that a trace may take in memory
+AT_ONCE = 256  # sequences whose traces are in memory at the same time
 _MEMORY_CASES = 8  # outputs whose look back is measured
 
 
@@ -66,7 +67,7 @@ class Insight:
         """
         from memorycell.insight.memory import memory
 
-        return memory(self.trace(X, **where))
+        return memory(self.trace(X, **where) if where else self._traces(X))
 
     def lookback(self, X: Any, **options: Any) -> Lookback:
         """How far back an input still changes what the model says, averaged over eight outputs in X. See `Lookback`.
@@ -81,6 +82,10 @@ class Insight:
         cases = self._some_explained(X)
         with self._at_work():
             return lookback(cases, **options)
+
+    def _traces(self, X: Any) -> Iterable[ModelTrace]:
+        """The traces of all of X, not all of them at once."""
+        return [self.trace(X)]
 
     def _some_explained(self, X: Any) -> list[Explained]:
         """Outputs here and there in X, at most eight, for what is averaged over cases."""

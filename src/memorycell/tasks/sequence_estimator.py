@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -372,12 +372,17 @@ class SequenceEstimator(Learner, Insight):
         Parameters
         ----------
         X : sequences as for `predict`, or a file of them
-        rows : which of them (default: the first 256)
+        rows : which of them (default: all)
         path, force : a folder for traces that are too long for memory; see `memorycell.trace_network`
         """
         from memorycell.tasks import explain_sequences
 
         return explain_sequences.trace(self, X, rows, path, force)
+
+    def _traces(self, X: Any) -> Iterable[ModelTrace]:
+        from memorycell.tasks import explain_sequences
+
+        return explain_sequences.traces(self, X)
 
     def _some_explained(self, X: Any) -> list[Explained]:
         from memorycell.tasks import explain_sequences

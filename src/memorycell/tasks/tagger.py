@@ -397,12 +397,17 @@ class Tagger(Learner, Insight):
         Parameters
         ----------
         X : as for `predict`
-        rows : which sequences (default: the first 256)
+        rows : which sequences (default: all)
         path, force : a folder for traces that are too long for memory; see `memorycell.trace_network`
         """
         from memorycell.tasks import explain_tags
 
         return explain_tags.trace(self, X, rows, path, force)
+
+    def _traces(self, X: Any) -> Iterable[ModelTrace]:
+        from memorycell.tasks import explain_tags
+
+        return explain_tags.traces(self, X)
 
     def _some_explained(self, X: Any) -> list[Explained]:
         from memorycell.tasks import explain_tags
