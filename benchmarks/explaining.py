@@ -85,7 +85,9 @@ def sentence(models: Path) -> None:
     )
     written = PROMPT + model.generate(PROMPT, 60, temperature=0.5)
     print(repr(written))
-    show(model, PROMPT, text[cut : cut + 20_000])
+    show(model, PROMPT, text[cut : cut + 20_000], output=" ", against=",")
+    for other in (PROMPT, PROMPT.replace("\n\n", " "), PROMPT.replace("KING", "king")):
+        print(f"{model.explain(other, output=' ', against=',').value:+.2f} after {other!r}")
     show(model, written, text[cut : cut + 20_000])
 
 

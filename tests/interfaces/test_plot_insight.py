@@ -314,7 +314,7 @@ def test_compared_attributions_mark_where_signs_differ(width) -> None:
     one, two = explanation([1.0, -0.5, 0.3, 0.01]), explanation([2.0, 0.5, 0.3, -0.01])
     figure = plot.compare_attributions([one, two], width=width)
     svg = drawn(figure)
-    assert "1 of 4 steps: methods disagree about the sign" in svg
+    assert "methods disagree about the sign of 1 of 4 steps, shaded" in svg
     assert figure.axes[0].get_ylim() == figure.axes[1].get_ylim()
     for ax in figure.axes:
         assert sum(patch.get_alpha() == 0.2 for patch in ax.patches) == 1
@@ -421,7 +421,7 @@ def of_units(lives, dead=(), gate="forget"):
 )
 def test_units_that_keep_all_nothing_or_never_move(lives, dead, said) -> None:
     figure = plot.memory_lengths(SimpleNamespace(layers=(of_units(lives, dead),)))
-    assert said in titles(figure)[0] and "$rnn$ &lt;b&gt;" in drawn(figure)
+    assert said in titles(figure)[0].replace("\n", " ") and "$rnn$ &lt;b&gt;" in drawn(figure)
     counted = sum(bar.get_height() for container in figure.axes[0].containers for bar in container)
     assert counted == np.isfinite(lives).sum()
 

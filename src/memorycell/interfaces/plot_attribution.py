@@ -25,7 +25,17 @@ from memorycell.interfaces.drawing import (
     tint,
     write,
 )
-from memorycell.interfaces.plot_steps import MARGINS, are_words, bands, one_dimensional, step_ticks, token, word_width
+from memorycell.interfaces.plot_steps import (
+    MARGINS,
+    are_words,
+    bands,
+    fold,
+    one_dimensional,
+    shortened,
+    step_ticks,
+    token,
+    word_width,
+)
 from memorycell.interfaces.plot_waterfall import parts_of, waterfall
 from memorycell.interfaces.wording import significant
 
@@ -90,10 +100,8 @@ def attribution(
     return figure
 
 
-def _title(explanation: Explanation, width: float) -> str:
-    output = label(explanation.output, 70 if width > 500 else 46)
-    by = f"by {label(explanation.method)}"
-    return f"{output}, {by}" if word_width(f"{output}, {by}") <= width - 30 else f"{output},\n{by}"
+def _title(explanation: Explanation, room: float) -> str:
+    return fold(f"{label(explanation.output, 70)}, by {label(explanation.method)}", room - 30)
 
 
 def _draw_series(
@@ -106,19 +114,19 @@ def _draw_series(
 ) -> None:
     """The series over its scores, the scores as bars, and by feature."""
     scores = np.asarray(explanation.scores, float)
+    names = [shortened(explanation.features[k], 24 if width > 500 else 14) for k in features]  # type: ignore[index]
+    aside = max([word_width(name, FONT - 1) for name in names], default=0)
+    room = width - max(0.0, aside - 40)
     rest = iter(axes)
     for column in range(min(series.shape[1], MOST_CHANNELS)):
         name = label(channels[column]) if column < len(channels) else "what it read"
         left = series.shape[1] - MOST_CHANNELS
         more = f" ({left} more not drawn)" if left > 0 and column == MOST_CHANNELS - 1 else ""
         _shade(next(rest), series[:, column], scores, name + more, width)
-    _bars(next(rest), scores, _title(explanation, width), width)
-    names = []
-    if len(features):
-        names = [label(explanation.features[k], 24 if width > 500 else 12) for k in features]  # type: ignore[index]
-        _heat(next(rest), explanation, features, names, width)
-    aside = max([word_width(name, FONT - 1) for name in names], default=40) - 40
-    step_ticks(axes[-1], len(scores), explanation.labels, width - max(0.0, aside))
+    _bars(next(rest), scores, _title(explanation, room), width)
+    if names:
+        _heat(next(rest), explanation, features, names, room)
+    step_ticks(axes[-1], len(scores), explanation.labels, room)
 
 
 def compare_attributions(explanations: Sequence[Explanation], *, width: float = WIDE) -> Figure:
@@ -165,7 +173,8 @@ def compare_attributions(explanations: Sequence[Explanation], *, width: float = 
         ax.set_ylim(low - room, high + room)
     step_ticks(axes[-1], len(apart), first.labels, width)
     if len(explanations) > 1:
-        verdict = f"{int(apart.sum()):,} of {len(apart):,} steps: methods disagree about the sign"
+        count = f"{int(apart.sum()):,} of {len(apart):,} steps" if apart.any() else "no step"
+        verdict = f"methods disagree about the sign of {count}" + (", shaded" if 0 < apart.sum() else "")
         figure.supxlabel(verdict, x=0.005, ha="left", fontsize=FONT - 1, color=PALETTE["ochre"])
     return figure
 
@@ -301,7 +310,7 @@ def _heat(ax: Axes, explanation: Explanation, chosen: NDArray[np.int64], names: 
     picture = np.where(colour, tint(-array.T, PALETTE["vermilion"], most), tint(array.T, PALETTE["blue"], most))
     left = found.shape[1] - len(chosen)
     others = f", {left} more not drawn" if left else ""
-    heading(ax, f"by feature, from −{significant(most, 2)} to {significant(most, 2)}{others}")
+    heading(ax, fold(f"by feature, from −{significant(most, 2)} to {significant(most, 2)}{others}", width - 50))
     ax.grid(visible=False)
     ax.imshow(
         picture, aspect="auto", interpolation="none", extent=(-0.5, len(array) * size - 0.5, len(chosen) - 0.5, -0.5)

@@ -24,6 +24,7 @@ from memorycell.interfaces.drawing import (
     thin,
     x_label,
 )
+from memorycell.interfaces.plot_steps import fold
 from memorycell.interfaces.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def _histogram(ax: Axes, layer: LayerMemory, edges: NDArray[np.float64], span: f
         f"{int(layer.dead.sum())} never move (hatched)" if layer.dead.any() else "",
     ]
     name, said = f"{label(layer.label)}: how many of {counted(len(lives), 'unit')}", ", ".join(filter(None, told))
-    heading(ax, f"{name}; {said}" if width > 500 else f"{name}\n{said}")
+    heading(ax, fold(f"{name}; {said}", width - 40))
     ax.set_xlim(edges[0] * 0.95, edges[-1] * 1.05)
     ax.set_ylim(0, max(1.0, float((moves + still).max())) * 1.05)
     ax.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=2))
@@ -139,34 +140,44 @@ def lookback(found: Lookback, *, width: float = WIDE) -> Figure:
     unit = f", {label(found.unit, 12)}" if found.unit else ""
     heading(ax, f"change of the {found.of}{unit}")
     noun = noun_of(found.kind)
-    x_label(ax, f"{noun}s before the {'output' if found.of == 'output' else 'hidden state'}")
+    last = _last_drawn(found)
+    whole = f", of {found.window:,}" if last < found.window - 1 else ""
+    x_label(ax, f"{noun}s before the {'output' if found.of == 'output' else 'hidden state'}{whole}")
     curves: list[tuple[str, Any, Any, str, Any]] = [
         ("exchanged", found.distances, found.perturbation, "blue", DASHES[0]),
         ("gradient", np.arange(found.window), found.gradient, "vermilion", DASHES[1]),
     ]
     ends, top = [], 0.0
     for name, x, y, colour, dashes in curves:
-        x, y = thin(np.asarray(x), np.asarray(y, float))
+        x, y = np.asarray(x), np.asarray(y, float)
+        x, y = thin(x[x <= last], y[x <= last])
         few = "o" if len(x) <= 12 else None
         ax.plot(x, y, color=PALETTE[colour], linestyle=dashes, linewidth=1.8, marker=few, markersize=4)
         known = y[np.isfinite(y)]
         ends.append((float(known[-1]) if len(known) else np.nan, name, PALETTE[colour]))
         top = max(top, float(known.max(initial=0)))
-    ax.set_xlim(-0.02 * found.window, max(1, found.window - 1))
+    ax.set_xlim(-0.02 * last, max(1, last))
     ax.set_ylim(0, 1.12 * top or 1.0)
     if found.reach is not None:
-        ax.axvspan(-0.02 * found.window, found.reach, color=PALETTE["blue"], alpha=0.1, linewidth=0)
-        far = found.reach > 0.55 * found.window
+        ax.axvspan(-0.02 * last, found.reach, color=PALETTE["blue"], alpha=0.1, linewidth=0)
+        far = found.reach > 0.55 * last
         time = f" ({say_steps(found.reach, found.span)})" if found.span else ""
         more = " and more" if found.cut else ""
         said = f"{percent(found.share)} within {say_steps(found.reach, None, noun)}{time}{more}"
         ax.annotate(
             said, (found.reach, 1), xycoords=ax.get_xaxis_transform(), xytext=(-6 if far else 6, -9),
             textcoords="offset points", ha="right" if far else "left", color=PALETTE["blue"], fontsize=FONT - 1,
-            parse_math=False,
+            parse_math=False, bbox={"facecolor": PALETTE["paper"], "linewidth": 0, "alpha": 0.7, "pad": 1},
         )  # fmt: skip
-    end_labels(ax, ends, 170)
+    # Not on the axis, where the ticks have their names.
+    end_labels(ax, [(max(y, 0.1 * top), name, colour) for y, name, colour in ends], 170)
     return figure
+
+
+def _last_drawn(found: Lookback) -> int:
+    """The last distance that is worth the room: nothing much happens beyond a few times the reach."""
+    reach = max(found.reach or 0, found.reach_by_gradient or 0)
+    return min(found.window - 1, max(3 * reach, 12))
 
 
 def gradient_flow(flow: GradientFlow, *, width: float = WIDE) -> Figure:

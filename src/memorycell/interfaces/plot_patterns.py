@@ -23,7 +23,7 @@ from memorycell.interfaces.drawing import (
     tint,
     x_label,
 )
-from memorycell.interfaces.plot_steps import MARGINS, bands, step_ticks, token
+from memorycell.interfaces.plot_steps import MARGINS, bands, fold, step_ticks, token
 from memorycell.interfaces.wording import percent, significant
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def states(
         said += _draw_numbers(ax, points[chosen], np.array(shown, float))
     else:
         _draw_classes(figure, ax, points[chosen], shown, width)
-    heading(ax, f"component 2: {shares[1]}{said}".replace("; ", "; " if width > 500 else "\n"))
+    heading(ax, fold(f"component 2: {shares[1]}{said}", width - 60))
     if row is not None:
         _draw_way(ax, points[np.asarray(projection.row) == row], row)
     return figure

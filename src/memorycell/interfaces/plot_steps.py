@@ -58,6 +58,37 @@ def word_width(text: str, size: float = FONT) -> float:
     return size * sum(ems)
 
 
+def fold(text: str, room: float, size: float = FONT) -> str:
+    """A heading in as many lines as it needs, broken at spaces.
+
+    Example
+    -------
+    >>> fold("the norm of the gradient", 90).splitlines()
+    ['the norm of', 'the gradient']
+    """
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and word_width(longer, size) > room:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
+
+
+def shortened(name: Any, most: int) -> str:
+    """A name with its middle left out where it is too long: columns often differ in their last letters.
+
+    Example
+    -------
+    >>> shortened("time of year cos 2", 14), shortened("wind", 14)
+    ('time o… cos 2', 'wind')
+    """
+    text = label(name, 300)
+    end = most // 2
+    return text if len(text) <= most else f"{text[: most - end - 1]}…{text[-end:].lstrip()}"
+
+
 def step_ticks(ax: Axes, steps: int, labels: Sequence[Any] | NDArray | None, width: float) -> None:
     """Names below the steps 0 … `steps` - 1 of an axis: every token where they have room, else a few dates or numbers.
 
