@@ -126,10 +126,26 @@ def test_gates_of_a_whole_model_and_its_labels() -> None:
         plot.gates(trace, layer="three")
 
 
-def test_gates_of_a_selection() -> None:
-    trace = traced(num_layers=2)
-    chosen = {key: trace[key][1, 0, 0] for key in trace}
-    assert titles(plot.gates(chosen)) == titles(plot.gates(trace))
+def test_gates_of_a_selection_and_the_names_of_its_steps() -> None:
+    trace = traced(num_layers=2).named(time=list("abcdefg"))
+    chosen = trace.select(layer=1, direction=0, batch=0, time=slice("b", "e"), unit=[2, 4])
+    figure = plot.gates(chosen)
+    assert figure.axes[0].images[0].get_array().shape[:2] == (2, 4)
+    assert ticks(figure.axes[-1]) == ["b", "c", "d", "e"]
+    assert ticks(plot.gates(trace, row=1).axes[-1]) == ["a"]
+    alone = {key: trace[key][1, 0, 0] for key in trace}
+    assert titles(plot.gates(alone)) == titles(plot.gates(trace))
+
+
+def test_a_projection_has_other_units_than_its_gates() -> None:
+    trace = traced(proj_size=2)
+    assert plot.gates(trace, order="clustered").axes[0].images[0].get_array().shape[0] == 5
+    assert titles(plot.cell_traces(trace, [4])) == ["cell: what is remembered"]
+    assert len(plot.cell_traces(trace, [1], states=["hidden"]).axes) == 1
+    with pytest.raises(ValueError, match="of a projection: one at a time"):
+        plot.cell_traces(trace, states=["cell", "hidden"])
+    with pytest.raises(ValueError, match="got one with a projection"):
+        plot.cell_numbers(trace, 0, 0)
 
 
 @WIDTHS
@@ -269,6 +285,13 @@ def test_attribution_of_ten_thousand_steps(width) -> None:
     heights = [bar.get_height() for container in figure.axes[1].containers for bar in container]
     assert len(heights) <= (width - 70) / 2 and sum(heights) == pytest.approx(scores.sum())
     assert "sums of" in titles(figure)[1] and len(drawn(figure)) < 250_000
+
+
+def test_ten_thousand_steps_compared_are_counted_and_not_shaded() -> None:
+    signs = np.tile([1.0, -1.0], T_LONG // 2)
+    figure = plot.compare_attributions([explanation(signs), explanation(-signs)])
+    assert "of 10,000 of 10,000 steps<" in drawn(figure)
+    assert not any(patch.get_alpha() == 0.2 for patch in figure.axes[0].patches)
 
 
 def test_a_long_text_is_shown_where_most_happens() -> None:
@@ -451,7 +474,7 @@ def test_gradient_flow_names_its_lines_and_drops_what_is_gone(width) -> None:
     assert ax.get_yscale() == "log" and len(ax.lines) == 4
     gone = ax.lines[0].get_ydata()
     assert np.isnan(gone[-1]) and gone[0] == 1.0
-    assert len({line.get_linestyle() if line.get_linestyle() != "--" else str(line._dash_pattern) for line in ax.lines})
+    assert [line.is_dashed() for line in ax.lines] == [False, True, True, True]
     assert ax.lines[2].get_linewidth() > ax.lines[1].get_linewidth()
 
 

@@ -221,14 +221,14 @@
   }
 
   function drawTraces() {
+    const frames = Array.from({ length: run.steps }, (_, at) => frame(run, unit, at));
     for (const row of movie.querySelectorAll(".row")) {
       const key = row.dataset.row;
       if (key === "read" || key === "adds") {
         row.hidden = run.steps !== data.labels[data.runs[data.first].labels].length;
         continue;
       }
-      const values = new Float64Array(run.steps);
-      for (let at = 0; at < run.steps; at++) values[at] = frame(run, unit, at)[key];
+      const values = Float64Array.from(frames, (numbers) => numbers[key]);
       const area = row.classList.contains("area");
       const most = values.reduce((best, value) => Math.max(best, Math.abs(value)), 0) || 1;
       const y = area ? (v) => height - v * (height - 2) : (v) => height / 2 - (v / most) * (height / 2 - 3);
@@ -248,9 +248,9 @@
     select.replaceChildren(...names.map((name, at) => new Option(name, at)));
   }
 
-  function chooseUnit(number) {
+  function chooseUnit(number, drawn) {
     unit = run.units[number];
-    drawTraces();
+    if (!drawn) drawTraces();
     go(step);
   }
 
@@ -263,7 +263,7 @@
     bindings = bindingsOf(run.kind);
     slider.max = run.steps - 1;
     options(byId("unit"), run.units.map((each, at) => `${each.unit}${at === 0 ? " (matters most)" : ""}`));
-    chooseUnit(0);
+    chooseUnit(0, !before); // the page comes with the pictures of its first unit
   }
 
   let timer = 0;

@@ -39,6 +39,7 @@ from memorycell.interfaces.wording import counted, listing, significant
 _TEXTS = ("text", "symbols", "words")
 _MOST_COMPARED = 400  # steps up to which other methods are asked as well
 _NAMED = 3
+_LONG, _DISTANCES, _DRAWS = 1000, 40, 2  # steps of all sequences looked back over, and how closely
 _CHARACTERS = 1500  # of a text that are shown
 
 
@@ -236,7 +237,12 @@ def _memory(material: Material) -> Section:
             )
         )
     cases = _cases(material)
-    back = lookback(cases)
+    if not cases:
+        section.add(
+            paragraph("How far back inputs change the answer takes long to measure here: model.memory(X) does.")
+        )
+        return section
+    back = lookback(cases, distances=_DISTANCES, draws=_DRAWS)
     if back.reach is not None and back.window > 1:
         of = "this answer" if len(cases) == 1 else f"{counted(len(cases), 'answer')} from all over the data"
         section.add(
@@ -251,12 +257,19 @@ def _memory(material: Material) -> Section:
 
 
 def _cases(material: Material) -> list[Explained]:
-    """Answers here and there in the data; only the one at hand where the others cannot be had."""
+    """Answers here and there in the data, as many as can be looked at in a few seconds; none where one takes longer."""
+    if len(material.explained) > _LONG:
+        return []
     try:
         cases = material.model._some_explained(material.data)
     except (ValueError, TypeError):
         cases = []
-    return cases or [material.explained]
+    chosen, steps = [material.explained], len(material.explained)
+    for case in cases:
+        steps += len(case)
+        if steps <= _LONG:
+            chosen.append(case)
+    return chosen
 
 
 # ---------------------------------------------------------------------- how

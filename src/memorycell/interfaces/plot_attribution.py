@@ -163,18 +163,19 @@ def compare_attributions(explanations: Sequence[Explanation], *, width: float = 
             )
     scores = np.stack([one_dimensional(each.scores, "scores") for each in explanations])
     apart = _disagreement(scores)
+    marked = len(apart) <= width and bool(apart.any())
     figure, axes = canvas(width, 60 + 112 * len(explanations), len(explanations))
     low, high = min(0.0, float(np.nanmin(scores, initial=0))), max(0.0, float(np.nanmax(scores, initial=0)))
     room = 0.08 * (high - low or 1.0)
     for place, (ax, each) in enumerate(zip(axes, explanations, strict=True)):
         _bars(ax, scores[place], f"by {label(each.method)}" if place else _title(each, width), width)
-        for step in np.flatnonzero(apart) if len(apart) <= width else []:
+        for step in np.flatnonzero(apart) if marked else []:
             ax.axvspan(step - 0.5, step + 0.5, color=PALETTE["ochre"], alpha=0.2, linewidth=0)
         ax.set_ylim(low - room, high + room)
     step_ticks(axes[-1], len(apart), first.labels, width)
     if len(explanations) > 1:
         count = f"{int(apart.sum()):,} of {len(apart):,} steps" if apart.any() else "no step"
-        verdict = f"methods disagree about the sign of {count}" + (", shaded" if 0 < apart.sum() else "")
+        verdict = f"methods disagree about the sign of {count}" + (", shaded" if marked else "")
         figure.supxlabel(verdict, x=0.005, ha="left", fontsize=FONT - 1, color=PALETTE["ochre"])
     return figure
 

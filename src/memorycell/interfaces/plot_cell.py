@@ -109,7 +109,7 @@ def cell_numbers(
     Raises
     ------
     ValueError
-        For a layer, direction, row, step or unit that does not exist.
+        For a layer, direction, row, step or unit that does not exist, and for a layer with a projection.
 
     Example
     -------
@@ -119,6 +119,8 @@ def cell_numbers(
     ['hidden', 'hidden before']
     """
     run = one_run(trace, layer, direction, row)
+    if run.projected:
+        raise ValueError("expected a layer whose hidden state has the units of its gates, got one with a projection")
     for name, number, count in (("step", step, run.steps), ("unit", unit, run.units)):
         if not -count <= number < count:
             raise ValueError(f"expected a {name} from 0 to {count - 1}, got {number}")

@@ -55,7 +55,12 @@ class Run:
 
     @property
     def units(self) -> int:
-        return self.arrays["hidden"].shape[1]
+        return self.arrays["cell" if "cell" in self.arrays else "hidden"].shape[1]
+
+    @property
+    def projected(self) -> bool:
+        """Whether the hidden state has units of its own, other than the gates'."""
+        return self.arrays["hidden"].shape[1] != self.units
 
 
 def gates(
@@ -142,7 +147,7 @@ def cell_traces(
     ----------
     trace, layer, direction, row, labels, values, name : as of `gates`
     units : up to 6, by number from 0; None: the four that move most and not alike
-    states : names in `trace`, a panel each; None: cell and hidden state, where there are both
+    states : names in `trace`, a panel each; None: cell and hidden state, where there are both and of the same units
 
     Raises
     ------
@@ -158,11 +163,15 @@ def cell_traces(
     ['cell', 'hidden state']
     """
     run = one_run(trace, layer, direction, row)
-    keys = [key for key in ("cell", "hidden") if key in run.arrays] if states is None else list(states)
+    both = [key for key in ("cell", "hidden") if key in run.arrays][: 1 if run.projected else 2]
+    keys = both if states is None else list(states)
     missing = [key for key in keys if key not in run.arrays]
     if missing or not keys:
         raise ValueError(f"expected states among {', '.join(run.arrays)}, got {missing[0] if missing else 'none'!r}")
-    chosen = _liveliest(run.arrays[keys[0]]) if units is None else _chosen(units, run.units)
+    count = run.arrays[keys[0]].shape[1]
+    if any(run.arrays[key].shape[1] != count for key in keys):
+        raise ValueError(f"expected states of the same units, got {', '.join(keys)} of a projection: one at a time")
+    chosen = _liveliest(run.arrays[keys[0]]) if units is None else _chosen(units, count)
     if len(chosen) > MOST_UNITS:
         raise ValueError(f"expected at most {MOST_UNITS} units in one picture, got {len(chosen)}: draw them in parts")
     heights = [0.75] * (values is not None) + [1.0] * len(keys)
@@ -195,12 +204,13 @@ def one_run(trace: Mapping[str, Any], layer: int | str, direction: int, row: int
     _, directions, rows = _sizes(part)
     direction, row = _within(direction, directions, "direction"), _within(row, rows, "row")
     lengths = getattr(part, "lengths", None)
-    steps = _whole(part, "hidden").shape[3] if lengths is None else int(lengths[row])
+    steps = _whole(part, "hidden").shape[3] if lengths is None else int(lengths.reshape(-1)[row])
     if steps < 1:
         raise ValueError(f"expected a sequence of at least one step, got row {row} with none")
     arrays = {key: _array(_whole(part, key)[inner, direction, row, :steps]) for key in part}
     every = getattr(trace, "labels", None)
-    return Run(arrays, None if every is None else every[row])
+    names = getattr(part, "coords", {}).get("time") if every is None else every[row]
+    return Run(arrays, None if names is None else names[:steps])
 
 
 def _whole(trace: Mapping[str, Any], key: str) -> Any:
@@ -241,7 +251,7 @@ def _ordered(run: Run, order: str) -> NDArray[np.int64]:
         raise ValueError(f"expected order to be one of {', '.join(_ORDERS)}, got {order!r}")
     keeps = next((key for key in ("forget", "update") if key in run.arrays), None)
     if order == "clustered" and run.units > 2:
-        return _clustered(run.arrays["hidden"])
+        return _clustered(run.arrays["cell" if run.projected else "hidden"])
     if order == "kept" and keeps is not None:
         return np.argsort(-np.nan_to_num(run.arrays[keeps]).mean(0), kind="stable")
     return np.arange(run.units)

@@ -547,8 +547,8 @@ def trace(
     fill = x.new_empty if spec.rows == spec.steps * spec.batch else x.new_zeros
     values = fill(len(names), spec.layers, spec.directions, spec.batch, spec.steps, hidden)
     library, threads = native.library(), torch.get_num_threads()
-    for k, cell in enumerate(values.flatten(1, 2).unbind(1) if names else ()):
-        pointers = struct.pack(f"={len(names)}q", *(value.data_ptr() for value in cell))
+    for k, each in enumerate(values.flatten(1, 2).unbind(1) if names else ()):
+        pointers = struct.pack(f"={len(names)}q", *(value.data_ptr() for value in each))
         run = runs[k * _RUN.size : (k + 1) * _RUN.size]
         _check(library.mc_trace(run, pointers, hidden, spec.steps * hidden, threads))  # type: ignore[union-attr]
     by_layer = [out.unflatten(-1, (spec.directions, -1)).permute(2, 1, 0, 3) for out in outputs]

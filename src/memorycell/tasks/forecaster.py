@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -17,10 +17,8 @@ from memorycell.data.tables import read_table
 from memorycell.data.windows import split_origins, training_rows
 from memorycell.evaluation.result import Evaluation
 from memorycell.evaluation.splits import rows_seen
-from memorycell.insight.explained import Explained
-from memorycell.insight.tracing import ModelTrace
 from memorycell.networks.forecasting import ForecastNetwork, TableShape
-from memorycell.tasks import explain_forecasts, forecast_files, forecast_training, plan
+from memorycell.tasks import forecast_files, forecast_training, plan
 from memorycell.tasks.base import Estimator
 from memorycell.tasks.conformal import Calibration
 from memorycell.tasks.forecast_frames import forecast_columns, to_frame
@@ -28,6 +26,10 @@ from memorycell.tasks.forecast_run import run_network
 from memorycell.tasks.forecast_stream import ForecastStream
 from memorycell.tasks.insight import Insight
 from memorycell.training import TrainingResult, train
+
+if TYPE_CHECKING:
+    from memorycell.insight.explained import Explained
+    from memorycell.insight.tracing import ModelTrace
 
 
 class Forecaster(Estimator, Insight):
@@ -107,6 +109,8 @@ class Forecaster(Estimator, Insight):
     >>> list(forecaster.predict().columns)
     ['step', 'y', 'y_q05', 'y_q25', 'y_q50', 'y_q75', 'y_q95']
     """
+
+    EXPLAINS: ClassVar[str] = "explain_forecasts"
 
     codec_: TableCodec
     network_: ForecastNetwork
@@ -531,7 +535,7 @@ class Forecaster(Estimator, Insight):
             For a date outside of the table or without a whole window behind it, and other names and steps that are not
             there.
         """
-        return explain_forecasts.explained(self, self._table(table), at, series, target, step, future)
+        return self._explaining().explained(self, self._table(table), at, series, target, step, future)
 
     def trace(
         self,
@@ -549,10 +553,7 @@ class Forecaster(Estimator, Insight):
         ----------
         path, force : a folder for the trace; of a carried state it is then that of the whole series
         """
-        return explain_forecasts.trace(self, self._table(table), future, at, series, path, force)
-
-    def _some_explained(self, X: Any) -> list[Explained]:
-        return explain_forecasts.some_explained(self, self._table(X))
+        return self._explaining().trace(self, self._table(table), future, at, series, path, force)
 
     def _table(self, table: Any) -> Any:
         """The table given, or that of `fit`."""

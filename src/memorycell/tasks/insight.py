@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from memorycell.kernels.native import flush_subnormals
 from memorycell.training.threads import using_threads
@@ -29,12 +30,17 @@ class Insight:
     no zero.
     """
 
+    EXPLAINS: ClassVar[str]  # the module of this folder that feeds this task's network
+
     network_: Any
     n_threads_: int
 
     # Each task says what of its data can be asked for.
     explained: Callable[..., Explained]
     trace: Callable[..., ModelTrace]
+
+    def _explaining(self) -> Any:
+        return importlib.import_module(f"memorycell.tasks.{self.EXPLAINS}")
 
     def explain(self, X: Any, *, method: str = "integrated gradients", **where: Any) -> Explanation:
         """Which steps made an output.
@@ -89,7 +95,7 @@ class Insight:
 
     def _some_explained(self, X: Any) -> list[Explained]:
         """Outputs here and there in X, at most eight, for what is averaged over cases."""
-        raise NotImplementedError
+        return self._explaining().some_explained(self, X)
 
     @contextmanager
     def _at_work(self) -> Iterator[None]:
@@ -97,6 +103,31 @@ class Insight:
         self.network_.eval()
         with using_threads(self.n_threads_), flush_subnormals():
             yield
+
+
+class InsightByRow(Insight):
+    """Of tasks on many sequences."""
+
+    def trace(
+        self,
+        X: Any,
+        *,
+        rows: Sequence[int] | None = None,
+        path: str | os.PathLike[str] | None = None,
+        force: bool = False,
+    ) -> ModelTrace:
+        """What every gate did on each step of sequences. See `ModelTrace`.
+
+        Parameters
+        ----------
+        X : sequences as for `predict`, or a file of them
+        rows : which of them (default: all)
+        path, force : a folder for traces that are too long for memory; see `memorycell.trace_network`
+        """
+        return self._explaining().trace(self, X, rows, path, force)
+
+    def _traces(self, X: Any) -> Iterable[ModelTrace]:
+        return self._explaining().traces(self, X)
 
 
 def some_rows(count: int) -> list[int]:

@@ -95,6 +95,7 @@ class LanguageModel(Learner, Insight):
     """
 
     CODECS: ClassVar[tuple[str, ...]] = ("codec_",)
+    EXPLAINS: ClassVar[str] = "explain_language"
     LEARNED: ClassVar[tuple[str, ...]] = ("tokens_",)
 
     codec_: TextCodec
@@ -401,9 +402,7 @@ class LanguageModel(Learner, Insight):
         ValueError
             For a line, a place or a token that is not there.
         """
-        from memorycell.tasks import explain_language
-
-        return explain_language.explained(self, X, row, place, output, against)
+        return self._explaining().explained(self, X, row, place, output, against)
 
     def trace(
         self,
@@ -421,14 +420,7 @@ class LanguageModel(Learner, Insight):
         row : one line of it, of those that are not empty, from 0; None: all of it
         path, force : a folder for traces that are too long for memory; see `memorycell.trace_network`
         """
-        from memorycell.tasks import explain_language
-
-        return explain_language.trace(self, X, row, path, force)
-
-    def _some_explained(self, X: Any) -> list[Explained]:
-        from memorycell.tasks import explain_language
-
-        return explain_language.some_explained(self, X)
+        return self._explaining().trace(self, X, row, path, force)
 
     # ------------------------------------------------------------------ writing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -17,14 +17,13 @@ from memorycell.data.sequences import SequenceDataset
 from memorycell.data.streams import SampleStream
 from memorycell.networks.sequence_to_one import SequenceToOne
 from memorycell.tasks import sequence_network, sequence_plan
-from memorycell.tasks.insight import Insight
+from memorycell.tasks.insight import InsightByRow
 from memorycell.tasks.learner import Learner
 from memorycell.tasks.sequence_inputs import SequenceInput, read_input
 from memorycell.tasks.sequence_stream import SequenceStream
 
 if TYPE_CHECKING:
     from memorycell.insight.explained import Explained
-    from memorycell.insight.tracing import ModelTrace
 
 Numbers = NDArray[Any]
 _STEPS_AT_ONCE = 200_000  # steps of a batch when nothing is trained, padding included: bounds its memory
@@ -38,10 +37,11 @@ class Samples(NamedTuple):
     groups: Numbers | None
 
 
-class SequenceEstimator(Learner, Insight):
+class SequenceEstimator(Learner, InsightByRow):
     """Base of the tasks that answer a whole sequence; see `SequenceClassifier` for the parameters."""
 
     CODECS: ClassVar[tuple[str, ...]] = ("codec_",)
+    EXPLAINS: ClassVar[str] = "explain_sequences"
     LEARNED: ClassVar[tuple[str, ...]] = ("input_", "columns_")
 
     network_: SequenceToOne
@@ -355,39 +355,7 @@ class SequenceEstimator(Learner, Insight):
         ValueError
             For a row or a class that is not there.
         """
-        from memorycell.tasks import explain_sequences
-
-        return explain_sequences.explained(self, X, row, output, against)
-
-    def trace(
-        self,
-        X: Any,
-        *,
-        rows: Sequence[int] | None = None,
-        path: str | os.PathLike[str] | None = None,
-        force: bool = False,
-    ) -> ModelTrace:
-        """What every gate did on each step of sequences. See `ModelTrace`.
-
-        Parameters
-        ----------
-        X : sequences as for `predict`, or a file of them
-        rows : which of them (default: all)
-        path, force : a folder for traces that are too long for memory; see `memorycell.trace_network`
-        """
-        from memorycell.tasks import explain_sequences
-
-        return explain_sequences.trace(self, X, rows, path, force)
-
-    def _traces(self, X: Any) -> Iterable[ModelTrace]:
-        from memorycell.tasks import explain_sequences
-
-        return explain_sequences.traces(self, X)
-
-    def _some_explained(self, X: Any) -> list[Explained]:
-        from memorycell.tasks import explain_sequences
-
-        return explain_sequences.some_explained(self, X)
+        return self._explaining().explained(self, X, row, output, against)
 
     # ------------------------------------------------------------------ scikit-learn
 

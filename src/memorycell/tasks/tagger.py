@@ -19,19 +19,18 @@ from memorycell.evaluation.tag_scores import TagScores, tag_scores
 from memorycell.networks.encoder import CELLS
 from memorycell.networks.tagging import TaggingNetwork
 from memorycell.tasks import tagger_network
-from memorycell.tasks.insight import Insight
+from memorycell.tasks.insight import InsightByRow
 from memorycell.tasks.learner import Learner
 from memorycell.tasks.tagger_inputs import Labelled, read_input
 from memorycell.tasks.tagger_stream import TaggerStream
 
 if TYPE_CHECKING:
     from memorycell.insight.explained import Explained
-    from memorycell.insight.tracing import ModelTrace
 
 Numbers = NDArray[np.float64]
 
 
-class Tagger(Learner, Insight):
+class Tagger(Learner, InsightByRow):
     """Labels at each step, from words and their spelling or from numeric sequences, by a bidirectional LSTM.
 
     Words are read as embedded words beside the final states of an LSTM over their characters; where labels mark spans
@@ -98,6 +97,7 @@ class Tagger(Learner, Insight):
     """
 
     CODECS: ClassVar[tuple[str, ...]] = ("codec_", "label_codec_")
+    EXPLAINS: ClassVar[str] = "explain_tags"
     LEARNED: ClassVar[tuple[str, ...]] = ("input_",)
 
     network_: TaggingNetwork
@@ -380,39 +380,7 @@ class Tagger(Learner, Insight):
         ValueError
             For a row, a word or a label that is not there.
         """
-        from memorycell.tasks import explain_tags
-
-        return explain_tags.explained(self, X, row, place, output, against)
-
-    def trace(
-        self,
-        X: Any,
-        *,
-        rows: Sequence[int] | None = None,
-        path: str | os.PathLike[str] | None = None,
-        force: bool = False,
-    ) -> ModelTrace:
-        """What every gate did on each word or step. See `ModelTrace`.
-
-        Parameters
-        ----------
-        X : as for `predict`
-        rows : which sequences (default: all)
-        path, force : a folder for traces that are too long for memory; see `memorycell.trace_network`
-        """
-        from memorycell.tasks import explain_tags
-
-        return explain_tags.trace(self, X, rows, path, force)
-
-    def _traces(self, X: Any) -> Iterable[ModelTrace]:
-        from memorycell.tasks import explain_tags
-
-        return explain_tags.traces(self, X)
-
-    def _some_explained(self, X: Any) -> list[Explained]:
-        from memorycell.tasks import explain_tags
-
-        return explain_tags.some_explained(self, X)
+        return self._explaining().explained(self, X, row, place, output, against)
 
     def stream(self) -> TaggerStream:
         """A stream that takes one word or step after the other; only with ``causal=True``."""
