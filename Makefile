@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check-native lint bench docs clean help
+.PHONY: demo test test-browser check-native lint bench docs clean help
 
 help:
 	@echo "make demo   set up and forecast real sea-surface temperatures"
 	@echo "make test   set up and run all tests"
+	@echo "make test-browser   look at the explain page with Chromium (Debian)"
 	@echo "make check-native   run the kernels under sanitizers, valgrind, clang, and as aarch64 (Debian)"
 	@echo "make lint   check style and types"
 	@echo "make bench  run the benchmarks (MEMORYCELL_DATA names the folder of data sets)"
@@ -27,6 +28,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest
+
+test-browser: $(STAMP)
+	$(BIN)/python -m pip install -q -c constraints.txt playwright
+	tests/browser/run.sh $(BIN)/python
 
 check-native:
 	tests/native/run.sh

@@ -1,12 +1,15 @@
 """Redraw the pictures of README and docs, each from a real run: ``python docs/pictures.py [name ...]``.
 
 They are SVG files that follow a reader's light or dark scheme. All of them take about five minutes on one core,
-nearly all of it for the adding problem.
+nearly all of it for the adding problem. Those of the pages in `DRAWN_BY_PAGES` are drawn by the pages' own code.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
+import io
 import re
 import tempfile
 from collections.abc import Callable
@@ -80,11 +83,43 @@ def adding() -> tuple[Any, str]:
     return draw_adding_problem(problem), "Error during training: RNN stays at chance, LSTM and GRU leave it"
 
 
+DRAWN_BY_PAGES = ("understanding-lstm.md",)
+# Of a page its code, and its pictures: what they show, and their names.
+_CODE_OR_PICTURE = re.compile(
+    r"```python\n(?P<code>.*?)```|!\[(?P<shows>[^\]]*)\]\(images/(?P<name>[\w-]+)\.svg\)", re.DOTALL
+)
+
+
+@functools.cache
+def drawn_by(page: str) -> dict[str, tuple[Any, str]]:
+    """The pictures of a page whose code draws them: each is the last `figure` above it."""
+    space: dict[str, Any] = {}
+    found = {}
+    for part in _CODE_OR_PICTURE.finditer((HERE / page).read_text(encoding="utf-8")):
+        if part["code"] is not None:
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(part["code"], space)  # noqa: S102
+        else:
+            found[part["name"]] = (space["figure"], part["shows"])
+    return found
+
+
+def _names_in(page: str) -> list[str]:
+    return [
+        part["name"] for part in _CODE_OR_PICTURE.finditer((HERE / page).read_text(encoding="utf-8")) if part["name"]
+    ]
+
+
 PICTURES: dict[str, Callable[[], tuple[Any, str]]] = {
     "forecast": forecast,
     "weather": weather,
     "gates": gates_over_sixty_days,
     "adding": adding,
+    **{
+        name: functools.partial(lambda page, name: drawn_by(page)[name], page, name)
+        for page in DRAWN_BY_PAGES
+        for name in _names_in(page)
+    },
 }
 
 

@@ -36,6 +36,7 @@ COMMANDS: dict[str, Callable[[Path, Path, Path], tuple[object, ...]]] = {
     ),
     "predict": lambda model, data, out: ("predict", model, data, "-o", out / "new.csv"),
     "report": lambda model, data, out: ("report", model, data, "-o", out / "new.html"),
+    "explain": lambda model, data, out: ("explain", model, data, "-o", out / "new.html"),
 }  # fmt: skip
 
 

@@ -24,7 +24,18 @@ HEAVY = (
     "sympy",
     "torch._dynamo",
 )
-HELP = ([], ["fit"], ["fit", "forecast"], ["predict"], ["evaluate"], ["compare"], ["report"], ["info"], ["demo"])
+HELP = (
+    [],
+    ["fit"],
+    ["fit", "forecast"],
+    ["predict"],
+    ["evaluate"],
+    ["compare"],
+    ["report"],
+    ["explain"],
+    ["info"],
+    ["demo"],
+)
 
 
 def loaded(*argv: object) -> tuple[int, list[str]]:

@@ -11,7 +11,18 @@ from memorycell import Forecaster, backtest, write_report
 from memorycell.interfaces.page import Section, escaped, figure, table
 
 HOSTILE = "<script>alert(1)</script>"
-SECTIONS = ["forecast", "data", "accuracy", "errors", "calibration", "learning", "gates", "model", "reproduce"]
+SECTIONS = [
+    "forecast",
+    "data",
+    "accuracy",
+    "errors",
+    "calibration",
+    "learning",
+    "gates",
+    "memory",
+    "model",
+    "reproduce",
+]
 
 
 def rows(count=160, name="temp"):

@@ -17,7 +17,7 @@ from memorycell.interfaces.report_samples import read_samples
 from memorycell.tasks.classifier import SequenceClassifier
 from memorycell.tasks.regressor import SequenceRegressor
 
-SECTIONS = ["accuracy", "classes", "mistakes", "data", "learning", "model", "reproduce"]
+SECTIONS = ["accuracy", "classes", "mistakes", "data", "learning", "memory", "model", "reproduce"]
 FLATTERS = "if it was, "
 
 

@@ -7,7 +7,7 @@ from pages import HOSTILE, page_of
 from memorycell.interfaces.report_language import _passage
 from memorycell.tasks.language_model import LanguageModel
 
-SECTIONS = ["accuracy", "surprise", "samples", "data", "learning", "model", "reproduce"]
+SECTIONS = ["accuracy", "surprise", "samples", "data", "learning", "memory", "model", "reproduce"]
 TEXT = "the cat sat on the mat\nand the dog sat on the log\n" * 30
 OTHER = "the dog sat on the cat\nand the zebra sat <b>down</b>\n" * 6
 

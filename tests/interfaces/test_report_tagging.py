@@ -7,7 +7,7 @@ from pages import HOSTILE, REVERSED, page_of
 from memorycell.evaluation.cross_validation import cross_validate
 from memorycell.tasks.tagger import Tagger
 
-SECTIONS = ["accuracy", "labels", "mistakes", "data", "learning", "model", "reproduce"]
+SECTIONS = ["accuracy", "labels", "mistakes", "data", "learning", "memory", "model", "reproduce"]
 
 
 def small(**options):

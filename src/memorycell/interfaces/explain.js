@@ -262,7 +262,8 @@
     stages.forEach((stage) => { stage.hidden = +stage.dataset.kind !== run.kind; });
     bindings = bindingsOf(run.kind);
     slider.max = run.steps - 1;
-    options(byId("unit"), run.units.map((each, at) => `${each.unit}${at === 0 ? " (matters most)" : ""}`));
+    options(byId("unit"), run.units.map((each) => String(each.unit)));
+    say(byId("of"), `of ${run.total.toLocaleString("en")}, those that matter most first`);
     chooseUnit(0, !before); // the page comes with the pictures of its first unit
   }
 

@@ -25,17 +25,21 @@ from memorycell.interfaces.wording import fixed
 FLOW, GATE = (1.5, 12.0), (1.0, 3.5)  # widths in the drawing's pixels: the least, and what the largest adds
 
 # Phrases by the first limit that a number is below.
+_KEEPS = [
+    (0.05, "forgets"), (0.25, "forgets most of"), (0.6, "keeps part of"), (0.9, "keeps most of"),
+    (0.98, "keeps nearly all of"), (2.0, "keeps all of"),
+]  # fmt: skip
 WORDS: dict[str, list[tuple[float, str]]] = {
-    "f": [
-        (0.05, "forgets"), (0.25, "forgets most of"), (0.6, "keeps part of"), (0.9, "keeps most of"),
-        (0.98, "keeps nearly all of"), (2.0, "keeps all of"),
+    "f": _KEEPS,
+    "z": _KEEPS,
+    "i": [
+        (0.05, "shuts out"), (0.3, "lets in a little of"), (0.7, "lets in part of"), (0.95, "lets in most of"),
+        (2.0, "lets in all of"),
     ],
-    "z": [
-        (0.05, "forgets"), (0.25, "forgets most of"), (0.6, "keeps part of"), (0.9, "keeps most of"),
-        (0.98, "keeps nearly all of"), (2.0, "keeps all of"),
+    "o": [
+        (0.05, "hides"), (0.3, "shows a little of"), (0.7, "shows part of"), (0.95, "shows most of"),
+        (2.0, "shows all of"),
     ],
-    "i": [(0.05, "shuts out"), (0.3, "lets in a little of"), (0.7, "lets in part of"), (2.0, "lets in")],
-    "o": [(0.05, "hides"), (0.3, "shows a little of"), (0.7, "shows part of"), (2.0, "shows")],
     "r": [(0.05, "looks away from"), (0.5, "looks a little at"), (0.9, "looks at"), (2.0, "looks fully at")],
 }  # fmt: skip
 

@@ -214,9 +214,9 @@ def cell_runs(function: Callable[[Tensor], Tensor], trunk: Sequence[Recurrent], 
         for layer in range(call.layer.num_layers):
             number += 1
             for direction in range(call.layer.directions):
-                name = f"layer {number}" if several else "the layer"
-                name += (", forwards", ", backwards")[direction] if call.layer.bidirectional else ""
-                runs.append(_run(call, layer, direction, name))
+                parts = [f"layer {number}"] if several else []
+                parts += [("forwards", "backwards")[direction]] if call.layer.bidirectional else []
+                runs.append(_run(call, layer, direction, ", ".join(parts) or "the layer"))
     return runs
 
 
@@ -290,8 +290,8 @@ def _run(call: _Call, layer: int, direction: int, name: str) -> CellRun:
         name,
         cell,
         direction == 1,
-        {key: value.float().numpy() for key, value in parts.items()},
-        {key: value.float().numpy() for key, value in constants.items()},
+        {key: value.float().cpu().numpy() for key, value in parts.items()},
+        {key: value.float().cpu().numpy() for key, value in constants.items()},
         module.zone,
         projected,
         w.norm_ih is not None,
@@ -338,11 +338,11 @@ def _biases(cell: Cell, w: Weights, hidden: int) -> dict[str, Tensor]:
 
 def _importance(call: _Call, layer: int, direction: int, parts: dict[str, Tensor]) -> NDArray[np.float64]:
     """|Σ gradient · h| of the layer that is read, and how much a unit moves of those beneath it."""
-    moves = parts["h"].std(0, correction=0).double().numpy()
+    moves = parts["h"].std(0, correction=0).double().cpu().numpy()
     if call.gradient is None or layer < call.layer.num_layers - 1 or call.layer.proj_size:
         return moves
     own = call.gradient.chunk(call.layer.directions, -1)[direction]
-    matters = (own * parts["h"]).abs().sum(0).double().numpy()
+    matters = (own * parts["h"]).abs().sum(0).double().cpu().numpy()
     return matters if matters.any() else moves
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from memorycell.interfaces.drawing import NARROW, WIDE
@@ -62,12 +63,14 @@ class Sketch:
             d = f"M{x - arm:g} {y - arm:g}l{2 * arm:g} {2 * arm:g}M{x - arm:g} {y + arm:g}l{2 * arm:g} {-2 * arm:g}"
         self.path(d, 'class="sign"')
 
-    def pill(self, x: float, y: float, text: str) -> None:
+    def pill(self, x: float, y: float, text: str) -> float:
+        """A function with its name; returns half its width."""
         half = 4 + 4.3 * len(text)
         self.parts.append(
             f'<rect class="pill" x="{x - half:g}" y="{y - 10:g}" width="{2 * half:g}" height="20" rx="10"/>'
         )
         self.text(x, y + 4.5, text, "function")
+        return half
 
     def head(self, x: float, y: float, key: str) -> None:
         """The head of an arrow that points right, in the colour of its number."""
@@ -96,7 +99,7 @@ class Sketch:
             self.path(f"M{x:g} {y - 4}v4", 'class="zero"')
             self.text(x, y + 13.5, self.bound.number(key, "tspan"), "part")
 
-    def buses(self, columns: list[float], rows: int) -> float:
+    def buses(self, columns: Sequence[float], rows: int) -> float:
         """Input and memory, which reach every gate from below; returns the height of the drawing."""
         top = _BARS + rows * _ROW
         for source, y, shift, label in (("x", top + 22, -5, symbol("x")), ("h", top + 44, 5, symbol("h", "before"))):
@@ -162,7 +165,7 @@ def _lstm(run: CellRun, to: Sketch) -> Html:
     to.head(end, turn, "h")
     for x, y, sign in ((f, _BELT, "×"), (plus, _BELT, "+"), (plus, _JOIN, "×"), (tap, _JOIN, "×")):
         to.knob(x, y, sign)
-    to.pill(tap, _BELT + 33, "tanh LN" if run.normalised and not to.narrow else "tanh")
+    half = to.pill(tap, _BELT + 33, "tanh LN" if run.normalised and not to.narrow else "tanh")
     # The numbers on the lines.
     left, right = 2, end - 2
     to.text(left, 20, symbol("c", "before"), "symbol", "start")
@@ -171,7 +174,7 @@ def _lstm(run: CellRun, to: Sketch) -> Html:
     to.text(right, 41, bound.number("c", "tspan"), "state", "end")
     to.text((f + plus) / 2, _BELT + 24, bound.number("fc", "tspan"), "value")
     to.text(plus + 11, (_BELT + _JOIN) / 2 + 5, bound.number("ig", "tspan"), "value", "start")
-    to.text(tap - 27, _BELT + 38, bound.number("tc", "tspan"), "value", "end")
+    to.text(tap - half - 6, _BELT + 38, bound.number("tc", "tspan"), "value", "end")
     to.text(right, turn + 24, symbol("h"), "symbol", "end")
     to.text(right, turn + 44, bound.number("h", "tspan"), "state", "end")
     for x, letter in ((f, "f"), (i, "i"), (g, "g"), (o, "o")):
@@ -218,18 +221,22 @@ def _gru(run: CellRun, to: Sketch) -> Html:
 def _rnn(run: CellRun, to: Sketch) -> Html:
     middle, bound, end = to.width / 2, to.bound, to.width
     to.panel(3)
-    to.path(f"M0 {_BELT}H{middle - 70:g}q20 0 20 20V{_GATE}H{middle - to.radius:g}", bound.flow("hp", "h"))
+    # What was shown comes back by way of the weights U alone.
+    lane, row = 92 if to.narrow else 170, _BARS + _ROW * 1.5 - 2.5
+    inner, outer = middle - to.reach - 12, middle + to.radius
+    to.path(f"M0 {_BELT}H{middle - lane - 10:g}q10 0 10 10V{row - 10:g}q0 10 10 10H{inner:g}", bound.flow("hp", "h"))
     to.path(
-        f"M{middle + to.radius:g} {_GATE}h{40 - to.radius:g}V{_BELT + 20}q0 -20 20 -20H{end - 9:g}",
+        f"M{outer:g} {_GATE}H{middle + lane - 10:g}q10 0 10 -10V{_BELT + 10}q0 -10 10 -10H{end - 9:g}",
         bound.flow("h", "h"),
     )
     to.head(end, _BELT, "h")
+    to.head(inner + 8, row, "hp")
     to.text(2, 20, symbol("h", "before"), "symbol", "start")
     to.text(2, 41, bound.number("hp", "tspan"), "state", "start")
     to.text(end - 2, 20, symbol("h"), "symbol", "end")
     to.text(end - 2, 41, bound.number("h", "tspan"), "state", "end")
-    to.text(middle, _JOIN, "no gates: everything is", "name")
-    to.text(middle, _JOIN + 16, "written anew at each step", "name")
+    to.text(middle, _BELT + 18, "no gates: everything is", "name")
+    to.text(middle, _BELT + 35, "written anew at each step", "name")
     to.valve(middle, "h", half=True)
     to.column(middle, "n", "tanh" if run.cell.mode == "RNN_TANH" else "relu", "xhb")
     return to.svg(to.buses([middle], 3), "A recurrent cell with the numbers of the chosen step")

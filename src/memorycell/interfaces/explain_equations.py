@@ -30,18 +30,20 @@ def _line(symbols: str, numbers: str, says: str) -> str:
     return f'<div class="equation"><p class="letters">{symbols}</p><p class="numbers">{numbers}</p>{result}</div>'
 
 
+def _product(run: CellRun, matrix: str, gate: str, of: str) -> str:
+    """W_f x_t, or its normalised form; a plain RNN has one W, which needs no name."""
+    name = f"<sub>{gate}</sub>" if run.cell.mode[:3] != "RNN" else ""
+    inner = f"<i>{matrix}</i>{name}{of}"
+    return f"LN({inner})" if run.normalised else inner
+
+
 def _gate(run: CellRun, bound: Bound, gate: str, function: str, says: str) -> tuple[str, str, str]:
     """A gate: σ of what the input, the memory and the bias add up to."""
-    normed = run.kind[4]
-    product = (
-        ("LN(<i>W</i><sub>{}</sub>{})", "LN(<i>U</i><sub>{}</sub>{})")
-        if normed
-        else ("<i>W</i><sub>{}</sub>{}", "<i>U</i><sub>{}</sub>{}")
-    )
+    plain = run.cell.mode[:3] == "RNN"
     terms = [
-        ("x", product[0].format(gate, letter("x"))),
-        ("h", product[1].format(gate, letter("h", "t−1"))),
-        ("b", f"<i>b</i><sub>{gate}</sub>"),
+        ("x", _product(run, "W", gate, letter("x"))),
+        ("h", _product(run, "U", gate, letter("h", "t−1"))),
+        ("b", "<i>b</i>" if plain else f"<i>b</i><sub>{gate}</sub>"),
     ]
     if gate + "p" in run.constants:
         seen = letter("c") if gate == "o" else letter("c", "t−1")
@@ -51,7 +53,7 @@ def _gate(run: CellRun, bound: Bound, gate: str, function: str, says: str) -> tu
     numbers = " + ".join(f'<span class="{colours[key]}">{bound.term(gate + key)}</span>' for key, _ in terms)
     total, value = bound.number(gate + "a"), bound.number(gate)
     return (
-        f"{letter(gate)} = {function}({symbols})",
+        f"{letter('h' if plain else gate)} = {function}({symbols})",
         f"= {function}({numbers}) = {function}({total}) = <b>{value}</b>",
         says,
     )
@@ -95,18 +97,15 @@ def _lstm(run: CellRun, b: Bound) -> list[tuple[str, str, str]]:
 
 
 def _gru(run: CellRun, b: Bound) -> list[tuple[str, str, str]]:
-    normed, before = run.kind[4], letter("h", "t−1")
-    of_x = "LN(<i>W</i><sub>n</sub>{})" if normed else "<i>W</i><sub>n</sub>{}"
-    kept = "LN(<i>U</i><sub>n</sub>{})" if normed else "<i>U</i><sub>n</sub>{}"
+    before = letter("h", "t−1")
     if run.cell.reset_after:
-        of_h = f"{letter('r')} · ({kept.format(before)} + <i>b</i><sub>m</sub>)"
+        of_h = f"{letter('r')} · ({_product(run, 'U', 'n', before)} + <i>b</i><sub>m</sub>)"
         numbers = f"{b.number('r')} · ({b.number('nh')} + {b.term('nm')})"
     else:
-        product = kept.format(f"({letter('r')} · {before})")
-        of_h = f"{product} + <i>b</i><sub>m</sub>"
+        of_h = _product(run, "U", "n", f"({letter('r')} · {before})") + " + <i>b</i><sub>m</sub>"
         numbers = f"{b.term('nh')} + {b.term('nm')}"
     candidate = (
-        f'{letter("n")} = tanh(<span class="of-x">{of_x.format(letter("x"))}</span> + <span class="of-h">{of_h}</span> '
+        f'{letter("n")} = tanh(<span class="of-x">{_product(run, "W", "n", letter("x"))}</span> + <span class="of-h">{of_h}</span> '
         '+ <span class="of-b"><i>b</i><sub>n</sub></span>)',
         f'= tanh(<span class="of-x">{b.term("nx")}</span> + <span class="of-h">{numbers}</span> + '
         f'<span class="of-b">{b.term("nb")}</span>) = tanh({b.number("na")}) = <b>{b.number("n")}</b>',
@@ -129,11 +128,7 @@ def _gru(run: CellRun, b: Bound) -> list[tuple[str, str, str]]:
 
 def _rnn(run: CellRun, b: Bound) -> list[tuple[str, str, str]]:
     function = "tanh" if run.cell.mode == "RNN_TANH" else "relu"
-    symbols, numbers, _ = _gate(run, b, "n", function, "")
-    return [
-        (symbols.replace("<i>n</i>", "<i>h</i>", 1), numbers, "written anew: nothing carries over but through U"),
-        *_zoning(run, b),
-    ]
+    return [_gate(run, b, "n", function, "written anew: nothing carries over but through U"), *_zoning(run, b)]
 
 
 def _zoned(symbol: str, share: float) -> str:
@@ -182,7 +177,7 @@ def story(run: CellRun, bound: Bound) -> Html:
         text = (
             f"It {b.word('f')} what it held ({b.percent('f')}: {b.number('cp')} becomes {b.number('fc')}), "
             f"{b.word('i')} the new ({b.percent('i')}: {b.number('g')} becomes {b.number('ig')}) "
-            f"and now holds {b.number('c')}. It {b.word('o')} this ({b.percent('o')}): h = {b.number('h')}."
+            f"and now holds {b.number('c')}. It {b.word('o')} that ({b.percent('o')}): h = {b.number('h')}."
         )
     elif run.cell.mode == "GRU":
         text = (

@@ -131,7 +131,7 @@ def _said(material: Material) -> list[str]:
     """The number, and the steps that moved it most."""
     explanation = material.explanation
     unit = f" {explanation.unit}" if explanation.unit else ""
-    said = [f"What is explained is the {explanation.output}: {significant(explanation.value)}{unit}."]
+    said = [f"What is explained is one number: {explanation.output} = {significant(explanation.value)}{unit}."]
     named = {1: [], -1: []}  # type: dict[int, list[str]]
     for place in np.argsort(-np.abs(explanation.scores), kind="stable")[: 3 * _NAMED]:
         score = float(explanation.scores[place])

@@ -188,7 +188,7 @@ def _run_data(run: CellRun, units: Sequence[int], kind: int, labels: int, at: in
     return {
         "name": run.name, "mode": run.cell.mode, "coupled": run.cell.coupled, "resetAfter": run.cell.reset_after,
         "backwards": run.backwards, "steps": run.steps, "first": run.first, "whole": run.whole or run.steps,
-        "names": list(run.parts), "kind": kind, "labels": labels, "at": at, "units": made,
+        "names": list(run.parts), "total": len(run.importance), "kind": kind, "labels": labels, "at": at, "units": made,
     }  # fmt: skip
 
 
@@ -280,7 +280,7 @@ def _pickers() -> Html:
     """Choice of layer and unit; the script fills them, and shows them where there is a choice."""
     return Html(
         '<div class="pickers" hidden><label id="of-run" hidden>Layer <select id="run"></select></label>'
-        '<label>Unit <select id="unit"></select></label></div>'
+        '<label>Unit <select id="unit"></select></label><span id="of"></span></div>'
     )
 
 
@@ -346,7 +346,8 @@ def _over_time(shown: Player, run: CellRun, unit: int, at: int) -> Html:
     place = (at + 0.5) / run.steps
     first, last = element("span", ends[0], id="from"), element("span", ends[1], id="to")
     return Html(
-        f'<div class="movie" id="movie" style="--at:{place:.5f}"><div class="cursor" aria-hidden="true"></div>'
+        f'<div class="movie" id="movie" role="group" aria-label="The unit over all steps" style="--at:{place:.5f}">'
+        '<div class="cursor" aria-hidden="true"></div>'
         f'{"".join(rows)}<p class="ends" aria-hidden="true">{first}{last}</p></div>'
     )
 

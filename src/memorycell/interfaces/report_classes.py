@@ -7,6 +7,7 @@ from typing import Any
 from memorycell.evaluation.cross_validation_result import CrossValidation
 from memorycell.interfaces.page import Html, Section, document, element, facts, paragraph
 from memorycell.interfaces.report_learner import learning, network_section, reproduction, validation_loss
+from memorycell.interfaces.report_memory import AT_MOST, remembering
 from memorycell.interfaces.report_mistakes import mistakes
 from memorycell.interfaces.report_samples import (
     READS,
@@ -56,7 +57,9 @@ def page(
     sections = [
         accuracy(evaluation, MEASURE, honest, setting, new), _classes(model, samples, judged, evaluation, seen),
         mistakes(model, samples, judged), data_section(model, samples),
-        learning(model, ": cross-entropy", evaluation), network_section(model),
+        learning(model, ": cross-entropy", evaluation),
+        remembering(model, samples.given.take(range(min(len(samples), AT_MOST))), "This classifier"),
+        network_section(model),
         reproduction(model, "classifier", command, samples.file, samples.source, seen),
     ]  # fmt: skip
     header = Html(

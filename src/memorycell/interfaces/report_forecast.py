@@ -10,8 +10,9 @@ from typing import Any
 from memorycell.data.encoded import EncodedTable, Forecasts
 from memorycell.data.tables import Table, read_table
 from memorycell.evaluation.result import Evaluation
-from memorycell.interfaces.page import Html, document, element, facts
+from memorycell.interfaces.page import Html, Section, document, element, facts
 from memorycell.interfaces.report_accuracy import accuracy, calibrated, errors
+from memorycell.interfaces.report_memory import remembering
 from memorycell.interfaces.report_model import gate_activity, learning, model, reproduction
 from memorycell.interfaces.report_table import data, outlook
 from memorycell.interfaces.wording import (
@@ -93,9 +94,16 @@ def _page(material: Material, other: Evaluation | None) -> str:
     names = listing(targets) if few else f"{targets[0]} and {len(targets) - 1} more"
     sections = [
         outlook(material), data(material), accuracy(material, other), errors(material), calibrated(material),
-        learning(material.forecaster), gate_activity(material), model(material), reproduction(material),
+        learning(material.forecaster), gate_activity(material),
+        _remembering(material), model(material), reproduction(material),
     ]  # fmt: skip
     return document(f"Forecast of {names}", _header(material, names), sections, _footer())
+
+
+def _remembering(material: Material) -> Section:
+    if material.forecasts is None:
+        return Section("memory", "")
+    return remembering(material.forecaster, material.table, "This forecaster", future=material.future)
 
 
 def _header(material: Material, names: str) -> Html:

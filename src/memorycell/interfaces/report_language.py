@@ -18,6 +18,7 @@ from memorycell.interfaces.highlight import Span, legend, surprises
 from memorycell.interfaces.page import Html, Section, bullets, document, element, facts, figure, paragraph, table
 from memorycell.interfaces.plot_classes import histogram, surprise_through_text
 from memorycell.interfaces.report_learner import learning, network_section, reproduction, validation_loss
+from memorycell.interfaces.report_memory import remembering
 from memorycell.interfaces.report_samples import own_notes, quiet_copy, split_data
 from memorycell.interfaces.report_scores import OLD, UNKNOWN, accuracy, is_new
 from memorycell.interfaces.wording import counted, percent, significant
@@ -75,6 +76,7 @@ def page(
         _accuracy(compared, measured, new), _surprise(passage, new),
         _samples(model), _data(model, passage, source),
         learning(model, ": nats a token", compared),
+        *([] if passage is None else [remembering(model, passage.text, "This model")]),
         network_section(model), reproduction(model, "model", command, file, source, seen),
     ]  # fmt: skip
     header = Html(

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 
 import memorycell
-from memorycell.insight.memory import memory
 from memorycell.interfaces.page import Html, Section, element, facts, figure, paragraph, table
 from memorycell.interfaces.plot_network import learning_curve
 from memorycell.interfaces.plot_traces import gates
@@ -101,7 +100,7 @@ def gate_activity(material: Material) -> Section:
     values = encoded.target[start:stop, 0].double().numpy() * encoded.scale[0, 0] + encoded.center[0, 0]
     of = f" of {encoded.ids[0]}" if len(encoded.ids) > 1 else ""
     section.add(
-        paragraph(_READ.get(forecaster.cell, ""), _memory(trace, forecaster)),
+        paragraph(_READ.get(forecaster.cell, "")),
         figure(
             lambda width: gates(
                 trace, dates=encoded.dates[start:stop], values=values, name=material.targets[0], width=width
@@ -112,13 +111,6 @@ def gate_activity(material: Material) -> Section:
         ),
     )
     return section
-
-
-def _memory(trace: Any, forecaster: Any) -> str:
-    """How long the units remember, from the gate that keeps."""
-    frequency = forecaster.codec_.frequency_
-    rows = getattr(forecaster.network_, "segment", 1)  # of the table, that the layer takes at once
-    return memory(trace).sentence(frequency.span * rows / 1e9 if frequency else None)
 
 
 def model(material: Material) -> Section:

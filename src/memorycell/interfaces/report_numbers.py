@@ -12,6 +12,7 @@ from memorycell.interfaces.page import Html, Section, document, element, facts, 
 from memorycell.interfaces.plot_classes import predicted_and_true
 from memorycell.interfaces.report_classes import FOOTER
 from memorycell.interfaces.report_learner import learning, network_section, reproduction, validation_loss
+from memorycell.interfaces.report_memory import AT_MOST, remembering
 from memorycell.interfaces.report_mistakes import largest_errors
 from memorycell.interfaces.report_samples import (
     READS,
@@ -52,7 +53,9 @@ def page(
         accuracy(evaluation, MEASURE, honest, setting, new), _numbers(samples, judged, seen),
         largest_errors(model, samples, judged, after), data_section(model, samples),
         learning(model, ": squared error of standardised numbers", evaluation),
-        network_section(model), reproduction(model, "regressor", command, samples.file, samples.source, seen),
+        remembering(model, samples.given.take(range(min(len(samples), AT_MOST))), "This regressor"),
+        network_section(model),
+        reproduction(model, "regressor", command, samples.file, samples.source, seen),
     ]  # fmt: skip
     found = headline(evaluation, honest, samples.noun, new)
     several = evaluation is not None and found and len(evaluation.models) > 1

@@ -16,6 +16,7 @@ from memorycell.interfaces.page import Html, Section, bullets, document, element
 from memorycell.interfaces.plot_classes import class_counts, histogram
 from memorycell.interfaces.report_classes import FOOTER
 from memorycell.interfaces.report_learner import learning, network_section, reproduction, validation_loss
+from memorycell.interfaces.report_memory import AT_MOST, remembering
 from memorycell.interfaces.report_samples import own_notes, quiet_copy, span_of, split_data, unwarned
 from memorycell.interfaces.report_scores import MEASURE, UNKNOWN, accuracy, confusions, headline, is_new, per_class
 from memorycell.interfaces.wording import counted, percent, significant
@@ -65,7 +66,7 @@ def page(
     sections = [
         accuracy(compared, MEASURE, known.measures if known else None, setting, new), _labels(tagging, compared, seen),
         _sentences(tagging), _data(model, tagging),
-        learning(model, "", compared),
+        learning(model, "", compared), remembering(model, tagging.sequences[:AT_MOST], "This tagger"),
         network_section(model, {"labels": model.plan_.get("scheme")}),
         reproduction(model, "tagger", command, tagging.file, tagging.source, seen),
     ]  # fmt: skip

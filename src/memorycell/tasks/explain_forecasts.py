@@ -14,10 +14,12 @@ from memorycell.data.batch import Batch
 from memorycell.data.calendar import say_date
 from memorycell.data.encoded import EncodedTable, eligible_origins
 from memorycell.data.steps import StepDataset
+from memorycell.data.tables import read_table
 from memorycell.data.windows import WindowDataset
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
 from memorycell.networks.base import State, map_state
+from memorycell.networks.carried import CarriedForecaster
 from memorycell.networks.forecasting import EncoderDecoder, SegmentForecaster
 from memorycell.tasks.insight import check_trace_size, class_index, some_rows, trace_options
 
@@ -39,30 +41,31 @@ def explained(
     """See `Forecaster.explained`."""
     encoded = model.encode(table, future)
     origin = origin_of(model, encoded, at, series)
-    names = list(encoded.target_names)
-    k = 0 if target is None else class_index(names, target, "targets")
+    k = 0 if target is None else class_index(encoded.target_names, target, "targets")
     if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 1 <= step <= model.horizon:
         raise ValueError(f"expected a step from 1 to the horizon of {model.horizon}, got {step!r}")
+    return _explained(model, encoded, origin, k, int(step))
+
+
+def _explained(model: Any, encoded: EncodedTable, origin: int, k: int, step: int) -> Explained:
+    """The forecast of target k from a row of the encoded table, so many steps ahead."""
     network = model.network_.eval()
-    rows = np.arange(max(int(encoded.offsets[_series(encoded, origin)]), origin - model.window_ + 1), origin + 1)
+    s = _series(encoded, origin)
+    rows = np.arange(max(int(encoded.offsets[s]), origin - model.window_ + 1), origin + 1)
     batch, state = _batch(model, encoded, rows)
     past = batch.inputs["past"][0]
-    s = _series(encoded, origin)
     scale, center = float(encoded.scale[s, k]), float(encoded.center[s, k])
 
     def function(values: Tensor) -> Tensor:
         point = _point(network, _with_past(batch, values), _repeated(state, len(values)))
         return point[:, step - 1, k] * scale + center
 
-    parts, level = ({}, 0.0) if state is not None else _ridge(network, batch, past, step - 1, k)
-    if state is not None and network.normalize == "level":
-        level = float(past[-1, k])
-    spread = float(network._normalise(batch.inputs["past"])[2][0, 0, k]) if network.normalize == "scale" else 1.0
+    parts, level, spread = _beside(network, batch, past, step - 1, k)
     name = "mean of the series" if network.normalize == "none" else "level of the window"
-    dates = encoded.dates[rows]
+    dates, names = encoded.dates[rows], list(encoded.target_names)
     return Explained(
-        function, past, torch.zeros_like(past), _trunk(network), _said(model, encoded, origin, names[k], step), dates,
-        "numbers", features=list(encoded.past_names), parts={n: p * spread * scale for n, p in parts.items()},
+        function, past, torch.zeros_like(past), _trunk(network), _said(encoded, origin, names[k], step), dates,
+        "numbers", features=list(encoded.past_names), parts={n: part * spread * scale for n, part in parts.items()},
         constants={name: level * scale + center},
         shown=encoded.target.double().numpy()[rows] * encoded.scale[s] + encoded.center[s],
         channels=names, anchor=len(rows) - 1, rows_of_step=_rows_of_step(network), span=_seconds(dates),
@@ -104,14 +107,12 @@ def trace(
 
 def some_explained(model: Any, table: Any) -> list[Explained]:
     """See `Insight._some_explained`: one step ahead, from dates all over the table."""
-    encoded = model.encode(table)
-    origins = model.origins(encoded)
-    found = []
-    for place in some_rows(len(origins)):
-        s = _series(encoded, int(origins[place]))
-        row = int(origins[place] - encoded.offsets[s])
-        found.append(explained(model, table, at=row, series=encoded.ids[s]))
-    return found
+    encoded = model.codec_.encode(read_table(model._table(table)))
+    window = 1 if model.state == "carried" else model.window_
+    origins = eligible_origins(encoded, window, model.horizon)
+    if not len(origins):  # only its end can be forecast from
+        return [explained(model, table)]
+    return [_explained(model, encoded, int(origins[place]), 0, 1) for place in some_rows(len(origins))]
 
 
 def origin_of(model: Any, encoded: EncodedTable, at: Any, series: Any) -> int:
@@ -201,15 +202,17 @@ def _point(network: Any, batch: Batch, state: State) -> Tensor:
     return network.forecast(batch, state)[0][:, -1]
 
 
-def _ridge(network: Any, batch: Batch, past: Tensor, step: int, k: int) -> tuple[dict[str, Tensor], float]:
-    """What each step adds by the ridge regression, where windows are normalised, (T,); and the level taken out."""
-    targets, level, _ = network._normalise(batch.inputs["past"])
-    lowest = 0.0 if level is None else float(level[0, 0, k])
-    if network.linear is None:
-        return {}, lowest
-    path = network.linear
-    own = path.weight[0 if path.shared else k, step, : path.window]
-    return {"ridge": own * targets[0, :, k]}, lowest
+def _beside(network: Any, batch: Batch, past: Tensor, step: int, k: int) -> tuple[dict[str, Tensor], float, float]:
+    """What each step adds by the ridge regression (T,), where windows are normalised; their level and spread."""
+    if isinstance(network, CarriedForecaster):
+        return {}, float(past[-1, k]) if network.normalize == "level" else 0.0, 1.0
+    targets, level, spread = network._normalise(batch.inputs["past"])
+    parts = {}
+    if network.linear is not None:
+        path = network.linear
+        parts["ridge"] = path.weight[0 if path.shared else k, step, : path.window] * targets[0, :, k]
+    taken = 0.0 if level is None else float(level[0, 0, k])
+    return parts, taken, 1.0 if spread is None else float(spread[0, 0, k])
 
 
 def _trunk(network: Any) -> tuple[Any, ...]:
@@ -236,7 +239,7 @@ def _seconds(dates: NDArray) -> float | None:
     return float(np.median(np.diff(dates).astype("timedelta64[ns]").astype(np.int64))) / 1e9
 
 
-def _said(model: Any, encoded: EncodedTable, origin: int, target: str, step: int) -> str:
+def _said(encoded: EncodedTable, origin: int, target: str, step: int) -> str:
     row = origin + step
     s = _series(encoded, origin)
     of = f" of {encoded.ids[s]}" if len(encoded.ids) > 1 else ""

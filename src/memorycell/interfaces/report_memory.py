@@ -1,0 +1,51 @@
+"""The section on how long a model remembers: how far back its answers look, and the half-lives of its units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memorycell.interfaces.page import Section, figure, paragraph
+from memorycell.interfaces.plot_memory import lookback, memory_lengths
+from memorycell.interfaces.report_samples import unwarned
+
+AT_MOST = 256  # sequences that are looked at
+
+
+def remembering(model: Any, data: Any, subject: str, **where: Any) -> Section:
+    """What `memory` and `lookback` tell of the model on `data`; `subject` is what it is called.
+
+    where : as for ``model.trace``
+
+    Example
+    -------
+    >>> import numpy as np
+    >>> from memorycell import SequenceRegressor
+    >>> x = np.random.default_rng(0).normal(size=(20, 6))
+    >>> model = SequenceRegressor(hidden_size=4, epochs=1, verbose=False).fit(x, x.sum(1))
+    >>> remembering(model, x, "This regressor").title
+    'How long it remembers'
+    """
+    section = Section("memory", "How long it remembers")
+    rows = getattr(model.network_, "segment", 1)  # of a table, that a layer takes as one step
+    with unwarned():
+        memory, back = model.memory(data, **where), model.lookback(data)
+    section.add(
+        paragraph(back.sentence(subject)),
+        figure(
+            lambda width: lookback(back, width=width),
+            "lookback",
+            "How much an answer changes when the input so many steps before it is exchanged for another real one, and "
+            "how much by its gradient.",
+        ),
+        paragraph(memory.sentence(None if back.span is None else back.span * rows)),
+    )
+    if any(layer.gate for layer in memory.layers):
+        section.add(
+            figure(
+                lambda width: memory_lengths(memory, width=width),
+                "half-lives",
+                "Units by the half-life of what they hold on these data, from the gates that keep. Layers hand on to "
+                "each other: a model may look back further than any of its units remembers.",
+            )
+        )
+    return section
