@@ -15,6 +15,16 @@ def test_svg_has_no_colour_of_its_own_but_the_pages():
     assert "<style" not in svg and "font-family" not in svg and "http" not in svg
 
 
+def test_hatched_bars_keep_their_pattern_and_its_colours():
+    figure, (ax,) = canvas(300, 200)
+    ax.bar([0], [1], color=PALETTE["vermilion"], hatch="////", edgecolor=PALETTE["grid"])
+    svg = inline_svg(figure, "a", "a bar")
+    (pattern,) = re.findall(r'<pattern[^>]* id="([^"]+)"', svg)
+    assert f"fill:url(#{pattern})" in svg
+    assert "fill:var(--vermilion)" in svg
+    assert not re.findall("#[0-9a-fA-F]{6}\\b", svg)
+
+
 def test_ids_of_two_figures_differ_and_references_are_met():
     ids = []
     for key in ("one", "two"):

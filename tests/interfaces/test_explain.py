@@ -14,12 +14,14 @@ from pages import HOSTILE, REVERSED, Page
 
 from memorycell import Forecaster, LanguageModel, SequenceClassifier, SequenceRegressor, Tagger, write_explanation
 from memorycell.insight.explained import Explained
-from memorycell.interfaces import explain_cell, explain_page
+from memorycell.interfaces import explain_cell, explain_memory, explain_why
 from memorycell.interfaces.explain_bound import WORDS, Bound, digits_for
-from memorycell.interfaces.explain_cell import CellRun, cell_runs, fitted_to_page
+from memorycell.interfaces.explain_cell import CellRun, fitted_to_page
 from memorycell.interfaces.explain_drawing import drawing
 from memorycell.interfaces.explain_equations import equations, story
-from memorycell.interfaces.explain_player import player, script_data, step_labels
+from memorycell.interfaces.explain_player import script_data
+from memorycell.interfaces.explain_runs import cell_runs, runs_of
+from memorycell.interfaces.explain_steps import player, step_labels
 from memorycell.interfaces.page import json_block
 from memorycell.layers import GRU, LSTM, RNN
 
@@ -95,6 +97,22 @@ def test_a_state_that_was_carried_in_is_the_first_c_before() -> None:
     state = torch.randn(1, 1, 3), torch.randn(1, 1, 3)
     (run,) = cell_runs(lambda x: layer(x, state)[0].sum((1, 2)), (layer,), torch.randn(4, 2))
     assert run.frame(2, 0)["cp"] == pytest.approx(float(state[1][0, 0, 2]))
+
+
+def test_a_decoder_is_no_layer_more_and_not_shown_first() -> None:
+    encoder, decoder = LSTM(1, 3, batch_first=True).eval(), LSTM(2, 3, batch_first=True).eval()
+
+    def function(x: torch.Tensor) -> torch.Tensor:
+        _, state = encoder(x)
+        return decoder(x.new_ones(len(x), 2, 2), state)[0].sum((1, 2))
+
+    values = torch.randn(5, 1)
+    runs = cell_runs(function, (encoder, decoder), values)
+    assert [(run.name, run.steps) for run in runs] == [("the layer", 5), ("the steps ahead", 2)]
+    assert runs[1].frame(1, 0)["cp"] == runs[0].frame(1, 4)["c"]
+    explained = Explained(function, values, 0 * values, (encoder, decoder), "y", range(5), "numbers", anchor=4)
+    shown = player(explained, None, runs)
+    assert (shown.first, shown.at) == (0, [4, 1])
 
 
 def test_units_that_matter_for_the_output_come_first() -> None:
@@ -234,13 +252,13 @@ def test_every_task_has_a_page(models: dict[str, Any], task: str, tmp_path: Path
 def test_the_page_begins_where_the_output_is_read_or_with_the_strongest_step(models: dict[str, Any]) -> None:
     model, table = models["Forecaster"]
     explained = model.explained(table)
-    runs = explain_cell.runs_of(explained)
+    runs = runs_of(explained)
     assert script_data(player(explained, None, runs))["runs"][0]["at"] == len(explained) - 1
     model, texts = models["SequenceClassifier"]
     explained = model.explained(texts, row=1)
     scores = np.zeros(len(explained))
     scores[1] = -2.0
-    shown = player(explained, scores, explain_cell.runs_of(explained))
+    shown = player(explained, scores, runs_of(explained))
     assert shown.at[shown.first] == 1
     assert not shown.runs[shown.first][0].backwards
 
@@ -297,8 +315,8 @@ def test_only_tasks_are_explained(tmp_path: Path) -> None:
 def test_what_takes_too_long_is_left_out(
     models: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(explain_page, "_LONG", 5)
-    monkeypatch.setattr(explain_page, "_MOST_COMPARED", 5)
+    monkeypatch.setattr(explain_memory, "_LONG", 5)
+    monkeypatch.setattr(explain_why, "_MOST_COMPARED", 5)
     _, page = explained_page(tmp_path / "why.html", *models["SequenceRegressor"])
     assert "takes long to measure" in page.text
     assert "Do other methods agree" not in page.text

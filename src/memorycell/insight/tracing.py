@@ -146,7 +146,7 @@ def trace_network(
         ) -> tuple[Any, Any]:
             count = sum(layer is each for each in own.values())
             key = name if not count else f"{name} ({count + 1})"
-            target = None if folder is None else folder / f"{key}.safetensors"
+            target = None if folder is None else folder / f"{key or 'layer'}.safetensors"
             trace = layer.trace(x, hx if state is None else state, lengths, embedding, path=target, force=force)
             traces[key], inputs[key], own[key] = trace, x, layer
             return _output(layer, trace) if trace.output is None else trace.output, trace.state

@@ -144,9 +144,11 @@
   };
 
   const labels = () => data.labels[run.labels];
-  const where = () =>
-    `Step ${(run.first + step + 1).toLocaleString("en")} of ${run.whole.toLocaleString("en")}, ` +
-    labels()[step];
+  function where() {
+    const [at, name] = [run.first + step, labels()[step]];
+    const named = name === `step ${at}` ? "" : ", " + name;
+    return `Step ${(at + 1).toLocaleString("en")} of ${run.whole.toLocaleString("en")}${named}`;
+  }
 
   function draw() {
     scheduled = false;

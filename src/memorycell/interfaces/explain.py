@@ -79,7 +79,8 @@ def write_explanation(
     >>> "Inside the cell" in text
     True
     """
-    from memorycell.interfaces.explain_page import gather, page
+    from memorycell.interfaces.explain_material import gather
+    from memorycell.interfaces.explain_page import page
 
     path = Path(path)
     if path.exists() and not force:

@@ -159,7 +159,7 @@ def _lstm(run: CellRun, to: Sketch) -> Html:
     to.path(f"M{i:g} {_GATE - r:g}V{_JOIN}H{plus - _KNOB:g}", bound.gate("i"))
     to.path(f"M{g:g} {_GATE - r:g}V{_JOIN}H{plus + _KNOB:g}", 'class="wire"')
     to.path(f"M{o:g} {_GATE - r:g}V{_JOIN}H{tap - _KNOB:g}", bound.gate("o"))
-    to.path(f"M{tap:g} {_BELT}V{_JOIN}", 'class="wire"')
+    to.path(f"M{tap:g} {_BELT + 6}V{_JOIN}", 'class="wire"')
     turn = _JOIN + (24 if to.narrow else 34)
     to.path(f"M{tap:g} {_JOIN}V{turn - 10:g}q0 10 10 10H{end - 9:g}", bound.flow("h", "h"))
     to.head(end, turn, "h")

@@ -104,8 +104,9 @@ def _gru(run: CellRun, b: Bound) -> list[tuple[str, str, str]]:
     else:
         of_h = _product(run, "U", "n", f"({letter('r')} · {before})") + " + <i>b</i><sub>m</sub>"
         numbers = f"{b.term('nh')} + {b.term('nm')}"
+    of_x = _product(run, "W", "n", letter("x"))
     candidate = (
-        f'{letter("n")} = tanh(<span class="of-x">{_product(run, "W", "n", letter("x"))}</span> + <span class="of-h">{of_h}</span> '
+        f'{letter("n")} = tanh(<span class="of-x">{of_x}</span> + <span class="of-h">{of_h}</span> '
         '+ <span class="of-b"><i>b</i><sub>n</sub></span>)',
         f'= tanh(<span class="of-x">{b.term("nx")}</span> + <span class="of-h">{numbers}</span> + '
         f'<span class="of-b">{b.term("nb")}</span>) = tanh({b.number("na")}) = <b>{b.number("n")}</b>',

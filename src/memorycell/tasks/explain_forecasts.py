@@ -64,7 +64,7 @@ def _explained(model: Any, encoded: EncodedTable, origin: int, k: int, step: int
     name = "mean of the series" if network.normalize == "none" else "level of the window"
     dates, names = encoded.dates[rows], list(encoded.target_names)
     return Explained(
-        function, past, torch.zeros_like(past), _trunk(network), _said(encoded, origin, names[k], step), dates,
+        function, past, torch.zeros_like(past), _trunk(network), _said(encoded, origin, names[k], step), list(dates),
         "numbers", features=list(encoded.past_names), parts={n: part * spread * scale for n, part in parts.items()},
         constants={name: level * scale + center},
         shown=encoded.target.double().numpy()[rows] * encoded.scale[s] + encoded.center[s],

@@ -106,11 +106,12 @@ def text_of(X: Any, row: int | None) -> str:
     ValueError, TypeError, FileNotFoundError
         For an empty text, no text, a line that is not there.
     """
-    pieces = source_of(X)
+    empty = isinstance(X, str) and not X.strip()
+    pieces: Any = [] if empty else source_of(X)
     text = "\n".join(pieces) if isinstance(pieces, list) else "".join(pieces)
+    if not text.strip():
+        raise ValueError("expected a text to explain, got an empty one")
     if row is None:
-        if not text.strip():
-            raise ValueError("expected a text to explain, got an empty one")
         return text
     lines = [line for line in text.split("\n") if line.strip()]
     return lines[checked_row(row, len(lines), "lines that are not empty")]

@@ -42,12 +42,12 @@ class Insight:
     def _explaining(self) -> Any:
         return importlib.import_module(f"memorycell.tasks.{self.EXPLAINS}")
 
-    def explain(self, X: Any, *, method: str = "integrated gradients", **where: Any) -> Explanation:
+    def explain(self, X: Any = None, *, method: str = "integrated gradients", **where: Any) -> Explanation:
         """Which steps made an output.
 
         Parameters
         ----------
-        X : as for `explained`
+        X : as for `explained`; of a forecaster that was just fitted it may be left out
         method : "integrated gradients", "occlusion", "decomposition" or "contextual decomposition"
             The last of them of the steps named by ``steps=``, places from 0.
         where : as for `explained`, which says what can be asked for
@@ -64,7 +64,7 @@ class Insight:
         with self._at_work():
             return explain_by(asked, method, **options)
 
-    def memory(self, X: Any, **where: Any) -> Memory:
+    def memory(self, X: Any = None, **where: Any) -> Memory:
         """How long each unit remembers on X, which never move and which count. See `Memory`.
 
         Parameters
@@ -75,7 +75,7 @@ class Insight:
 
         return memory(self.trace(X, **where) if where else self._traces(X))
 
-    def lookback(self, X: Any, **options: Any) -> Lookback:
+    def lookback(self, X: Any = None, **options: Any) -> Lookback:
         """How far back an input still changes what the model says, averaged over eight outputs in X. See `Lookback`.
 
         Parameters
