@@ -24,7 +24,7 @@ from memorycell import Forecaster, adding_problem
 from memorycell.cli.main import main as memorycell
 from memorycell.data.encoded import eligible_origins
 from memorycell.interfaces.drawing import PALETTE, canvas, end_labels, heading, inline_svg
-from memorycell.interfaces.plot_forecasts import forecast_fan
+from memorycell.interfaces.plot import compare_attributions, forecast_fan
 from memorycell.interfaces.plot_network import adding_problem as draw_adding_problem
 from memorycell.interfaces.plot_traces import gates
 
@@ -36,16 +36,29 @@ LIGHT = {**PALETTE, **dict(re.findall(r"--(\w+): (#\w+);", _STYLE[0]))}
 DARK = {**LIGHT, **dict(re.findall(r"--(\w+): (#\w+);", _STYLE[1]))}
 
 
-def forecast() -> tuple[Any, str]:
-    """README: what `memorycell demo` forecast for the last year of its data, and what came."""
+@functools.cache
+def demo() -> tuple[Forecaster, Any]:
+    """The forecaster of `memorycell demo`, and its table."""
     with tempfile.TemporaryDirectory() as folder:
         if memorycell(["demo", "--quiet", "--output", folder]) != 0:
             raise SystemExit("memorycell demo failed: see above")
-        forecaster = Forecaster.load(Path(folder) / "elnino.safetensors")
-        encoded = forecaster.encode(Path(folder) / "elnino.csv")
+        return Forecaster.load(Path(folder) / "elnino.safetensors"), pd.read_csv(Path(folder) / "elnino.csv")
+
+
+def forecast() -> tuple[Any, str]:
+    """README: what `memorycell demo` forecast for the last year of its data, and what came."""
+    forecaster, table = demo()
+    encoded = forecaster.encode(table)
     last = eligible_origins(encoded, forecaster.window_, forecaster.horizon)[-1:]
     figure = forecast_fan(forecaster.forecast_at(encoded, last), encoded, history=60, unit="°C")
     return figure, "Five years of sea-surface temperature, the forecast of the sixth, and what came"
+
+
+def explanation() -> tuple[Any, str]:
+    """Looking inside: which months made the demo's forecast of the next, by two methods."""
+    forecaster, table = demo()
+    found = [forecaster.explain(table, method=name) for name in ("integrated gradients", "decomposition")]
+    return compare_attributions(found), "What each month of the window adds to the forecast, by two methods"
 
 
 def weather() -> tuple[Any, str]:
@@ -112,6 +125,7 @@ def _names_in(page: str) -> list[str]:
 
 PICTURES: dict[str, Callable[[], tuple[Any, str]]] = {
     "forecast": forecast,
+    "explanation": explanation,
     "weather": weather,
     "gates": gates_over_sixty_days,
     "adding": adding,
