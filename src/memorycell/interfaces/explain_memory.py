@@ -8,10 +8,11 @@ from typing import Any
 from memorycell.insight.explained import Explained
 from memorycell.insight.lookback import lookback
 from memorycell.insight.memory import memory
-from memorycell.interfaces import plot_memory, plot_traces
+from memorycell.interfaces import plot_patterns, plot_traces
 from memorycell.interfaces.explain_material import Material
-from memorycell.interfaces.explain_steps import step_labels
+from memorycell.interfaces.explain_steps import called, step_labels
 from memorycell.interfaces.page import Section, figure, paragraph
+from memorycell.interfaces.report_memory import half_lives, looked_back
 from memorycell.interfaces.wording import counted
 
 _LONG, _DISTANCES, _DRAWS = 1000, 40, 2  # steps of all sequences looked back over, and how closely
@@ -43,37 +44,42 @@ _READ = {
 }
 
 
+def attended(material: Material) -> Section:
+    """What pooling by attention looked at, where there is any."""
+    section = Section("attention", "What it attended to")
+    pooling = getattr(material.model.network_, "pooling", None)
+    if pooling is None or "attention" not in pooling.kinds:
+        return section
+    weights = material.model.attention(material.data, row=material.where.get("row") or 0)
+    labels = [called(label) for label in material.explained.labels]
+    section.add(
+        figure(
+            lambda width: plot_patterns.attention(weights, labels, width=width),
+            "attention",
+            "The share of each step in what attention pooled. It tells what was read, not why: a step that is read "
+            "much may say little.",
+        )
+    )
+    return section
+
+
 def remembering(material: Material) -> Section:
     """How long the units keep, and how far back this answer reaches."""
     section = Section("memory", "How long it remembers")
     explained = material.explained
-    found = memory(material.trace)
-    section.add(paragraph("In this sequence:", found.sentence(explained.span)))
-    if any(layer.gate for layer in found.layers):
-        section.add(
-            figure(
-                lambda width: plot_memory.memory_lengths(found, span=explained.span, width=width),
-                "half-lives",
-                "How many units forget half of what they hold within how many steps.",
-            )
-        )
+    rows = 1 if explained.rows_of_step is None else explained.rows_of_step[0]
+    span = None if explained.span is None else explained.span * rows
+    section.add(*half_lives(memory(material.trace), span, "In this sequence:"))
     cases = _cases(material)
     if not cases:
         section.add(
-            paragraph("How far back inputs change the answer takes long to measure here: model.memory(X) does.")
+            paragraph("How far back inputs change the answer takes long to measure here: model.lookback(X) does.")
         )
         return section
     back = lookback(cases, distances=_DISTANCES, draws=_DRAWS)
     if back.reach is not None and back.window > 1:
         of = "this answer" if len(cases) == 1 else f"{counted(len(cases), 'answer')} from all over the data"
-        section.add(
-            paragraph(f"Seen from {of}:", back.sentence("the model")),
-            figure(
-                lambda width: plot_memory.lookback(back, width=width),
-                "lookback",
-                "How much the answer changes with an input, by how far back it stands.",
-            ),
-        )
+        section.add(paragraph(f"Seen from {of}:", back.sentence("the model")), looked_back(back))
     return section
 
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from memorycell.interfaces.explain_material import Material
-from memorycell.interfaces.explain_memory import gates, remembering
+from memorycell.interfaces.explain_memory import attended, gates, remembering
 from memorycell.interfaces.explain_player import cell_section, script_data
 from memorycell.interfaces.explain_runs import runs_of
 from memorycell.interfaces.explain_steps import player
@@ -25,7 +25,10 @@ def page(material: Material) -> str:
     explained, answer = material.explained, material.answer
     with material.model._at_work():
         shown = player(explained, material.explanation.scores, runs_of(explained))
-        sections = [why(material), cell_section(shown), gates(material), remembering(material), _how(material)]
+        sections = [
+            why(material), cell_section(shown), gates(material), attended(material), remembering(material),
+            _how(material),
+        ]  # fmt: skip
     header = Html(
         element("p", "memorycell explain", class_="eyebrow")
         + element("h1", answer.title)

@@ -1,10 +1,12 @@
-"""The section on how long a model remembers: how far back its answers look, and the half-lives of its units."""
+"""How long a model remembers: how far back its answers look, and the half-lives of its units."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from memorycell.interfaces.page import Section, figure, paragraph
+from memorycell.insight.lookback import Lookback
+from memorycell.insight.memory import Memory
+from memorycell.interfaces.page import Html, Section, figure, paragraph
 from memorycell.interfaces.plot_memory import lookback, memory_lengths
 from memorycell.interfaces.report_samples import unwarned
 
@@ -26,26 +28,34 @@ def remembering(model: Any, data: Any, subject: str, **where: Any) -> Section:
     'How long it remembers'
     """
     section = Section("memory", "How long it remembers")
-    rows = getattr(model.network_, "segment", 1)  # of a table, that a layer takes as one step
     with unwarned():
         memory, back = model.memory(data, **where), model.lookback(data)
-    section.add(
-        paragraph(back.sentence(subject)),
-        figure(
-            lambda width: lookback(back, width=width),
-            "lookback",
-            "How much an answer changes when the input so many steps before it is exchanged for another real one, and "
-            "how much by its gradient.",
-        ),
-        paragraph(memory.sentence(None if back.span is None else back.span * rows)),
+    rows = getattr(model.network_, "segment", 1)  # of a table, that a layer takes as one step
+    span = None if back.span is None else back.span * rows
+    section.add(paragraph(back.sentence(subject)), looked_back(back), *half_lives(memory, span))
+    return section
+
+
+def looked_back(back: Lookback) -> Html:
+    """How far back answers look, as a figure."""
+    return figure(
+        lambda width: lookback(back, width=width),
+        "lookback",
+        "How much an answer changes when the input so many steps before it is exchanged for another real one, and how "
+        "much by its gradient.",
     )
+
+
+def half_lives(memory: Memory, span: float | None, *before: str) -> list[Html]:
+    """The half-lives of units, in words and as a figure; `span` are the seconds of a step of the layers."""
+    said = [paragraph(*before, memory.sentence(span))]
     if any(layer.gate for layer in memory.layers):
-        section.add(
+        said.append(
             figure(
-                lambda width: memory_lengths(memory, width=width),
+                lambda width: memory_lengths(memory, span=span, width=width),
                 "half-lives",
                 "Units by the half-life of what they hold on these data, from the gates that keep. Layers hand on to "
                 "each other: a model may look back further than any of its units remembers.",
             )
         )
-    return section
+    return said

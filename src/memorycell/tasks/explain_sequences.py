@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from memorycell.insight.explained import Explained
@@ -63,6 +64,16 @@ def explained(model: Any, X: Any, row: int = 0, output: Any = None, against: Any
 def read(model: Any, X: Any) -> SequenceInput:
     """Sequences as the model was trained on, from a file, a frame or what they are."""
     return model._read(sequence_network.from_source(model, X).x)
+
+
+def attention(model: Any, X: Any, row: int = 0) -> NDArray[np.float64]:
+    """See `SequenceEstimator.attention`."""
+    model._check_fitted()
+    given = read(model, X)
+    dataset = model._dataset(_rows(given, [checked_row(row, len(given))]))
+    for _, batch in model._batches(dataset):
+        found = model.network_.attention(batch)[0]
+    return found.double().cpu().numpy()
 
 
 def trace(

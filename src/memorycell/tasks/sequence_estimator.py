@@ -357,6 +357,20 @@ class SequenceEstimator(Learner, InsightByRow):
         """
         return self._explaining().explained(self, X, row, output, against)
 
+    def attention(self, X: Any, *, row: int = 0) -> Numbers:
+        """The share of each step in what pooling by attention made of one sequence: (T,), which sum to 1.
+
+        Parameters
+        ----------
+        X, row : as for `explained`
+
+        Raises
+        ------
+        ValueError
+            For a model whose `pooling` has no "attention", or a row that is not there.
+        """
+        return self._explaining().attention(self, X, row)
+
     # ------------------------------------------------------------------ scikit-learn
 
     @property

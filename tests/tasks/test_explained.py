@@ -117,6 +117,16 @@ def test_a_classification_is_explained(moods, waves):
     assert [explained.text[a:b] for a, b in explained.spans] == list(explained.labels) == TEXTS[1].split()
 
 
+def test_attention_is_that_of_the_pooling(moods):
+    shares = moods.attention(TEXTS, row=1)
+    assert shares.shape == (6,) and shares.sum() == pytest.approx(1) and shares.min() > 0
+    last = SequenceClassifier(hidden_size=4, pooling=("last",), epochs=1, verbose=False).fit(TEXTS, MOODS)
+    with pytest.raises(ValueError, match="expected pooling with attention"):
+        last.attention(TEXTS)
+    with pytest.raises(ValueError, match="row from 0 to 15"):
+        moods.attention(TEXTS, row=99)
+
+
 def test_several_labels_are_explained_one_by_one():
     model = SequenceClassifier(hidden_size=6, epochs=1, verbose=False)
     model.fit(TEXTS, [["warm"] if "warm" in text else ["cold", "rude"] for text in TEXTS])
