@@ -169,7 +169,9 @@ def main() -> None:
     for row in found["traces"]:
         print("{threads} thread(s)  {layer:<28} {run:<14} {ms:8.2f} ms  {of plain:6.2f} x plain".format_map(row))
     found["long"] = [long_trace(arguments.steps)]
-    line = "{steps:,} steps to {file MiB:,.0f} MiB on disk in {s:.1f} s; peak {peak MiB:.0f} MiB, {MiB before:.0f} before"
+    line = (
+        "{steps:,} steps to {file MiB:,.0f} MiB on disk in {s:.1f} s; peak {peak MiB:.0f} MiB, {MiB before:.0f} before"
+    )
     print(line.format_map(found["long"][0]))
     found["explanations"] = explanations(arguments.rounds)
     for row in found["explanations"]:

@@ -51,6 +51,7 @@ _HOME = {
     "linear_probe": "memorycell.insight.probes",
     "load": "memorycell.tasks.loading",
     "lookback": "memorycell.insight.lookback",
+    "memory": "memorycell.insight.memory",
     "nearest_states": "memorycell.insight.neighbours",
     "project": "memorycell.insight.projection",
     "read_labelled": "memorycell.data.labelled",

@@ -236,7 +236,8 @@ ASKED = {
 def test_every_task_has_a_page(models: dict[str, Any], task: str, tmp_path: Path) -> None:
     model, data = models[task]
     text, page = explained_page(tmp_path / "why.html", model, data, **ASKED[task])
-    assert page.sections == ["why", "cell", "gates", "memory", "method"]
+    attended = ["attention"] if task in ("SequenceClassifier", "SequenceRegressor") else []
+    assert page.sections == ["why", "cell", "gates", *attended, "memory", "method"]
     assert "Inside the cell, step by step" in page.text
     assert "JavaScript is off" in page.text
     shown = re.search(r"sum of all parts (\S+) the number itself (\S+)", page.text)
