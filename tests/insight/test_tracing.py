@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from memorycell import GRU, LSTM, accelerate, trace_network
+from memorycell import GRU, LSTM, Trace, accelerate, trace_network
 
 
 class Chain(nn.Module):
@@ -96,6 +96,19 @@ def test_to_files_the_next_layer_reads_what_the_one_before_gave(model, tmp_path)
     with pytest.raises(FileExistsError):
         trace_network(model, lambda: model(X), path=tmp_path / "made")
     trace_network(model, lambda: model(X), path=tmp_path / "made", force=True)
+
+
+def test_the_steps_of_a_single_row_have_their_names(model, tmp_path):
+    trace = trace_network(model, lambda: model(X[:1]), labels=[list("abcde")])
+    part = trace.layers["encoder"].select(time=slice("b", "c"))
+    torch.testing.assert_close(part["cell"], trace.layers["encoder"]["cell"][:, :, :, 1:3])
+    assert not trace.layers["decoder (2)"].coords  # it has other steps
+    trace.save(tmp_path / "kept", ".parquet")
+    again = Trace.load(tmp_path / "kept" / "encoder.parquet")
+    assert again.coords["time"] == list("abcde") and torch.equal(again["forget"], trace.layers["encoder"]["forget"])
+    with pytest.raises(FileExistsError):
+        trace.save(tmp_path / "kept", ".parquet")
+    assert not trace_network(model, lambda: model(X), labels=[list("abcde")] * 2).layers["encoder"].coords
 
 
 def test_a_backward_direction_goes_to_files_too(tmp_path):

@@ -33,7 +33,8 @@ class ModelTrace(Mapping[str, Tensor]):
         What each of them was given: (batch, time, features), or token ids (batch, time).
     output : what the model returned
     labels : sequence of sequences or None
-        What the steps of each row are called: tokens, or dates.
+        What the steps of each row are called: tokens, or dates. Of a single row the layers' traces have them as the
+        names of their time, too.
 
     Example
     -------
@@ -79,6 +80,23 @@ class ModelTrace(Mapping[str, Tensor]):
     def top(self) -> Trace:
         """The last layer of the trunk."""
         return self.layers[self.trunk[-1]]
+
+    def save(self, folder: str | os.PathLike[str], suffix: str = ".safetensors", *, force: bool = False) -> None:
+        """Write each layer to a file of its own in a folder, which is made; see `Trace.save`, and `Trace.load`.
+
+        Parameters
+        ----------
+        suffix : ".safetensors" or ".parquet"
+
+        Raises
+        ------
+        ValueError, FileExistsError, OSError
+            As `Trace.save`.
+        """
+        made = Path(folder)
+        made.mkdir(parents=True, exist_ok=True)
+        for name, trace in self.layers.items():
+            trace.save(_file(made, name, suffix), force=force)
 
     def __repr__(self) -> str:
         return f"ModelTrace({', '.join(f'{name}: {trace!r}' for name, trace in self.layers.items())})"
@@ -146,9 +164,9 @@ def trace_network(
         ) -> tuple[Any, Any]:
             count = sum(layer is each for each in own.values())
             key = name if not count else f"{name} ({count + 1})"
-            target = None if folder is None else folder / f"{key or 'layer'}.safetensors"
+            target = None if folder is None else _file(folder, key, ".safetensors")
             trace = layer.trace(x, hx if state is None else state, lengths, embedding, path=target, force=force)
-            traces[key], inputs[key], own[key] = trace, x, layer
+            traces[key], inputs[key], own[key] = _named(trace, labels), x, layer
             return _output(layer, trace) if trace.output is None else trace.output, trace.state
 
         return forward
@@ -160,6 +178,17 @@ def trace_network(
     wanted = list(layers.values()) if trunk is None else list(trunk)
     seen = tuple(key for key, layer in own.items() if any(layer is each for each in wanted) and key in layers)
     return ModelTrace(traces, seen, inputs, output, labels)
+
+
+def _file(folder: Path, name: str, suffix: str) -> Path:
+    return folder / f"{name or 'layer'}{suffix}"
+
+
+def _named(trace: Trace, labels: Sequence[Any] | None) -> Trace:
+    """The trace with the names of its steps, where it is of one row that they fit."""
+    sizes = trace.sizes
+    fits = labels is not None and sizes.get("batch", 1) == len(labels) == 1 and len(labels[0]) == sizes["time"]
+    return trace.named(time=labels[0]) if fits and labels is not None else trace
 
 
 def _output(layer: Recurrent, trace: Trace) -> Tensor:
