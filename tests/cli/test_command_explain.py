@@ -102,7 +102,7 @@ def test_what_is_not_there_is_one_line(
     ("options", "said"),
     [
         (("--at", "1999-01-01"), "expected a date to forecast from, 2023-01-06 to 2023-08-28"),
-        (("--at", "yesterday"), "expected a date such as"),
+        (("--at", "yesterday"), "such as 2023-08-28, got 'yesterday'"),
         (("--row", "9000"), "rows 5 to 239"),
         (("--at", "2023-03-01", "--row", "3"), "--at or --row, got both"),
         (("--step", "3"), "horizon of 2"),

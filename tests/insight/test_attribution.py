@@ -6,98 +6,68 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cases import CASES, Reader, case, explained
+from cases import CASES, FEATURES, Reader, case, explained, values_of
 
-from memorycell.insight.attribution import integrated_gradients, integrated_gradients_of
+from memorycell.insight.attribution import integrated_gradients
 from memorycell.insight.explained import Explained
 from memorycell.insight.methods import METHODS, explain_by
-from memorycell.networks.encoder import Encoder
+from memorycell.layers import LSTM
 
 
-class Scores(torch.nn.Module):
-    """Scores from the mean feature of an encoder."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.encoder = Encoder(features=3, hidden_sizes=(8,), bidirectional=True)
-        self.out = torch.nn.Linear(16, 4)
-
-    def forward(self, values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        features, _ = self.encoder.forward_embedded(values, lengths)
-        return self.out(features.sum(1))
-
-
-VALUES, LENGTHS = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(1)), torch.tensor([6, 4])
-
-
-def test_the_parts_sum_to_the_difference_that_they_explain() -> None:
-    network, outputs = Scores().eval(), torch.tensor([1, 3])
-    found = integrated_gradients(network, VALUES, LENGTHS, outputs, points=64)
-    assert found.error.max() < 1e-3 * (found.output - found.baseline).abs().max()
-    few = integrated_gradients(network, VALUES, LENGTHS, outputs, points=2)
-    assert few.error.max() > found.error.max()
-
-
-def test_the_outputs_are_those_of_the_network() -> None:
-    network = Scores().eval()
-    found = integrated_gradients(network, VALUES, LENGTHS, torch.tensor([1, 3]), points=1)
-    scores = network(VALUES, LENGTHS)
-    assert torch.equal(found.output, torch.stack([scores[0, 1], scores[1, 3]]).detach())
-
-
-def test_steps_beyond_the_end_have_no_part() -> None:
-    found = integrated_gradients(Scores().eval(), VALUES, LENGTHS, torch.tensor([0, 0]))
-    assert found.steps.shape == (2, 6) and not found.steps[1, 4:].any() and found.steps[1, :4].any()
+def of_numbers(function: Any, values: torch.Tensor) -> Explained:
+    """A number of readings without a network."""
+    labels = list(range(len(values)))
+    return Explained(function, values, 0 * values, (), "a number", labels, "numbers", ["size"] * values.shape[1])
 
 
 def test_a_step_that_is_the_baseline_has_no_part() -> None:
-    values = VALUES.clone()
-    values[:, 2] = 0
-    found = integrated_gradients(Scores().eval(), values, LENGTHS, torch.tensor([0, 0]))
-    assert not found.steps[:, 2].any()
+    one = explained(bidirectional=True, pooling=("mean",))
+    values = one.values.clone()
+    values[2] = 0
+    found = integrated_gradients(replace(one, values=values))
+    assert not found.scores[2] and found.scores[[0, 1, 3, 4, 5, 6]].all()
 
 
-def test_it_leaves_gradients_of_the_network_alone() -> None:
-    network = Scores().eval()
-    integrated_gradients(network, VALUES, LENGTHS, torch.tensor([0, 0]), points=1)
-    assert all(parameter.grad is None for parameter in network.parameters())
+def test_of_a_product_each_factor_has_its_share() -> None:
+    found = integrated_gradients(of_numbers(lambda v: v[:, 0, 0] * v[:, 1, 0] ** 2, torch.tensor([[3.0], [2.0]])))
+    assert found.scores == pytest.approx([4.0, 8.0])  # of 12 a third, and two
 
 
-def test_points_must_be_some() -> None:
-    with pytest.raises(ValueError, match="points of at least 1, got 0"):
-        integrated_gradients(Scores(), VALUES, LENGTHS, torch.tensor([0, 0]), points=0)
+def test_points_go_where_the_number_bends() -> None:
+    def steep(values: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(40 * (values.sum((1, 2)) - 0.3))
 
-
-def test_points_are_doubled_until_the_parts_sum_to_the_difference() -> None:
-    def steep(values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        return torch.sigmoid(40 * (values.sum((1, 2)) - 0.3)).unsqueeze(1)
-
-    values, lengths, outputs = torch.full((1, 2, 1), 0.5), torch.tensor([2]), torch.tensor([0])
-    found = integrated_gradients(steep, values, lengths, outputs)
-    assert found.complete and found.points > 8 and found.error.max() <= 0.01 * (found.output - found.baseline).abs()
-    assert integrated_gradients(steep, values, lengths, outputs, tolerance=1e-5).points > found.points
-    few = integrated_gradients(steep, values, lengths, outputs, points=3)
-    assert few.points == 3 and not few.complete
+    one = of_numbers(steep, torch.full((2, 1), 0.5))
+    for tolerance in (0.01, 1e-5):
+        found = integrated_gradients(one, tolerance)
+        assert abs(found.terms["residual"]) <= tolerance and "complete within" in found.note
 
 
 def test_a_jump_is_never_complete_and_says_so() -> None:
-    def jump(values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        return (values.sum((1, 2)) > 0.7).float().unsqueeze(1) + 0 * values.sum((1, 2)).unsqueeze(1)
+    one = of_numbers(lambda v: (v.sum((1, 2)) > 0.7).float() + 0 * v.sum((1, 2)), torch.ones(1, 1))
+    found = integrated_gradients(one)
+    assert "not complete: 1 is left" in found.note and found.terms["residual"] == 1.0
 
-    found = integrated_gradients(jump, torch.ones(1, 1, 1), torch.tensor([1]), torch.tensor([0]))
-    assert not found.complete and found.points == 1024
-    one = Explained(
-        lambda v: jump(v, v)[:, 0], torch.ones(1, 1), torch.zeros(1, 1), (), "a jump", ["only"], "numbers", ["size"]
-    )
-    explanation = integrated_gradients_of(one)
-    assert "not complete" in explanation.note and explanation.terms["residual"] == 1.0
+
+def normalised(steps: int = 60) -> Explained:
+    torch.manual_seed(0)
+    layer, values = LSTM(FEATURES, 16, layer_norm=True, batch_first=True).eval(), values_of(steps)
+    return replace(of_numbers(lambda v: layer(v)[0][:, -1].sum(1), values), trunk=(layer,))
+
+
+def test_next_to_nothing_layer_norm_is_too_steep_and_another_baseline_helps() -> None:
+    one = normalised()
+    expected = "expected integrated gradients that sum to .*, got .*: take another baseline, or 'occlusion' or 'decomp"
+    with pytest.raises(ValueError, match=expected):
+        integrated_gradients(one)
+    found = integrated_gradients(replace(one, baseline=one.values.mean(0).expand_as(one.values)))
+    assert abs(found.terms["residual"]) <= 0.01 * abs(found.value - found.terms["baseline"])
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_one_number_of_every_network_is_complete_within_a_percent(name: str) -> None:
     explained = case(name)
-    found = integrated_gradients_of(explained)
+    found = integrated_gradients(explained)
     change = abs(found.value - found.terms["baseline"])
     assert abs(found.terms["residual"]) <= 0.01 * change and "complete within 0.01" in found.note
     assert found.total == pytest.approx(found.value, abs=1e-9)
@@ -106,23 +76,10 @@ def test_one_number_of_every_network_is_complete_within_a_percent(name: str) -> 
         assert np.allclose(found.by_feature.sum(1), found.scores)
 
 
-def test_one_number_has_the_parts_of_the_batched_rule() -> None:
-    explained = case("LSTM, log-probability")
-    one = integrated_gradients_of(explained, tolerance=1e-6)
-    batched = integrated_gradients(
-        lambda values, lengths: explained.function(values).unsqueeze(1),
-        explained.values.unsqueeze(0),
-        torch.tensor([len(explained)]),
-        torch.tensor([0]),
-        tolerance=1e-6,
-    )
-    assert np.allclose(one.scores, batched.steps[0].numpy(), atol=1e-5)
-
-
 @pytest.mark.parametrize(("backend", "cell"), [("reference", "LSTM"), ("torch", "LSTM"), ("torch", "GRU")])
 def test_every_backend_gives_the_same_parts(backend: str, cell: str) -> None:
     usual, other = (explained(cell=cell, backend=each, num_layers=2) for each in ("auto", backend))
-    assert np.allclose(integrated_gradients_of(usual).scores, integrated_gradients_of(other).scores, atol=1e-4)
+    assert np.allclose(integrated_gradients(usual).scores, integrated_gradients(other).scores, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -140,10 +97,29 @@ def test_what_cannot_be_explained_is_refused_by_every_method(change: dict[str, A
         explain_by(replace(case("LSTM"), **change), method)
 
 
-@pytest.mark.parametrize("tolerance", [0.0, -1.0, float("nan")])
-def test_a_tolerance_is_above_zero(tolerance: float) -> None:
+@pytest.mark.parametrize("tolerance", [0.0, -1.0, float("nan"), "small", True])
+def test_a_tolerance_is_above_zero(tolerance: Any) -> None:
     with pytest.raises(ValueError, match="expected a tolerance above 0"):
-        integrated_gradients_of(case("GRU"), tolerance)
+        integrated_gradients(case("GRU"), tolerance)
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [
+        ("integrated gradients", {"steps": [1]}, "options of 'integrated gradients': tolerance, got 'steps'"),
+        ("occlusion", {"tolerance": 0.1}, "options of 'occlusion': width, got 'tolerance'"),
+        ("decomposition", {"steps": [1]}, "options of 'decomposition': it has none, got 'steps'"),
+        ("contextual decomposition", {"width": 2}, "options of 'contextual decomposition': steps, got 'width'"),
+        ("occlusion", {"width": 1.5}, "width of at least 1 step, a whole number, got 1.5"),
+        ("occlusion", {"width": True}, "a whole number, got True"),
+        ("contextual decomposition", {"steps": [True]}, "steps of the phrase from 0 to 6, got True"),
+        ("contextual decomposition", {"steps": [0, 99]}, "steps of the phrase from 0 to 6, got 99"),
+        ("contextual decomposition", {"steps": 3}, "a list of the steps of the phrase, from 0 to 6, got 3"),
+    ],
+)
+def test_options_are_those_of_the_method(method: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        explain_by(case("GRU"), method, **options)
 
 
 def test_a_method_is_known() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from cases import CASES, FEATURES, HIDDEN, Reader, case, explained, forecaster, values_of
 
-from memorycell.insight.contextual import contextual_decomposition, contextual_scores
+from memorycell.insight.contextual import contextual_decomposition
 from memorycell.insight.explained import Explained
 from memorycell.layers import LSTM, RNN
 
@@ -152,7 +152,7 @@ def test_of_layer_norm_without_biases_nothing_is_the_rests() -> None:
 )
 def test_a_step_by_itself_is_a_phrase_of_one(name: str) -> None:
     one = case(name)
-    scores = contextual_scores(one)
+    scores = contextual_decomposition(one).scores
     for step in (0, 2, len(one) - 1):
         share = contextual_decomposition(one, [step]).terms["phrase"]
         per = 3 if one.rows_of_step and step else 1  # rows of a stretch share what the stretch says
@@ -162,9 +162,9 @@ def test_a_step_by_itself_is_a_phrase_of_one(name: str) -> None:
 
 
 def test_phrases_are_taken_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = contextual_scores(case("LSTM, two layers"))
+    whole = contextual_decomposition(case("LSTM, two layers")).scores
     monkeypatch.setattr("memorycell.insight.contextual._NUMBERS", 300)
-    assert np.allclose(contextual_scores(case("LSTM, two layers")), whole, atol=1e-12)
+    assert np.allclose(contextual_decomposition(case("LSTM, two layers")).scores, whole, atol=1e-12)
 
 
 def test_what_comes_after_is_not_heard_in_one_direction() -> None:
@@ -194,11 +194,12 @@ def test_a_stretch_is_in_the_phrase_when_a_row_of_it_is() -> None:
 @pytest.mark.parametrize(("backend", "cell"), [("reference", "LSTM"), ("torch", "LSTM"), ("reference", "GRU")])
 def test_every_backend_gives_the_same_parts(backend: str, cell: str) -> None:
     usual, other = (explained(cell=cell, backend=each, num_layers=2, bidirectional=True) for each in ("auto", backend))
-    assert np.allclose(contextual_scores(usual), contextual_scores(other), atol=1e-4)
+    assert np.allclose(contextual_decomposition(usual).scores, contextual_decomposition(other).scores, atol=1e-4)
 
 
 @pytest.mark.parametrize(
-    ("steps", "got"), [([7], "7"), ([-1], "-1"), ([], "none"), ([0, 1.5], "1.5"), (["word"], "'word'")]
+    ("steps", "got"),
+    [([7], "7"), ([-1], "-1"), ([], "none"), ([0, 1.5], "1.5"), (["word"], "'word'"), ([True], "True")],
 )
 def test_a_phrase_is_of_steps_that_are_there(steps: list[Any], got: str) -> None:
     with pytest.raises(ValueError, match=f"expected steps of the phrase from 0 to 6, got {got}"):

@@ -240,7 +240,13 @@ def test_everything_is_plain_json_and_a_table() -> None:
     assert told["longest"]["unit"] == found.longest[1] and len(told["layers"][1]["half_life"]) == 4  # type: ignore[index]
     lines = str(found).splitlines()
     assert lines[0].split() == ["layer", "units", "steps", "half-life", "longest", "dead", "counting"]
-    assert "layer, layer 2" in str(found) and "forget" in str(found) and found.sentence() in str(found)
+    assert [each.label for each in found.layers] == ["layer", "layer 2"]
+    assert (
+        "layer 2  " in str(found)
+        and "layer, layer" not in str(found)
+        and "forget" in str(found)
+        and found.sentence() in str(found)
+    )
 
 
 def test_the_sentence_tells_time() -> None:
@@ -271,10 +277,56 @@ def test_how_long_so_many_steps_are(steps: float, span: float | None, said: str)
     assert say_steps(steps, span) == said
 
 
+@pytest.mark.parametrize(
+    ("span", "error"),
+    [
+        (-5, ValueError),
+        (0, ValueError),
+        (math.nan, ValueError),
+        (math.inf, ValueError),
+        ("3600", TypeError),
+        (True, TypeError),
+    ],
+)
+def test_a_span_is_above_zero(span: Any, error: type[Exception]) -> None:
+    for layer in (lstm(), RNN(1, 3, batch_first=True)):
+        with pytest.raises(error, match="span as the finite number of seconds of a step, above 0, or None, got"):
+            memory(layer.trace(readings())).sentence(span=span)
+    for steps in (3, math.nan, math.inf):
+        with pytest.raises(error, match="above 0"):
+            say_steps(steps, span)
+
+
+@pytest.mark.parametrize("bad", [math.nan, -math.inf])
+@pytest.mark.parametrize("name", ["forget", "hidden", "cell"])
+def test_what_is_no_number_is_refused_within_the_lengths(bad: float, name: str) -> None:
+    trace = LSTM(1, 4, batch_first=True).trace(readings(), lengths=[30, 7])
+    beyond = Trace({key: value.detach().clone() for key, value in trace.items()}, trace.dims, lengths=trace.lengths)
+    beyond[name][0, 0, 1, 7:] = bad
+    assert memory(beyond).to_dict() == memory(trace).to_dict()
+    beyond[name][0, 0, 1, 6, 2] = bad
+    with pytest.raises(ValueError, match=f"NaN or infinity in '{name}' of layer 'layer': fill the gaps"):
+        memory([trace, beyond])
+
+
+@pytest.mark.parametrize("given", [5, "abc", None, [readings()]])
+def test_only_traces_are_taken(given: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected traces, what model\.trace\(X\) or layer\.trace\(x\) returns"):
+        memory(given)
+
+
+@pytest.mark.parametrize(("value", "error"), [("low", TypeError), (True, TypeError), (math.nan, ValueError)])
+def test_thresholds_are_numbers(value: Any, error: type[Exception]) -> None:
+    for name in ("shut", "open", "dead", "straight", "rise"):
+        with pytest.raises(error, match=f"expected {name} as a finite number, got"):
+            memory(lstm().trace(readings()), **{name: value})
+
+
 def test_no_steps_and_other_networks_are_refused() -> None:
     layer = LSTM(1, 4, batch_first=True)
-    with pytest.raises(ValueError, match="expected traces of at least one step, got none"):
-        memory([])
+    for none in ([], iter(())):
+        with pytest.raises(ValueError, match="expected traces of at least one step, got none"):
+            memory(none)
     with pytest.raises(ValueError, match="expected traces of at least one step"):
         memory(layer.trace(torch.zeros(2, 0, 1), lengths=[0, 0]))
     with pytest.raises(ValueError, match="expected traces of one network, got 4 and 5 units in layer 'layer'"):

@@ -66,6 +66,37 @@ def test_wrong_questions(arguments, says) -> None:
         nearest_states(STATES, **{"row": 0, "step": 0, **arguments})
 
 
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"row": 0.5}, "row as a whole number, got 0.5"),
+        ({"row": True}, "row as a whole number, got True"),
+        ({"step": "1"}, "step as a whole number, got '1'"),
+        ({"k": 2.5}, "k as a whole number, got 2.5"),
+        ({"apart": False}, "apart as a whole number, got False"),
+        ({"exclude_same_row": "no"}, "exclude_same_row to be True or False, got 'no'"),
+    ],
+)
+def test_wrong_kinds_of_arguments(arguments, says) -> None:
+    with pytest.raises(TypeError, match=says):
+        nearest_states(STATES, **{"row": 0, "step": 0, **arguments})
+
+
+def test_whole_numbers_of_numpy() -> None:
+    three, two = np.int64(3), np.uint8(2)
+    found = nearest_states(STATES, three, two, two)
+    assert found == nearest_states(STATES, 3, 2, 2) and json.dumps(found.to_dict())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_states_that_are_no_numbers(bad: float, metric) -> None:
+    values = VALUES.copy()
+    values[83, 1] = bad
+    with pytest.raises(ValueError, match="got NaN or infinity at step 3 of row 2"):
+        nearest_states(States(values, STATES.offsets), 0, 0, 5, metric)
+
+
 def test_one_row_only() -> None:
     states = States(VALUES, np.array([0, 400]))
     with pytest.raises(ValueError, match="none outside row 0: give more rows, or exclude_same_row=False"):

@@ -1,6 +1,7 @@
 """Occlusion: what is lost without a step, counted one run at a time."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -57,6 +58,14 @@ def test_of_a_long_sequence_windows_are_wider() -> None:
     assert np.allclose(found.scores, 1.0)
 
 
-def test_a_width_is_a_step_at_least() -> None:
-    with pytest.raises(ValueError, match="expected a width of at least 1 step, got 0"):
-        occlusion(explained(), width=0)
+@pytest.mark.parametrize("width", [0, -1, 1.5, True, "two", float("nan")])
+def test_a_width_is_a_step_at_least(width: Any) -> None:
+    with pytest.raises(ValueError, match=f"expected a width of at least 1 step, a whole number, got {width!r}"):
+        occlusion(explained(), width=width)
+
+
+def test_a_number_that_breaks_without_a_step_is_told() -> None:
+    values = torch.ones(3, 1)
+    one = Explained(lambda v: 1 / v[:, 1, 0], values, 0 * values, (), "an inverse", range(3), "numbers")
+    with pytest.raises(ValueError, match="expected 'an inverse' to be finite where steps are replaced, got inf"):
+        occlusion(one)

@@ -162,3 +162,47 @@ def test_it_is_plain_json_and_readable() -> None:
 def test_wrong_questions(arguments, says) -> None:
     with pytest.raises(ValueError, match=says):
         find_pattern(STATES, **{"row": 0, "start": 3, "stop": 6, "threshold": 0.5, **arguments})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"row": 0.0}, "row as a whole number, got 0.0"),
+        ({"row": False}, "row as a whole number, got False"),
+        ({"start": "3"}, "start as a whole number, got '3'"),
+        ({"stop": 6.5}, "stop as a whole number, got 6.5"),
+        ({"threshold": "high"}, "threshold of at least 0, or \"auto\", got 'high'"),
+        ({"threshold": True}, 'threshold of at least 0, or "auto", got True'),
+        ({"threshold": None}, "threshold of at least 0"),
+        ({"units": [0.5]}, "each of units as a whole number, got 0.5"),
+        ({"units": [True, False]}, "each of units as a whole number, got True"),
+        ({"units": "12"}, "units as a sequence of whole numbers, or None for all, got '12'"),
+        ({"units": 5}, "units as a sequence of whole numbers, or None for all, got 5"),
+        ({"share": "all"}, "share of the units above 0 and up to 1, got 'all'"),
+        ({"share": True}, "share of the units above 0 and up to 1, got True"),
+        ({"count": 2.5}, "count of matches as a whole number, got 2.5"),
+        ({"both_signs": "no"}, "both_signs to be True or False, got 'no'"),
+        ({"only_inside": 1}, "only_inside to be True or False, got 1"),
+    ],
+)
+def test_wrong_kinds_of_arguments(arguments, says) -> None:
+    with pytest.raises(TypeError, match=says):
+        find_pattern(STATES, **{"row": 0, "start": 3, "stop": 6, "threshold": 0.5, **arguments})
+
+
+def test_whole_numbers_of_numpy() -> None:
+    zero, three, six = np.int64(0), np.uint8(3), np.int32(6)
+    found = find_pattern(STATES, zero, three, six, np.array([ON, NEGATIVE]), threshold=np.float32(0.5), count=three)
+    assert found == find_pattern(STATES, 0, 3, 6, [ON, NEGATIVE], threshold=0.5, count=3) and len(found) == 3
+    assert json.dumps(found.to_dict())
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("threshold", ["auto", 0.5])
+def test_states_that_are_no_numbers(bad: float, threshold) -> None:
+    values = STATES.values.copy()
+    values[10, 1] = bad
+    states = States(values, STATES.offsets)
+    for ask in (active_units, find_pattern):
+        with pytest.raises(ValueError, match="got NaN or infinity at step 1 of row 1 and 0 more"):
+            ask(states, 0, 3, 6, threshold=threshold)

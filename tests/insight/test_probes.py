@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -192,6 +193,8 @@ def test_it_is_plain_json_and_readable() -> None:
     assert "control" not in str(linear_probe(STATES, CENTRED[:, 0], control=False))
     with pytest.raises(ValueError, match=r"states \(steps, 6\), got \(6,\)"):
         probe.predict(VALUES[0])
+    with pytest.raises(TypeError, match="a numpy array of numbers, got list"):
+        probe.predict(VALUES[:2].tolist())
 
 
 @pytest.mark.parametrize(
@@ -202,8 +205,10 @@ def test_it_is_plain_json_and_readable() -> None:
         ([[1] * 30] * 99 + [[1] * 29], {}, "the 30 steps of row 99, got 29"),
         ([True] * 3000, {}, "at least 2 classes, got True only"),
         ([None] * 3000, {}, "none that is not None or NaN among 3000"),
-        ([2.5] * 3000, {}, "numbers that differ as labels, got 2.5 to 2.5"),
-        ([0.5, float("inf")] * 1500, {}, "finite numbers that differ"),
+        ([2.5] * 3000, {}, "numbers that differ as labels, got 2.5 only"),
+        ([0.5, float("inf")] * 1500, {}, "finite numbers as labels, got inf at step 1 of all: None leaves"),
+        ([np.float64("inf"), 1.0] * 1500, {}, "finite numbers as labels, got inf at step 0"),
+        ([10**400, 1] * 1500, {"kind": "numbers"}, "finite numbers as labels, got inf"),
         (["a", "b"] * 1500, {"kind": "numbers"}, "numbers as labels, got 'a'"),
         (LINEAR, {"kind": "class"}, "expected kind"),
         ([True, False] + [None] * 2998, {}, "at least 2 rows, to hold some out, got 1"),
@@ -211,11 +216,66 @@ def test_it_is_plain_json_and_readable() -> None:
         (LINEAR, {"tokens": ["x"] * 3000}, "tokens of at least 2 types"),
         (LINEAR, {"test_share": 1.0}, "test_share between 0 and 1"),
         (LINEAR, {"C": 0.0}, "C above 0"),
+        (LINEAR, {"C": float("nan")}, "C above 0"),
+        (LINEAR, {"limit": 0}, r"limit \(steps to fit on\) of at least 2, got 0"),
+        (LINEAR, {"limit": -3}, "of at least 2, got -3"),
+        (LINEAR, {"seed": -1}, "seed of at least 0, got -1"),
     ],
 )
 def test_wrong_labels(labels, options, says) -> None:
     with pytest.raises(ValueError, match=says):
         linear_probe(STATES, labels, **options)
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "says"),
+    [
+        ([{}] * 3000, {}, r"labels that are text, .* got \{\} \(dict\) at step 0 of all"),
+        (LINEAR, {"tokens": [{1}] * 3000}, r"tokens that are text, .* got \{1\} \(set\)"),
+        (LINEAR.reshape(100, 30, 1), {}, "labels that are text"),
+        ([1j, 2j] * 1500, {}, "can be put in order, got complex"),
+        (5, {}, "labels as a sequence, one a step or one sequence for each row, got 5"),
+        (None, {}, "labels as a sequence"),
+        ([*LINEAR.reshape(100, 30)[:99], 7], {}, "got 7 for row 99"),
+        (LINEAR, {"test_share": "a quarter"}, "test_share between 0 and 1, got 'a quarter'"),
+        (LINEAR, {"C": True}, "C above 0, or None, got True"),
+        (LINEAR, {"limit": 1e4}, "as a whole number, got 10000.0"),
+        (LINEAR, {"limit": True}, "as a whole number, got True"),
+        (LINEAR, {"seed": "0"}, "seed as a whole number, got '0'"),
+        (LINEAR, {"control": "no"}, "control to be True or False, got 'no'"),
+    ],
+)
+def test_wrong_kinds_of_labels_and_options(labels, options, says) -> None:
+    with pytest.raises(TypeError, match=says):
+        linear_probe(STATES, labels, **options)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_states_that_are_no_numbers_are_refused_where_they_have_a_label(bad: float) -> None:
+    values, labels = VALUES.copy(), LINEAR.astype(object)
+    values[95, 2] = bad
+    broken = States(values, STATES.offsets, STATES.labels)
+    with pytest.raises(ValueError, match="got NaN or infinity at step 5 of row 3 and 0 more"):
+        linear_probe(broken, labels)
+    labels[95] = None
+    assert linear_probe(broken, labels, control=False).accuracy > 0.95
+
+
+@pytest.mark.parametrize("labels", [LINEAR, CENTRED[:, 0].astype(np.float64)], ids=["classes", "numbers"])
+@pytest.mark.parametrize("limit", [2, np.int64(3)])
+def test_a_sample_of_very_few_steps_is_fitted_without_a_warning(labels, limit) -> None:
+    for seed in range(3):
+        probe = linear_probe(STATES, labels, limit=limit, control=False, seed=seed)
+        assert f"fitted on a sample of {limit} of" in probe.notes[0]
+
+
+def test_labels_in_tensors_and_with_the_mark_of_pandas_for_what_is_missing() -> None:
+    plain = linear_probe(STATES, LINEAR[:3000].tolist(), control=False)
+    rows = [torch.tensor(each) for each in LINEAR.reshape(100, 30)]
+    assert linear_probe(STATES, rows, control=False).to_dict() == plain.to_dict()
+    assert linear_probe(STATES, [torch.tensor(each) for each in LINEAR], control=False).to_dict() == plain.to_dict()
+    gaps = [pandas.NA if i % 3 == 0 else each for i, each in enumerate(LINEAR.tolist())]
+    assert sum(linear_probe(STATES, gaps, control=False).steps) == 2000
 
 
 def test_one_row_only_and_no_tokens() -> None:

@@ -31,6 +31,11 @@ def test_points_know_their_places_and_other_states_get_points() -> None:
     assert np.array_equal(projection.transform(VALUES[7]), projection.points[7])
     with pytest.raises(ValueError, match="states of 9 units, got 3"):
         projection.transform(VALUES[:, :3])
+    with pytest.raises(ValueError, match="states of 9 units, got 0"):
+        projection.transform(VALUES[0, 0, None][0:0])
+    for wrong in (VALUES.tolist(), VALUES.astype(str)):
+        with pytest.raises(TypeError, match="a numpy array of numbers, got"):
+            projection.transform(wrong)
 
 
 def test_a_sample_of_many_with_its_own_seed() -> None:
@@ -54,9 +59,34 @@ def test_it_is_plain_json() -> None:
         (VALUES, 10, "components from 1 to 9, .* got 10"),
         (VALUES[:2], 2, "components from 1 to 1, .* 2 steps"),
         (VALUES[:, :1], 2, "components from 1 to 1, .* got 2 for 1 units"),
+        (VALUES[:1], 1, "at least 2 states to project, got 1"),
         (np.full((20, 3), 0.1, np.float32), 2, "states that differ, got 20 that are all the same"),
     ],
 )
 def test_what_cannot_be_projected(values, components, says) -> None:
     with pytest.raises(ValueError, match=says):
         project(States(values, np.array([0, len(values)])), components)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"limit": 1}, ValueError, r"limit \(steps to learn from\) of at least 2, got 1"),
+        ({"limit": -5}, ValueError, "of at least 2, got -5"),
+        ({"seed": -1}, ValueError, "seed of at least 0, got -1"),
+        ({"limit": 300.0}, TypeError, "as a whole number, got 300.0"),
+        ({"components": True}, TypeError, "components as a whole number, got True"),
+        ({"components": "2"}, TypeError, "components as a whole number, got '2'"),
+    ],
+)
+def test_wrong_options(options, error, says) -> None:
+    with pytest.raises(error, match=says):
+        project(STATES, **options)
+
+
+@pytest.mark.parametrize("bad", [np.nan, -np.inf])
+def test_states_that_are_no_numbers(bad: float) -> None:
+    values = VALUES.copy()
+    values[[250, 300], 4] = bad
+    with pytest.raises(ValueError, match="got NaN or infinity at step 50 of row 1 and 1 more"):
+        project(States(values, STATES.offsets), limit=np.int64(2), components=np.int32(1))

@@ -123,6 +123,29 @@ def test_what_is_not_there(options, error, says) -> None:
         States.of(traced(), **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"layer": 1.5}, "layer as a whole number, got 1.5"),
+        ({"layer": True}, "layer as a whole number, got True"),
+        ({"direction": False}, "direction as a whole number, got False"),
+        ({"direction": "both"}, "direction as a whole number, got 'both'"),
+        ({"name": ["hidden"]}, "name as the text of a state or gate, got"),
+        ({"labels": 3}, "labels as a sequence of sequences, one for each row, got int"),
+        ({"labels": [1, 2, 3]}, "labels as a sequence for each row, got 1 for row 0"),
+    ],
+)
+def test_wrong_kinds_of_options(options, says) -> None:
+    with pytest.raises(TypeError, match=says):
+        States.of(traced(), **options)
+
+
+@pytest.mark.parametrize("given", [5, "hidden", X, [X]])
+def test_only_traces_are_taken(given) -> None:
+    with pytest.raises(TypeError, match=r"expected traces, what model\.trace\(X\)"):
+        States.of(given)
+
+
 def test_no_steps_and_names_in_a_layer() -> None:
     with pytest.raises(ValueError, match="at least one step, got none"):
         States.of([])
@@ -138,12 +161,62 @@ def test_no_steps_and_names_in_a_layer() -> None:
         (np.zeros((3, 2), np.float32), [0, 2], None, "offsets rising from 0 to the 3 steps"),
         (np.zeros((3, 2), np.float32), [0, 2, 1, 3], None, "offsets rising"),
         (np.zeros((3, 2), np.float32), [0], None, "offsets rising"),
+        (np.zeros((3, 2), np.float32), np.array([0, 2, 1, 3], np.uint64), None, "offsets rising"),
         (np.zeros((3, 2), np.float32), [0, 3], "ab", "a label for each of the 3 steps, got 2"),
     ],
 )
 def test_shapes_that_do_not_fit(values, offsets, labels, says) -> None:
     with pytest.raises(ValueError, match=says):
         States(values, np.array(offsets), labels)
+
+
+@pytest.mark.parametrize(
+    ("values", "offsets", "labels", "says"),
+    [
+        ([[0.0]], np.array([0, 1]), None, "values as a numpy array, got list"),
+        (np.zeros((3, 2), np.float32), [0, 3], None, "offsets as a numpy array, got list"),
+        (np.zeros((3, 2), np.float32), np.array([0.0, 3.0]), None, "offsets as whole numbers, got float64"),
+        (np.zeros((1, 2), np.float32), np.array([False, True]), None, "offsets as whole numbers, got bool"),
+        (np.zeros((3, 2), np.float32), np.array([0, 3]), 7, "labels as a sequence or None, got int"),
+        (np.zeros((3, 2), np.float32), np.array([0, 3]), {1, 2, 3}, "labels as a sequence or None, got set"),
+    ],
+)
+def test_what_is_no_array(values, offsets, labels, says) -> None:
+    with pytest.raises(TypeError, match=says):
+        States(values, offsets, labels)
+
+
+def test_offsets_of_any_whole_numbers() -> None:
+    states = States(np.zeros((3, 2), np.float32), np.array([0, 2, 3], np.uint64))
+    assert states.step.dtype == np.int64 and states.step.tolist() == [0, 1, 0]
+
+
+def test_what_is_finite() -> None:
+    values = np.zeros((6, 2), np.float32)
+    values[2, 0], values[5, 1] = np.nan, -np.inf
+    states = States(values, np.array([0, 4, 6]))
+    assert states.finite.tolist() == [True, True, False, True, True, False]
+    with pytest.raises(ValueError, match="got NaN or infinity at step 2 of row 0 and 1 more"):
+        states.check_finite()
+    with pytest.raises(ValueError, match="got NaN or infinity at step 1 of row 1 and 0 more"):
+        states.check_finite(np.array([1, 5]))
+    states.check_finite(np.array([0, 1, 3, 4]))
+    states.check_finite(np.array([], np.int64))
+
+
+def test_places_that_are_not_there() -> None:
+    states = States.of(traced())
+    assert states.place(np.int64(9)) == (2, 3, None) and states.span(np.int8(2), 0, np.int64(4)) == (6, 10)
+    for index in (-1, 10):
+        with pytest.raises(ValueError, match=f"an index from 0 to 9, got {index}"):
+            states.place(index)
+    for wrong in (0.5, True, "0"):
+        for ask in (states.place, lambda row: states.index(row, 0), lambda step: states.index(0, step)):
+            with pytest.raises(TypeError, match="as a whole number, got"):
+                ask(wrong)
+        for place in ((wrong, 0, 1), (0, wrong, 2), (0, 0, wrong)):
+            with pytest.raises(TypeError, match="as a whole number, got"):
+                states.span(*place)
 
 
 @pytest.mark.parametrize(

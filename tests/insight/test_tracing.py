@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -76,6 +78,52 @@ def test_the_model_is_as_it_was_even_after_an_error(model):
     assert after.requires_grad  # gradients are recorded again
 
 
+def test_other_threads_see_nothing_of_it(model):
+    """Four threads trace or just run the same model, each many times: every one gets its own."""
+    expected = model(X).detach()
+    failed = []
+
+    def work(traced):
+        try:
+            for _ in range(40):
+                found = trace_network(model, lambda: model(X)) if traced else None
+                output = model(X).detach() if found is None else found.output
+                torch.testing.assert_close(output, expected)
+                assert found is None or list(found.layers) == ["encoder", "decoder", "decoder (2)"]
+        except BaseException as error:  # a thread of its own would swallow it
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(number % 2 == 0,)) for number in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert not failed, failed[0]
+    assert "forward" not in vars(model.encoder)
+
+
+def test_a_forward_of_the_users_own_stays(model):
+    calls = []
+    own = model.encoder.forward
+    model.encoder.forward = lambda *args, **options: (calls.append(1), own(*args, **options))[1]
+    mine = vars(model.encoder)["forward"]
+    trace_network(model, lambda: model(X))
+    assert vars(model.encoder)["forward"] is mine
+    model(X)
+    assert calls
+
+
+def test_a_compiled_model_is_traced(model):
+    model.encoder.compile(backend="eager")
+    with torch.no_grad():
+        before = model(X)
+        trace = trace_network(model, lambda: model(X))
+        torch.testing.assert_close(trace.output, before)
+        assert "encoder" in trace.layers
+        torch.testing.assert_close(model(X), before)
+    torch.compiler.reset()
+
+
 def test_ragged_packed_and_token_inputs_pass_through():
     layer = LSTM(3, 4, bidirectional=True)
     packed = nn.utils.rnn.pack_sequence([X[0], X[1, :2]])
@@ -96,6 +144,22 @@ def test_to_files_the_next_layer_reads_what_the_one_before_gave(model, tmp_path)
     with pytest.raises(FileExistsError):
         trace_network(model, lambda: model(X), path=tmp_path / "made")
     trace_network(model, lambda: model(X), path=tmp_path / "made", force=True)
+
+
+def test_a_trace_that_cannot_be_kept_leaves_nothing_behind(model, tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "decoder.safetensors").write_bytes(b"mine")
+    with pytest.raises(FileExistsError, match=r"decoder\.safetensors exists already"):
+        trace_network(model, lambda: model(X), path=tmp_path / "taken")
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(NotADirectoryError, match="got the file"):
+        trace_network(model, lambda: model(X), path=tmp_path / "file")
+    with pytest.raises(ValueError, match="ran"):
+        trace_network(model, lambda: None, path=tmp_path / "new")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["decoder.safetensors", "file", "taken"]
+    odd = nn.ModuleDict({"a/b": LSTM(3, 2)})
+    trace_network(odd, lambda: odd["a/b"](X), path=tmp_path / "odd")
+    assert [path.name for path in (tmp_path / "odd").iterdir()] == ["a.b.safetensors"]
 
 
 def test_the_steps_of_a_single_row_have_their_names(model, tmp_path):

@@ -203,9 +203,3 @@ def test_a_forecast_does_not_see_the_future():
     before = network.forecast(batch)[0][:, :10]
     batch.inputs["past"][:, 10:] = 100.0
     torch.testing.assert_close(network.forecast(batch)[0][:, :10], before)
-
-
-def test_the_trace_is_of_the_window():
-    shape = SHAPES["everything"]
-    trace = build("lstm", shape, 12, 3, normalize="level").eval().trace(make_batch(shape, 1, 12, 3))
-    assert trace["forget"].shape[-2:] == (12, 8)

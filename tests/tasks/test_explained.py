@@ -224,11 +224,18 @@ def wrong(plain, moods, language, tagger):
     return {
         "before the first window": (lambda: plain.explained(TABLE, at="2024-01-05"), "2024-01-12 to 2024-04-29"),
         "after the end": (lambda: plain.explained(TABLE, at="2025-01-01"), "got 2025-01-01"),
-        "no date": (lambda: plain.explained(TABLE, at="soon"), "expected a date such as 2024-04-29, got 'soon'"),
+        "no date": (
+            lambda: plain.explained(TABLE, at="soon"),
+            "such as 2024-04-29, got 'soon'",
+        ),
+        "a time zone": (lambda: plain.explained(TABLE, at="2024-02-01T10:00+02:00"), "without time zone"),
+        "not a time": (lambda: plain.explained(TABLE, at=np.datetime64("NaT")), "without time zone"),
+        "rows": (lambda: moods.trace(TEXTS, rows=[]), "at least one row, got an empty list"),
+        "one row": (lambda: moods.trace(TEXTS, rows=3), "expected rows to be a list of rows, got int"),
         "a row that is not there": (lambda: plain.explained(TABLE, at=120), r"rows 11 to 119.*got row 120"),
         "step": (lambda: plain.explained(TABLE, step=3), "step from 1 to the horizon of 2, got 3"),
         "target": (lambda: plain.explained(TABLE, target="z"), "expected one of the targets y, got 'z'"),
-        "series": (lambda: plain.explained(TABLE, series="north"), "expected one of the series"),
+        "series": (lambda: plain.explained(TABLE, series="north"), "the table holds a single one, got 'north'"),
         "row": (lambda: moods.explained(TEXTS, row=16), "row from 0 to 15"),
         "half a row": (lambda: moods.explained(TEXTS, row=0.5), "row from 0 to 15"),
         "class": (lambda: moods.explained(TEXTS, output="angry"), "expected one of the classes bad, good, got 'angry'"),
@@ -253,8 +260,65 @@ def test_wrong_questions_say_what_there_is(plain, moods, language, tagger, monke
             pytest.fail(f"{name}: nothing was raised")
 
 
+def test_marks_of_a_scheme_are_explained():
+    """A conditional random field that forbids what its scheme forbids, whose gradients are finite all the same."""
+    tags = [["O", "B-X", "I-X"], ["O", "B-X", "I-X", "O"], ["B-X", "O"]] * 3
+    model = Tagger(hidden_sizes=6, epochs=2, min_count=1, verbose=False).fit(WORDS, tags)
+    assert model.plan_["crf"]
+    for row, place in ((0, 1), (1, 2)):
+        chances = model.predict_proba(WORDS)[row][place]
+        k = model.classes_.tolist().index(model.predict(WORDS)[row][place])
+        other = np.delete(chances, k).max()
+        adds_up(model, WORDS, np.log(chances[k] / other), row=row, place=place)
+    assert model.lookback(WORDS).reach_by_gradient is not None
+    with pytest.raises(ValueError, match="expected a label that can stand at place 0, got I-X"):
+        model.explained(WORDS, row=0, place=0, output="I-X")
+
+
+def test_a_layer_normalised_network_is_explained():
+    model = SequenceClassifier(hidden_size=8, layer_norm=True, epochs=3, convolution=False, verbose=False)
+    model.fit([np.random.default_rng(i).normal(size=(40, 2)) + i % 2 for i in range(20)], ["a", "b"] * 10)
+    clips = [np.random.default_rng(i + 50).normal(size=(40, 2)) for i in range(3)]
+    for row in range(3):
+        found = model.explain(clips, row=row)
+        change = abs(found.value - found.terms["baseline"])
+        assert abs(found.terms["residual"]) <= 0.01 * change or "not complete" in found.note.lower()
+        assert abs(found.terms["residual"]) <= change and np.isfinite(found.scores).all()
+
+
+def test_all_of_a_table_is_remembered():
+    many = {"id": np.repeat(["a", "b"], 60), "date": np.tile(DATES[:60], 2), "y": TABLE["y"]}
+    model = Forecaster(2, 10, series="id", hidden_size=4, epochs=1, verbose=False).fit(many, target="y")
+    (layer,) = model.memory(many).layers
+    assert (layer.rows, layer.steps) == (10, 100)  # five whole windows of each series leave a horizon after them
+    carried = Forecaster(2, 10, series="id", state="carried", hidden_size=4, epochs=1, verbose=False)
+    (layer,) = carried.fit(many, target="y").memory(many).layers
+    assert (layer.rows, layer.steps) == (2, 120)
+    assert carried.lookback(many).span == 86400
+
+
+def test_the_past_is_explained_without_knowing_the_future():
+    table = {**TABLE, "holiday": (np.arange(120) % 7 == 0).astype(float)}
+    model = Forecaster(2, 10, known_future=["holiday"], hidden_size=4, epochs=1, verbose=False).fit(table, target="y")
+    for call in (model.explain, model.trace):
+        assert call(table, at="2024-02-02") is not None
+        with pytest.raises(ValueError, match="holiday"):
+            call(table)
+    with pytest.raises(ValueError, match="beyond, give the known-future columns"):
+        model.explain(table, at=DATES[-1])
+
+
+def test_subwords_are_asked_for_as_they_are_written():
+    options = {"size": 300, "embedding_size": 8, "hidden_sizes": [8], "min_count": 1, "bptt": 8, "epochs": 1}
+    model = LanguageModel("subword", verbose=False, **options).fit("\n".join(TEXTS * 8))
+    assert any("Ġ" in token for token in model.codec_.vocabulary)
+    marked = next(token for token in model.codec_.vocabulary[3:] if token.startswith("Ġ") and len(token) > 1)
+    there = model.explained("a warm", output=" " + marked[1:])
+    assert there.output.startswith(f"score of {' ' + marked[1:]!r} less") and "Ġ" not in there.output
+
+
 def test_what_was_never_fitted_has_nothing_to_tell():
     for model in (Forecaster(), SequenceClassifier(), Tagger(), LanguageModel()):
-        for call in (model.explained, model.trace, model.explain):
+        for call in (model.explained, model.trace, model.explain, model.memory, model.lookback):
             with pytest.raises(ValueError, match="not fitted yet"):
                 call(TEXTS)

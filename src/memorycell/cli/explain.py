@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ import typer
 
 from memorycell.cli.errors import say
 from memorycell.cli.fitting import command_line
-from memorycell.cli.output import PAGE, check_output, print_json
+from memorycell.cli.output import PAGE, check_output, print_json, print_notes
 
 _FORECASTS, _LABELS = "Forecasts", "Labels and language"
 
@@ -54,7 +55,11 @@ def explain(
         typer.Option(metavar="FILE", help="Known-future columns of the rows to come.", rich_help_panel=_FORECASTS),
     ] = None,
     method: Annotated[
-        str, typer.Option(metavar="NAME", help="integrated gradients, occlusion or decomposition.")
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="integrated gradients, occlusion, decomposition or, of at most 300 steps, contextual decomposition.",
+        ),
     ] = "integrated gradients",
     output: Annotated[
         Path | None,
@@ -77,7 +82,7 @@ def explain(
     if not as_json:
         check_output(output, PAGE, force=force, inputs=(model, data, future))
 
-    from memorycell.interfaces.explain import method_of, task_of, write_explanation
+    from memorycell.interfaces.explain import method_of, task_of, write_page
     from memorycell.tasks.loading import load
 
     fitted = load(model)
@@ -87,12 +92,26 @@ def explain(
     }  # fmt: skip
     where, method = _asked(task_of(fitted), given), method_of(method.replace("-", " ").lower())
     if as_json:
-        print_json(fitted.explain(data, method=method, **where).to_dict())
-        return
-    write_explanation(output, fitted, data, method=method, **where, command=command_line(context), force=force)
-    print(output)
-    if not quiet:
+        found, unread = _numbers(fitted, data, where, method)
+        print_json(found)
+    else:
+        unread = write_page(output, fitted, data, where, method, command_line(context), force=force)
+        print(output)
+    print_notes([unread] if unread else [], quiet=quiet)
+    if not (as_json or quiet):
         say("open it in a browser: the slider steps through the cell")
+
+
+def _numbers(fitted: Any, data: Path, where: dict[str, Any], method: str) -> tuple[dict[str, Any], str]:
+    """What each step adds, as plain JSON, and what was not read of the data."""
+    from memorycell.interfaces.explain import task_of
+    from memorycell.interfaces.explain_material import explained_by, unread_of
+
+    explained = fitted.explained(data, **where)
+    with fitted._at_work():
+        found = explained_by(explained, method).to_dict()
+    unread = unread_of(task_of(fitted), fitted, data, explained, where)
+    return found | {"note": " ".join(filter(None, (found["note"], unread)))}, unread
 
 
 def _option(name: str) -> str:
@@ -106,7 +125,7 @@ def _asked(task: str, given: dict[str, Any]) -> dict[str, Any]:
 
     found = asked(task, given, _option)
     if task == "SequenceRegressor" and "output" in found:  # its outputs have numbers
-        if not str(found["output"]).isdigit():
+        if not re.fullmatch("[0-9]{1,9}", str(found["output"])):  # int() takes more than digits
             raise ValueError(f"expected --class to be the number of an output, from 0, got {found['output']!r}")
         found["output"] = int(found["output"])
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memorycell.insight.decomposition import assembled
+from memorycell.insight.evaluating import method
 from memorycell.insight.explained import Explained
 from memorycell.insight.explanation import Explanation
 from memorycell.insight.phrases import shares
@@ -20,6 +21,7 @@ METHOD = "contextual decomposition"
 _NUMBERS = 2**23  # that the shares of all phrases hold at once in one call
 
 
+@method
 def contextual_decomposition(explained: Explained, steps: Sequence[int] | None = None) -> Explanation:
     """Split every state into what comes of a phrase alone (β) and all the rest (γ), through all layers.
 
@@ -78,11 +80,6 @@ def contextual_decomposition(explained: Explained, steps: Sequence[int] | None =
     return replace(found, scores=np.zeros(len(explained)), terms=found.terms | terms)
 
 
-def contextual_scores(explained: Explained) -> NDArray[np.float64]:
-    """What each step says by itself (T,): the β of every step taken for a phrase of its own."""
-    return contextual_decomposition(explained).scores
-
-
 def _of_states(read: ReadOut) -> float:
     return float((read.weights * read.calls[-1].output.double().cpu()).sum())
 
@@ -94,13 +91,20 @@ def _layer_steps(explained: Explained) -> int:
 def _inside(explained: Explained, steps: Sequence[int]) -> NDArray[np.bool_]:
     """Which rows of the values are in the phrase, (T,)."""
     count = len(explained)
-    wrong = [step for step in steps if not (isinstance(step, (int, np.integer)) and 0 <= step < count)]
-    if wrong or not len(steps):
+    if not isinstance(steps, Iterable):
+        raise ValueError(f"expected a list of the steps of the phrase, from 0 to {count - 1}, got {steps!r}")
+    steps = list(steps)
+    wrong = [step for step in steps if not _whole(step) or not 0 <= step < count]
+    if wrong or not steps:
         got = repr(wrong[0]) if wrong else "none"
         raise ValueError(f"expected steps of the phrase from 0 to {count - 1}, got {got}")
     inside = np.zeros(count, dtype=bool)
-    inside[list(steps)] = True
+    inside[steps] = True
     return inside
+
+
+def _whole(step: object) -> bool:
+    return isinstance(step, int | np.integer) and not isinstance(step, bool)
 
 
 def _rows_to_steps(explained: Explained, inside: NDArray[np.bool_]) -> Tensor:

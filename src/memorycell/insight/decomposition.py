@@ -7,12 +7,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.insight.evaluating import method
 from memorycell.insight.explained import Explained
 from memorycell.insight.explanation import Explanation
 from memorycell.insight.survival import shares
 from memorycell.insight.trunk import ReadOut, read_out, spread
 
 
+@method
 def decomposition(explained: Explained) -> Explanation:
     """What each step adds to the number by what it wrote into the memory of the last recurrent layer.
 
@@ -30,13 +32,16 @@ def decomposition(explained: Explained) -> Explanation:
     Returns
     -------
     Explanation
-        Its terms: "bias", the number with nothing in memory; "initial state"; "decoder", what the steps of a decoder
-        add; `explained.constants`; and "residual", the error of the integral. `explained.parts` are among the scores.
+        Its terms: "bias", the number with nothing in memory and nothing read; "initial state"; "decoder", what the
+        steps of a decoder add; `explained.constants`; "past the last layer's output", where there is any: what the
+        number reads of the sequence in other ways, such as a final cell, a layer below or the values themselves; and
+        "residual", the error of the integral. `explained.parts` are among the scores.
 
     Raises
     ------
     ValueError
-        For a sequence without steps, values that are no numbers, or layers that read other steps than these.
+        For a sequence without steps, values that are no numbers, layers that read other steps than these or draw
+        masks, or a number without a finite gradient.
 
     Example
     -------
@@ -65,7 +70,7 @@ def decomposition(explained: Explained) -> Explanation:
 def assembled(
     explained: Explained,
     read: ReadOut,
-    method: str,
+    name: str,
     scores: NDArray[np.float64],
     bias: float,
     terms: dict[str, float],
@@ -73,12 +78,14 @@ def assembled(
 ) -> Explanation:
     """An explanation: `scores` and `terms`, what stands beside the layers, the read-out's bias, and what is left."""
     beside = [part.double().cpu().numpy() for part in explained.parts.values()]
-    bias += read.at_zero - sum(float(part.sum()) for part in beside) - sum(explained.constants.values())
+    bias += read.at_zero - sum(float(part.sum()) for part in beside) - sum(explained.constants.values()) - read.past
     scores = scores + sum(beside) if beside else scores
     terms = {"bias": bias, **terms, **explained.constants}
+    if read.past:
+        terms["past the last layer's output"] = read.past
     terms["residual"] = read.value - float(scores.sum()) - sum(terms.values())
     return Explanation(
-        method=method,
+        method=name,
         output=explained.output,
         value=read.value,
         labels=explained.labels,

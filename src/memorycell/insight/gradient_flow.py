@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memorycell.insight.evaluating import check
+from memorycell.insight.evaluating import check, differentiable, finite, own, slopes_of
 from memorycell.insight.explained import Explained
 from memorycell.insight.spans import say_steps
 from memorycell.insight.tracing import replaced_forward
@@ -353,6 +353,12 @@ def gradient_flow_of(explained: Explained) -> tuple[StateGradient, ...]:
 
     One backward pass through the equations, step by step, in the model's own precision.
 
+    Raises
+    ------
+    ValueError
+        For a sequence without steps, values that are no numbers, layers that draw masks, or an output that is not
+        finite or has no finite gradient.
+
     Example
     -------
     >>> layer = LSTM(3, 8, batch_first=True)
@@ -363,6 +369,11 @@ def gradient_flow_of(explained: Explained) -> tuple[StateGradient, ...]:
     ((5,), 1.0)
     """
     check(explained)
+    with differentiable():
+        return tuple(_state_gradients(own(explained)))
+
+
+def _state_gradients(explained: Explained) -> Iterator[StateGradient]:
     seen: list[tuple[int, int, int, int, list[State]]] = []
 
     def watched(number: int, layer: Recurrent) -> Callable[..., Any]:
@@ -377,18 +388,15 @@ def gradient_flow_of(explained: Explained) -> tuple[StateGradient, ...]:
 
         return forward
 
-    replacements = {layer: watched(number, layer) for number, layer in enumerate(explained.trunk)}
-    with torch.enable_grad(), replaced_forward(replacements):
-        number = explained.function(explained.values.detach().unsqueeze(0).requires_grad_()).sum()
-        flat = [part for *_, states in seen for state in states for part in state]
-        slopes = iter(torch.autograd.grad(number, flat, materialize_grads=True) if flat else ())
-    found = []
+    with replaced_forward({layer: watched(number, layer) for number, layer in enumerate(explained.trunk)}):
+        numbers = explained.function(explained.values.unsqueeze(0).requires_grad_())
+    finite(explained, numbers, "to have a gradient")
+    flat = [part for *_, states in seen for state in states for part in state]
+    slopes = iter(slopes_of(explained, numbers, flat) if flat else ())
     for module, call, depth, direction, states in seen:
-        norms = np.array([[next(slopes).double().norm().item() for _ in state] for state in states])
-        found.append(
-            StateGradient(module, call, depth, direction, norms[:, 0], norms[:, 1] if norms.shape[1] > 1 else None)
-        )
-    return tuple(found)
+        norms = np.array([[next(slopes).norm().item() for _ in state] for state in states])
+        cell = norms[:, 1] if norms.shape[1] > 1 else None
+        yield StateGradient(module, call, depth, direction, norms[:, 0], cell)
 
 
 def _stepped(layer: Recurrent, given: Given, draws: Draws) -> tuple[Tensor, list[State], list[list[State]]]:

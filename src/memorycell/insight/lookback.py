@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memorycell.insight.evaluating import check, chunks
+from memorycell.insight.evaluating import check, chunks, differentiable, finite, own, slope_of
 from memorycell.insight.explained import Explained
 from memorycell.insight.spans import noun_of, say_steps
 from memorycell.insight.tracing import replaced_forward
@@ -20,7 +20,9 @@ from memorycell.insight.tracing import replaced_forward
 Curve = NDArray[np.float64]
 _PLACES = 4  # steps at which the hidden state is read where the output has no step of its own
 _PROBES = 8  # random directions of it
-_ALL = 200  # steps of a window within which every distance is tried
+_ALL = 200  # steps of a window within which every distance is tried by itself
+_STRETCHES = 40  # of distances, in a longer one
+_STEPS_AT_ONCE = 100_000  # of all rows together, where no gradients are kept
 _DRAWS = 16  # exchanges a distance, of all sequences together
 _NOTABLE = 0.05  # of the influence
 
@@ -36,9 +38,11 @@ class Lookback:
         standard deviation: what a typical change of it would do, if the network were linear. NaN where no sequence
         reaches.
     distances : int64 (N,)
-        Those at which inputs were exchanged.
+        Where stretches of inputs that were exchanged at once begin, from 0 on: each goes to the next one's beginning,
+        the last to the window's end. In a short window each distance is a stretch by itself.
     perturbation : float64 (N,)
-        Root mean square of the output's change when the input at that distance is exchanged for that of another step.
+        Root mean square of the output's change when an input at that distance is exchanged for that of another step. Of
+        a stretch all inputs are exchanged, and its steps share the mean square alike.
     share : float
         Of all influence, what `reach` is to contain.
     ahead : float
@@ -70,8 +74,9 @@ class Lookback:
 
     @property
     def filled(self) -> Curve:
-        """(D,): `perturbation` at every distance, straight between those that were tried."""
-        return np.interp(np.arange(self.window), self.distances, self.perturbation)
+        """(D,): `perturbation` at every distance, that of the stretch in which it lies."""
+        places = np.searchsorted(self.distances, np.arange(self.window), side="right") - 1
+        return self.perturbation[places.clip(0)]
 
     @property
     def reach(self) -> int | None:
@@ -101,7 +106,12 @@ class Lookback:
         if self.window == 1:
             return f"{subject} has nothing to look back over: there is one {noun}."
         if self.reach is None:
-            return f"{subject} takes no notice of any input."
+            if self.reach_by_gradient is None:
+                return f"{subject} takes no notice of any input."
+            return (
+                f"{subject} said the same whatever input was exchanged for another, but would change with small ones "
+                f"(reach by gradient: {self._by_gradient(noun)})."
+            )
         if self.cut:
             whole = "the window of" if noun == "step" else "the longest sequence,"
             time = f" ({say_steps(self.window, self.span)})" if self.span else ""
@@ -161,23 +171,25 @@ def lookback(
 ) -> Lookback:
     """How far back an input still changes an output, by gradient and by perturbation.
 
-    By gradient all distances come out of one backward pass, and it says what small changes do; by perturbation the
-    input of one step is exchanged for that of another step of these sequences, at distances that grow like powers, and
-    it says what changes of real size do. A gate that is shut has no gradient, so they may differ.
+    By gradient all distances come out of one backward pass, and it says what small changes do; by perturbation inputs
+    are exchanged for those of other steps of these sequences, and it says what changes of real size do. A gate that is
+    shut has no gradient, so they may differ. In a long window stretches of inputs are exchanged at once, each for
+    another one, that are the wider the farther back, but narrow where the gradient is: so nothing in between is missed.
+    (Of a linear network the mean square of what a stretch changes is the sum of what its inputs change.)
 
     Parameters
     ----------
     explained : of one sequence or several, of the same network: ``[model.explained(X, row=row) for row in range(9)]``
     share : of all influence, what `reach` is to contain
-    distances : at how many inputs are exchanged, at most; default: at all of up to 200, else at 40. What acts at a
-        single distance in between is then only in the gradient.
+    distances : into how many stretches the window is cut, at most; default: up to 200 steps each by itself, else 40
     draws : exchanges a sequence and distance; default: so many that there are 16 a distance
     seed : of their generator, which is one of its own
 
     Raises
     ------
     ValueError
-        Without a sequence, if they have not the same features, or `share` is not between 0 and 1.
+        Without a sequence, if they have not the same features, `share` is not between 0 and 1, or the output is not
+        finite or has no gradient.
 
     Example
     -------
@@ -191,7 +203,9 @@ def lookback(
     cases = [explained] if isinstance(explained, Explained) else list(explained)
     _check(cases, share, distances, draws)
     first = cases[0]
-    gradient, ahead, grid, perturbation = _measured(cases, distances, draws, np.random.default_rng(seed))
+    with differentiable():
+        generator = np.random.default_rng(seed)
+        gradient, ahead, grid, perturbation = _measured([own(case) for case in cases], distances, draws, generator)
     return Lookback(
         gradient,
         grid,
@@ -201,7 +215,7 @@ def lookback(
         sequences=len(cases),
         of="hidden state" if first.anchor is None else "output",
         kind=first.kind,
-        span=first.span,
+        span=next((case.span for case in cases if case.span is not None), None),  # of a single step there is none
         unit=first.unit if first.anchor is not None else "",
     )
 
@@ -210,23 +224,24 @@ def _measured(
     cases: Sequence[Explained], distances: int | None, draws: int | None, generator: np.random.Generator
 ) -> tuple[Curve, float, NDArray[np.int64], Curve]:
     """Of a `Lookback`: gradient, ahead, distances and perturbation."""
-    pool = torch.cat([case.values.detach() for case in cases])
-    deviation = pool.double().std(0, correction=0)
-    readings = [reading for case in cases for reading in _readings(case)]
-    draws = max(1, _DRAWS // len(readings)) if draws is None else draws
-    window = 1 + max(reading.anchor for reading in readings)
-    grid = _grid(window, distances)
-    gradient, perturbed = _Mean(window), _Mean(window)
-    before = after = 0.0
+    pool = torch.cat([case.values for case in cases])
+    deviation = pool.double().std(0, correction=0).cpu()
+    readings = [_reading(case) for case in cases]
+    draws = max(1, _DRAWS // sum(len(reading.anchors) for reading in readings)) if draws is None else draws
+    window = 1 + max(max(reading.anchors) for reading in readings)
+    gradient, before, after = _Mean(window), 0.0, 0.0
     for reading in readings:
-        size = (_gradients(reading, generator) * deviation).norm(dim=-1).numpy()
-        gradient.add(np.arange(reading.anchor + 1), size[reading.anchor :: -1] ** 2)
-        before, after = before + size[: reading.anchor + 1].sum(), after + size[reading.anchor + 1 :].sum()
-        within = grid[grid <= reading.anchor]
+        for anchor, slope in zip(reading.anchors, _gradients(reading, generator), strict=True):
+            size = (slope * deviation).norm(dim=-1).numpy()
+            gradient.add(np.arange(anchor + 1), size[anchor::-1] ** 2)
+            before, after = before + size[: anchor + 1].sum(), after + size[anchor + 1 :].sum()
+    edges = _edges(gradient.root(), distances)
+    perturbed = _Mean(len(edges) - 1)
+    for reading in readings:
         for _ in range(draws):
-            perturbed.add(within, _changes(reading, within, pool, generator))
+            perturbed.add(*_changes(reading, edges, pool, generator))
     ahead = float(after / (before + after)) if after else 0.0
-    return gradient.root(), ahead, grid, perturbed.root()[grid]
+    return gradient.root(), ahead, edges[:-1], perturbed.root()
 
 
 def _check(cases: Sequence[Explained], share: float, distances: int | None, draws: int | None) -> None:
@@ -249,28 +264,27 @@ def _check(cases: Sequence[Explained], share: float, distances: int | None, draw
 
 @dataclass(frozen=True)
 class _Reading:
-    """Numbers (B, K) that a network says at one step of a sequence, from values (B, T, F)."""
+    """Numbers (B, P, K) that a network says at P steps of a sequence, from values (B, T, F)."""
 
+    case: Explained
     run: Callable[[Tensor], Tensor]
-    values: Tensor
-    anchor: int
+    anchors: tuple[int, ...]
 
 
-def _readings(case: Explained) -> Iterator[_Reading]:
+def _reading(case: Explained) -> _Reading:
     """The output at its step; or where it has none the hidden state of the top layer at a few, from the middle on."""
     if case.anchor is not None:
-        yield _Reading(lambda values: case.function(values).unsqueeze(1), case.values.detach(), case.anchor)
-        return
+        return _Reading(case, lambda values: case.function(values).view(-1, 1, 1), (case.anchor,))
     if not case.trunk:
         raise ValueError("expected an output read at a step, or a network with recurrent layers, got neither")
     rows = np.array(case.rows_of_step or np.ones(len(case.values), int))
     ends = len(case.values) - rows.sum() + rows.cumsum() - 1  # in which row each step of the layers ends
-    for step in np.unique(np.linspace(len(ends) // 2, len(ends) - 1, _PLACES).astype(int)):
-        yield _Reading(_hidden_at(case, int(step)), case.values.detach(), int(ends[step]))
+    steps = np.unique(np.linspace(len(ends) // 2, len(ends) - 1, _PLACES).astype(int))
+    return _Reading(case, _hidden_at(case, steps.tolist()), tuple(ends[steps].tolist()))
 
 
-def _hidden_at(case: Explained, step: int) -> Callable[[Tensor], Tensor]:
-    """The top layer's output at a step, as a function of values."""
+def _hidden_at(case: Explained, steps: list[int]) -> Callable[[Tensor], Tensor]:
+    """The top layer's output at some steps, as a function of values."""
     top = case.trunk[-1]
 
     def run(values: Tensor) -> Tensor:
@@ -283,43 +297,57 @@ def _hidden_at(case: Explained, step: int) -> Callable[[Tensor], Tensor]:
 
         with replaced_forward({top: forward}):
             case.function(values)
-        hidden = seen[-1][:, step] if top.batch_first else seen[-1][step]
-        return hidden.reshape(len(values), -1)
+        hidden = seen[-1][:, steps] if top.batch_first else seen[-1][steps].transpose(0, 1)
+        return hidden.reshape(len(values), len(steps), -1)
 
     return run
 
 
 def _gradients(reading: _Reading, generator: np.random.Generator) -> Tensor:
-    """(T, F): root mean square over directions of the K numbers of their derivatives; of one number its own.
+    """(P, T, F): root mean square over directions of the K numbers of their derivatives; of one number its own.
 
     The mean over random directions v of (vᵀJ)² is the sum over the numbers of J² (Hutchinson 1989).
     """
-    with torch.enable_grad():
-        alone = reading.values.unsqueeze(0)
-        width = reading.run(alone).shape[1]
-        probes = 1 if width == 1 else _PROBES
-        values = alone.repeat(probes, 1, 1).requires_grad_()
-        # 1 or -1 each: of all directions those with the least spread of the mean
-        directions = generator.integers(0, 2, (probes, width)) * 2.0 - 1.0 if width > 1 else np.ones((1, 1))
-        output = (reading.run(values) * torch.as_tensor(directions).to(values)).sum()
-        (slope,) = torch.autograd.grad(output, values, allow_unused=True)
-    slope = torch.zeros_like(values) if slope is None else slope
-    return slope.double().square().mean(0).sqrt()
+    values = reading.case.values
+    with torch.no_grad():
+        places, width = reading.run(values.unsqueeze(0)).shape[1:]
+    probes = 1 if width == 1 else _PROBES
+    # 1 or -1 each: of all directions those with the least spread of the mean
+    signs = generator.integers(0, 2, (places, probes, width)) * 2.0 - 1.0 if width > 1 else np.ones((places, 1, 1))
+    directions = torch.zeros(places, probes, places, width, dtype=torch.float64)
+    directions[range(places), :, range(places)] = torch.as_tensor(signs)
+    directions = directions.flatten(0, 1)
+    slopes = []
+    for here in chunks(len(directions), len(values)):
+        some = directions[here].to(values)
+        variants = values.repeat(len(some), 1, 1).requires_grad_()
+        slopes.append(slope_of(reading.case, (reading.run(variants) * some).sum((1, 2)), variants))
+    return torch.cat(slopes).unflatten(0, (places, probes)).square().mean(1).sqrt()
 
 
 @torch.no_grad()
-def _changes(reading: _Reading, distances: NDArray[np.int64], pool: Tensor, generator: np.random.Generator) -> Curve:
-    """The squared change of the numbers by exchanging the input at each distance for one of the pool."""
-    values = reading.values
-    fresh = pool[torch.from_numpy(generator.integers(0, len(pool), len(distances)))]
+def _changes(
+    reading: _Reading, edges: NDArray[np.int64], pool: Tensor, generator: np.random.Generator
+) -> tuple[NDArray[np.int64], Curve]:
+    """Stretches, and how much exchanging the inputs of each changes the square of the numbers at a step, by input.
+
+    Every stretch of each of the steps at which numbers are read, as far as the sequence goes back.
+    """
+    values, anchors = reading.case.values, np.array(reading.anchors)
+    place, stretch = np.nonzero(edges[:-1] <= anchors[:, None])
+    anchor = anchors[place, None]
     before = reading.run(values.unsqueeze(0)).double()
     found = []
-    for here in chunks(len(distances), len(values)):
-        some = torch.from_numpy(distances[here])
-        variants = values.expand(len(some), -1, -1).clone()
-        variants[torch.arange(len(some)), reading.anchor - some] = fresh[here]
-        found.append((reading.run(variants).double() - before).square().sum(1))
-    return torch.cat(found).numpy()
+    for here in chunks(len(place), len(values), _STEPS_AT_ONCE):
+        back = anchor[here] - np.arange(len(values))
+        inside = (back >= edges[stretch[here], None]) & (back < edges[stretch[here] + 1, None])
+        variants = values.repeat(len(back), 1, 1)
+        count = inside.sum(1)
+        fresh = torch.from_numpy(generator.integers(0, len(pool), count.sum()))
+        variants[torch.from_numpy(inside).to(values.device)] = pool[fresh.to(pool.device)]
+        change = (reading.run(variants).double() - before)[range(len(back)), place[here]].square().sum(1)
+        found.append(finite(reading.case, change, "where inputs are exchanged").numpy() / count)
+    return stretch, np.concatenate(found)
 
 
 class _Mean:
@@ -329,19 +357,28 @@ class _Mean:
         self.sums, self.counts = np.zeros(window), np.zeros(window)
 
     def add(self, places: NDArray[np.int64], squares: Curve) -> None:
-        self.sums[places] += squares
-        self.counts[places] += 1
+        np.add.at(self.sums, places, squares)
+        np.add.at(self.counts, places, 1)
 
     def root(self) -> Curve:
         return np.sqrt(np.divide(self.sums, self.counts, out=np.full_like(self.sums, math.nan), where=self.counts > 0))
 
 
-def _grid(window: int, count: int | None) -> NDArray[np.int64]:
-    """At most `count` distances from 0 to the window's end: all of them, or ever fewer the farther back."""
-    count = (window if window <= _ALL else 40) if count is None else count
+def _edges(gradient: Curve, count: int | None) -> NDArray[np.int64]:
+    """Where each of at most `count` stretches of distances begins, and the window's end.
+
+    Single distances, or ever wider stretches the farther back; some of them are the single distances among which the
+    gradient has its influence (its quantiles).
+    """
+    window = len(gradient)
+    count = (window if window <= _ALL else _STRETCHES) if count is None else count
     if window <= count:
-        return np.arange(window)
-    return np.unique(np.round(np.geomspace(1, window, count)).astype(np.int64)) - 1
+        return np.arange(window + 1)
+    peaks = (count - 1) // 6
+    wide = np.round(np.geomspace(1, window + 1, count + 1 - 2 * peaks)).astype(np.int64) - 1
+    within = np.nan_to_num(gradient).cumsum()
+    sharp = np.searchsorted(within, (np.arange(peaks) + 0.5) / max(1, peaks) * within[-1]).clip(0, window - 1)
+    return np.unique(np.concatenate([wide, sharp, sharp + 1]))
 
 
 def _reach(curve: Curve, share: float) -> int | None:

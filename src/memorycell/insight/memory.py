@@ -12,12 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memorycell.insight.spans import say_steps
+from memorycell.insight.arguments import real, traces_of
+from memorycell.insight.spans import checked_span, say_steps
 from memorycell.insight.tracing import ModelTrace
 from memorycell.layers.trace import Trace
 
 Units = NDArray[np.float64]  # (H,)
 _DIMS = ("layer", "direction", "batch", "time", "unit")
+_UNNAMED = "layer"  # of which a trace is that came without a model
 _KEEPS = ("forget", "update")
 _LOGISTIC = ("input", "forget", "output", "reset", "update")
 _CHUNK = 2**19  # values of a gate that are in hand at once: 4 MB in float64
@@ -81,8 +83,10 @@ class LayerMemory:
 
     @property
     def label(self) -> str:
-        """What the layer is called in a table: "rnn", "rnn, layer 2, backward"."""
-        return self.name + f", layer {self.layer + 1}" * (self.layer > 0) + ", backward" * (self.direction == 1)
+        """What the layer is called in a table: "rnn", "rnn, layer 2, backward"; "layer 2" where it has no name."""
+        level = f"layer {self.layer + 1}"
+        named = level if self.name == _UNNAMED else f"{self.name}, {level}"
+        return (named if self.layer else self.name) + ", backward" * (self.direction == 1)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; what is not a finite number is None."""
@@ -132,7 +136,8 @@ class Memory:
         return best, int(best.kept.argmax())
 
     def sentence(self, span: float | None = None) -> str:
-        """How long the units remember, in words; `span` is the time of a step in seconds."""
+        """How long the units remember, in words; `span` is the time of a step in seconds, above 0."""
+        span = checked_span(span)
         trunk = [each for each in self.layers if each.trunk]
         units = sum(len(each.dead) for each in trunk)
         dead, counts = sum(int(each.dead.sum()) for each in trunk), sum(int(each.counts.sum()) for each in trunk)
@@ -212,8 +217,11 @@ def memory(
 
     Raises
     ------
+    TypeError
+        For what is no trace, or a threshold that is no number.
     ValueError
-        Without traces or steps, or if two traces have layers of one name and different units.
+        Without traces or steps, if two traces have layers of one name and different units, or for NaN or infinity in a
+        trace or as a threshold.
 
     Example
     -------
@@ -224,11 +232,11 @@ def memory(
     >>> print(f"{memory(layer.trace(torch.zeros(2, 20, 3))).layers[0].half_life[0]:.2f}")  # f = σ(0) = ½
     1.00
     """
-    given = [traces] if isinstance(traces, (ModelTrace, Trace)) else traces
     tallies: dict[tuple[str, int, int], _Tally] = {}
     limits = {"shut": shut, "open": open, "dead": dead, "straight": straight, "rise": rise}
-    for one in given:
-        layers = one.layers if isinstance(one, ModelTrace) else {"layer": one}
+    limits = {name: real(f"{name} as a finite number", value, math.isfinite) for name, value in limits.items()}
+    for one in traces_of(traces):
+        layers = one.layers if isinstance(one, ModelTrace) else {_UNNAMED: one}
         for name, trace in layers.items():
             in_trunk = not isinstance(one, ModelTrace) or name in one.trunk
             sizes = dict(zip(trace.dims, next(iter(trace.values())).shape, strict=True))
@@ -274,6 +282,7 @@ class _Tally:
             line.add(piece[moves], valid, start)
             everywhere = bool(valid.all())
             flat = {key: v.reshape(-1, v.shape[-1]) if everywhere else v[valid] for key, v in piece.items()}
+            _check_finite(flat, name)
             if len(flat[moves]):
                 self._add_steps(flat, shown)
         self.steps, self.rows = self.steps + int(lengths.sum()), self.rows + int((lengths > 0).sum())
@@ -369,6 +378,15 @@ def _whole(trace: Trace, key: str) -> Any:
     """A gate with all five dimensions, those that were selected away with one entry."""
     value = trace[key]
     return value[tuple(slice(None) if dim in trace.dims else None for dim in _DIMS)]
+
+
+def _check_finite(flat: dict[str, Tensor], name: str) -> None:
+    for key, value in flat.items():
+        if not bool(value.isfinite().all()):
+            raise ValueError(
+                f"expected traces of finite numbers, got NaN or infinity in {key!r} of layer {name!r}: fill the gaps "
+                "of the data, or train the model again"
+            )
 
 
 def _loaded(piece: Any) -> Tensor:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
-from memorycell.insight.attribution import integrated_gradients_of
+from memorycell.insight.attribution import integrated_gradients
 from memorycell.insight.contextual import contextual_decomposition
 from memorycell.insight.decomposition import decomposition
 from memorycell.insight.explained import Explained
@@ -13,7 +14,7 @@ from memorycell.insight.explanation import Explanation
 from memorycell.insight.occlusion import occlusion
 
 METHODS: dict[str, Callable[..., Explanation]] = {
-    "integrated gradients": integrated_gradients_of,
+    "integrated gradients": integrated_gradients,
     "occlusion": occlusion,
     "decomposition": decomposition,
     "contextual decomposition": contextual_decomposition,
@@ -33,9 +34,7 @@ def explain_by(explained: Explained, method: str = "integrated gradients", **opt
     Raises
     ------
     ValueError
-        For an unknown method, and what the method refuses.
-    TypeError
-        For an option that it has not.
+        For an unknown method, an option that it has not, and what the method refuses.
 
     Example
     -------
@@ -47,4 +46,8 @@ def explain_by(explained: Explained, method: str = "integrated gradients", **opt
     """
     if method not in METHODS:
         raise ValueError(f"expected a method of {', '.join(map(repr, METHODS))}, got {method!r}")
+    known = list(inspect.signature(METHODS[method]).parameters)[1:]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise ValueError(f"expected options of {method!r}: {', '.join(known) or 'it has none'}, got {unknown[0]!r}")
     return METHODS[method](explained, **options)

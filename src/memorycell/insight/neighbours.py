@@ -8,7 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.insight.arguments import whole
 from memorycell.insight.states import States
+from memorycell.layers.parameters import flag
 
 _AROUND = 4  # labels before a step that are printed with it
 
@@ -81,8 +83,11 @@ def nearest_states(
 
     Raises
     ------
+    TypeError
+        For a row, step, `k` or `apart` that is no whole number.
     ValueError
-        For a row or step that is not there, an unknown metric, a `k` or `apart` below 1, or where no step is left.
+        For a row or step that is not there, an unknown metric, a `k` or `apart` below 1, states that are NaN or
+        infinite, or where no step is left.
 
     Example
     -------
@@ -95,10 +100,10 @@ def nearest_states(
     """
     if metric not in ("cosine", "euclidean"):
         raise ValueError(f'expected metric "cosine" or "euclidean", got {metric!r}')
-    for name, value in (("k", k), ("apart", apart)):
-        if value < 1:
-            raise ValueError(f"expected {name} of at least 1, got {value}")
+    row, step, k, apart = whole("row", row), whole("step", step), whole("k", k, 1), whole("apart", apart, 1)
+    exclude_same_row = flag("exclude_same_row", exclude_same_row)
     own = states.index(row, step)
+    states.check_finite()
     first, last = int(states.offsets[row]), int(states.offsets[row + 1])
     distances = _distances(states, states.values[own].astype(np.float64), metric)
     if exclude_same_row:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from memorycell.insight.evaluating import check, chunks, value_of
+from memorycell.insight.evaluating import chunks, finite, method, value_of
 from memorycell.insight.explained import Explained
 from memorycell.insight.explanation import Explanation
 
 _MOST = 500  # runs of the network
 
 
+@method
 def occlusion(explained: Explained, width: int = 1) -> Explanation:
     """What the number loses when steps are replaced by the baseline, one window after the other.
 
@@ -32,7 +33,8 @@ def occlusion(explained: Explained, width: int = 1) -> Explanation:
     Raises
     ------
     ValueError
-        For a width below 1, a sequence without steps, or values that are no numbers.
+        For a width that is no whole number from 1 on, a number that is not finite without a window, a sequence without
+        steps, or values that are no numbers.
 
     Example
     -------
@@ -42,9 +44,8 @@ def occlusion(explained: Explained, width: int = 1) -> Explanation:
     >>> found.scores, found.terms
     (array([5., 8.]), {'baseline': 0.0, 'residual': -4.0})
     """
-    check(explained)
-    if width < 1:
-        raise ValueError(f"expected a width of at least 1 step, got {width}")
+    if isinstance(width, bool) or not isinstance(width, int | np.integer) or width < 1:
+        raise ValueError(f"expected a width of at least 1 step, a whole number, got {width!r}")
     values, steps = explained.values, len(explained)
     size = max(width, -(-steps // _MOST))
     starts = torch.arange(0, steps, size, device=values.device)
@@ -55,8 +56,9 @@ def occlusion(explained: Explained, width: int = 1) -> Explanation:
         for rows in chunks(len(starts), steps):
             inside = (places // size).unsqueeze(0) == (starts[rows] // size).unsqueeze(1)
             variants = torch.where(inside.unsqueeze(-1), explained.baseline, values)
-            lost[rows] = value - explained.function(variants).double().cpu()
-        baseline = float(explained.function(explained.baseline.unsqueeze(0))[0])
+            lost[rows] = value - finite(explained, explained.function(variants), "where steps are replaced")
+        empty = explained.function(explained.baseline.unsqueeze(0))
+        baseline = float(finite(explained, empty, "of the baseline")[0])
     window = np.arange(steps) // size
     scores = (lost.numpy() / np.bincount(window))[window]
     note = "Each step replaced by the baseline, the others as they are"

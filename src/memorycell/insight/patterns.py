@@ -7,14 +7,16 @@ are on throughout it, match them against all of the data, and prefer matches in 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.insight.arguments import real, whole
 from memorycell.insight.states import States
+from memorycell.layers.parameters import flag
 
 _SHOWN = 10  # matches, or units, that are printed
 _SAMPLED = 2**20  # values that a threshold is chosen from
@@ -158,8 +160,10 @@ def active_units(
 
     Raises
     ------
+    TypeError
+        For a range of other than whole numbers, or a threshold that is no number.
     ValueError
-        For a range that is empty or outside its row, or a threshold below 0.
+        For a range that is empty or outside its row, a threshold below 0, or states that are NaN or infinite.
 
     Example
     -------
@@ -170,7 +174,10 @@ def active_units(
     >>> active_units(states, 0, 1, 3, 0.5, only_inside=True).units
     [0, 2]
     """
+    row, start, stop = whole("row", row), whole("start", start), whole("stop", stop)
     first, last = states.span(row, start, stop)
+    both_signs, only_inside = flag("both_signs", both_signs), flag("only_inside", only_inside)
+    states.check_finite()
     beyond = _threshold(states, threshold, both_signs)
     inside = states.values[first:last]
     signs = _signs(inside, both_signs)
@@ -222,6 +229,8 @@ def find_pattern(
 
     Raises
     ------
+    TypeError
+        As `active_units`; for units or a count of other than whole numbers.
     ValueError
         As `active_units`; if no unit is active throughout the range, or one of `units` is not; for a wrong share or
         count.
@@ -235,10 +244,8 @@ def find_pattern(
     >>> [(match.row, match.start, match.stop, round(match.score, 2)) for match in found.matches]
     [(1, 4, 7, 1.0), (1, 8, 10, 0.67)]
     """
-    if not 0 < share <= 1:
-        raise ValueError(f"expected a share of the units above 0 and up to 1, got {share}")
-    if count < 1:
-        raise ValueError(f"expected a count of matches of at least 1, got {count}")
+    share = real("a share of the units above 0 and up to 1", share, lambda value: 0 < value <= 1)
+    count = whole("count of matches", count, 1)
     pattern = active_units(states, row, start, stop, threshold, both_signs=both_signs, only_inside=only_inside)
     pattern = _of_units(pattern, units)
     shared, others = _counts(states, pattern)
@@ -246,9 +253,9 @@ def find_pattern(
     starts, stops, together = _stretches(states, pattern, shared, fewest, count)
     summed = np.concatenate([[0.0], np.cumsum(shared / (others + len(pattern.units)))])
     first, last = states.span(row, start, stop)
-    lengths, own = stops - starts, (summed[last] - summed[first]) / (stop - start)
+    lengths, own = stops - starts, (summed[last] - summed[first]) / (last - first)
     alike = (summed[stops] - summed[starts]) / lengths
-    scores = np.minimum(1, alike / own) * np.minimum(lengths, stop - start) / np.maximum(lengths, stop - start)
+    scores = np.minimum(1, alike / own) * np.minimum(lengths, last - first) / np.maximum(lengths, last - first)
     order = np.lexsort((starts, -alike, -scores, -together))[:count]
     best = [each[order].tolist() for each in (starts, stops, together, scores)]
     matches = [_match(states, pattern, *each) for each in zip(*best, strict=True)]
@@ -256,13 +263,11 @@ def find_pattern(
 
 
 def _threshold(states: States, threshold: float | Literal["auto"], both_signs: bool) -> float:
-    if threshold == "auto":
+    if isinstance(threshold, str) and threshold == "auto":
         every = max(1, len(states) * states.units // _SAMPLED)
         some = states.values[::every]
         return max(0.0, float(np.median(np.abs(some) if both_signs else some)))
-    if not threshold >= 0:
-        raise ValueError(f'expected a threshold of at least 0, or "auto", got {threshold}')
-    return float(threshold)
+    return real('a finite threshold of at least 0, or "auto"', threshold, lambda value: 0 <= value < math.inf)
 
 
 def _signs(inside: NDArray[np.float32], both_signs: bool) -> NDArray[np.float32]:
@@ -272,7 +277,9 @@ def _signs(inside: NDArray[np.float32], both_signs: bool) -> NDArray[np.float32]
 
 def _of_units(pattern: Active, units: Sequence[int] | None) -> Active:
     """The pattern of some of its units."""
-    wanted = pattern.units if units is None else list(dict.fromkeys(int(unit) for unit in units))
+    if units is not None and (isinstance(units, str) or not isinstance(units, Iterable)):
+        raise TypeError(f"expected units as a sequence of whole numbers, or None for all, got {units!r}")
+    wanted = pattern.units if units is None else list(dict.fromkeys(whole("each of units", unit) for unit in units))
     where = f"throughout {_steps(pattern.start, pattern.stop)} of row {pattern.row}"
     if not wanted:
         raise ValueError(

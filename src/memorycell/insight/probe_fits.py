@@ -88,7 +88,9 @@ class Split:
         fitted = np.flatnonzero(train)
         if len(fitted) > limit:
             fitted = np.sort(rng.choice(fitted, limit, replace=False))
-        judges = present[held_out : held_out + (len(present) - held_out) // 4]
+        learned = present[held_out:]
+        learned = learned[np.isin(learned, rows[fitted])]  # a sample need not have all
+        judges = learned[: len(learned) // 4]
         return cls(states, index, train, fitted, np.isin(rows[fitted], judges), classes)
 
     @cached_property

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from memorycell.insight.arguments import check_array, real, whole
 from memorycell.insight.probe_fits import Outcome, Split
 from memorycell.insight.states import States
+from memorycell.layers.parameters import flag
 
 MIN_ROWS = 10  # held-out rows below which nothing is said
 FEW_TYPES = 20  # types of tokens that a probe can learn by heart, whatever the states hold
@@ -87,7 +90,8 @@ class Probe:
     notes: list[str]
 
     def predict(self, values: NDArray[Any]) -> NDArray[Any]:
-        """The labels of other states (N, H), read off them: (N,)."""
+        """The labels of other states (N, H), read off them: (N,). Raises TypeError or ValueError for another array."""
+        check_array(values)
         if values.ndim != 2 or values.shape[1] != self.weights.shape[1]:
             raise ValueError(f"expected states (steps, {self.weights.shape[1]}), got {values.shape}")
         scores = values @ self.weights.T + self.bias
@@ -159,14 +163,18 @@ def linear_probe(
         Inverse of the penalty, as scikit-learn has it; default: the best of 0.001, 0.01, 0.1 and 1 on a quarter of the
         training rows, for the control tasks likewise.
     limit : int, default 20 000
-        Of more training steps than that, a random sample is fitted on. All held-out steps are measured.
+        At least 2. Of more training steps than that, a random sample is fitted on. All held-out steps are measured.
     seed : int, default 0
         Of the split, the control tasks and the bootstrap.
 
     Raises
     ------
+    TypeError
+        For labels or tokens that are no sequence, or not text, numbers or the like; for a limit or seed that is no
+        whole number, or a share or C that is no number.
     ValueError
-        If labels or tokens do not fit the steps, there is one class or one row only, or no tokens for a control task.
+        If labels or tokens do not fit the steps, there is one class or one row only, no tokens for a control task,
+        states or labels that are NaN or infinite (steps left out aside), or a limit below 2.
 
     Example
     -------
@@ -175,15 +183,15 @@ def linear_probe(
     >>> print(linear_probe(states, states.values[:, 0] - 2.0, control=False).verdict)
     the labels can be read off the states
     """
-    if not 0 < test_share < 1:
-        raise ValueError(f"expected a test_share between 0 and 1, got {test_share}")
-    if C is not None and not C > 0:
-        raise ValueError(f"expected C above 0, got {C}")
-    rng = np.random.default_rng(seed)
+    test_share = real("a test_share between 0 and 1", test_share, lambda value: 0 < value < 1)
+    C = None if C is None else real("a finite C above 0, or None", C, lambda value: 0 < value < math.inf)
+    limit, control = whole("limit (steps to fit on)", limit, 2), flag("control", control)
+    rng = np.random.default_rng(whole("seed", seed, 0))
     index, target, classes = _targets(_flat(states, labels, "label"), kind)
     present = len(np.unique(states.row[index]))
     if present < 2:
         raise ValueError(f"expected labelled steps in at least 2 rows, to hold some out, got {present}: give more rows")
+    states.check_finite(index)
     types = _types(states, tokens)[index] if control else None
     split = Split.of(states, index, classes is not None, test_share, limit, rng)
     outcomes = [split.measure(target, C)]
@@ -194,18 +202,46 @@ def linear_probe(
 
 def _flat(states: States, given: Any, what: str) -> list[Any]:
     """Labels of all steps one after the other, from one a step or one sequence a row."""
-    values = given.tolist() if hasattr(given, "tolist") else list(given)
-    if not values or not isinstance(values[0], list | tuple | np.ndarray):
+    values = _plain(given)
+    if not isinstance(values, Iterable):
+        raise TypeError(f"expected {what}s as a sequence, one a step or one sequence for each row, got {given!r}")
+    values = [_plain(each) for each in values]
+    if not values or not isinstance(values[0], list | tuple):
         if len(values) != len(states):
             raise ValueError(f"expected a {what} for each of the {len(states)} steps, got {len(values)}")
-        return values
+        return _hashable(values, what)
     lengths = np.diff(states.offsets).tolist()
     if len(values) != len(lengths):
         raise ValueError(f"expected {what}s for each of the {len(lengths)} rows, got {len(values)}")
     for row, (each, length) in enumerate(zip(values, lengths, strict=True)):
+        if not isinstance(each, list | tuple):
+            raise TypeError(f"expected {what}s as a sequence for each row, as for row 0, got {each!r} for row {row}")
         if len(each) != length:
             raise ValueError(f"expected a {what} for each of the {length} steps of row {row}, got {len(each)}")
-    return [value for each in values for value in each]
+    return _hashable([_plain(value) for each in values for value in each], what)
+
+
+def _plain(value: Any) -> Any:
+    """Arrays, tensors and columns of tables as lists, and numbers in an array or tensor of their own as they are."""
+    return value.tolist() if hasattr(value, "tolist") and not isinstance(value, np.generic) else value
+
+
+def _hashable(values: list[Any], what: str) -> list[Any]:
+    for step, value in enumerate(values):
+        try:
+            hash(value)
+        except TypeError:
+            raise TypeError(
+                f"expected {what}s that are text, numbers or truth values, got {value!r} ({type(value).__name__}) at "
+                f"step {step} of all: name each class by a text"
+            ) from None
+    return values
+
+
+def _known(label: Any) -> bool:
+    """Whether it is not None, NaN or another mark of what is missing: those are not equal to themselves."""
+    same = label == label
+    return label is not None and isinstance(same, bool | np.bool_) and bool(same)
 
 
 def _targets(
@@ -214,24 +250,42 @@ def _targets(
     """The steps that have labels, those labels as numbers or codes of classes, and the classes."""
     if kind not in ("auto", "classes", "numbers"):
         raise ValueError(f'expected kind "auto", "classes" or "numbers", got {kind!r}')
-    index = np.array([i for i, each in enumerate(labels) if each is not None and each == each], np.int64)
+    index = np.array([i for i, each in enumerate(labels) if _known(each)], np.int64)
     known = [labels[i] for i in index]
     if not known:
         raise ValueError(f"expected labels, got none that is not None or NaN among {len(labels)} steps")
-    fractions = all(isinstance(each, float | np.floating) for each in known) and any(each % 1 for each in known)
+    floats = all(isinstance(each, float | np.floating) for each in known)
+    fractions = floats and any(not math.isfinite(each) or each % 1 for each in known)
     if kind == "numbers" or (kind == "auto" and fractions):
-        strange = [each for each in known if not isinstance(each, int | float | np.number)]
+        strange = [each for each in known if not isinstance(each, int | float | np.integer | np.floating)]
         if strange:
             raise ValueError(f'expected numbers as labels, got {strange[0]!r}: kind="classes" takes others')
-        numbers = np.array(known, np.float64)
-        if not np.isfinite(numbers).all() or (numbers == numbers[0]).all():
-            raise ValueError(f"expected finite numbers that differ as labels, got {numbers.min()} to {numbers.max()}")
+        numbers = np.array([_float(each) for each in known])
+        if not np.isfinite(numbers).all():
+            first = int(np.isfinite(numbers).argmin())
+            raise ValueError(
+                f"expected finite numbers as labels, got {numbers[first]} at step {index[first]} of all: None leaves a "
+                "step out"
+            )
+        if (numbers == numbers[0]).all():
+            raise ValueError(f"expected numbers that differ as labels, got {numbers[0]} only")
         return index, numbers, None
-    classes = sorted(set(known), key=lambda each: (str(type(each)), each))
+    try:
+        classes = sorted(set(known), key=lambda each: (str(type(each)), each))
+    except TypeError:
+        kinds = ", ".join(sorted({type(each).__name__ for each in known}))
+        raise TypeError(f"expected labels that can be put in order, got {kinds}: name each class by a text") from None
     if len(classes) < 2:
         raise ValueError(f"expected labels of at least 2 classes, got {classes[0]!r} only")
     codes = {each: code for code, each in enumerate(classes)}
     return index, np.array([codes[each] for each in known], np.int64), classes
+
+
+def _float(label: float) -> float:
+    try:
+        return float(label)
+    except OverflowError:  # a whole number of more than 308 digits
+        return math.inf
 
 
 def _types(states: States, tokens: Sequence[Any] | None) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.insight.arguments import check_array, whole
 from memorycell.insight.states import States
 
 _BLOCK = 8192  # steps
@@ -58,11 +59,14 @@ class Projection:
 
         Raises
         ------
+        TypeError
+            If they are no array of numbers.
         ValueError
             If they have another number of units.
         """
-        if values.shape[-1] != len(self.mean):
-            raise ValueError(f"expected states of {len(self.mean)} units, got {values.shape[-1]}")
+        check_array(values)
+        if values.shape[-1:] != self.mean.shape:
+            raise ValueError(f"expected states of {len(self.mean)} units, got {values.shape[-1] if values.ndim else 0}")
         return _along(values, self.mean, self.components)
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,8 +105,11 @@ def project(states: States, components: int = 2, *, limit: int = 100_000, seed: 
 
     Raises
     ------
+    TypeError
+        For components, a limit or a seed that is no whole number.
     ValueError
-        For fewer than two steps, more components than units or than steps less one, or states that are all the same.
+        For fewer than two steps, a limit below 2, more components than units or than steps less one, or states that are
+        all the same, NaN or infinite.
 
     Example
     -------
@@ -112,6 +119,14 @@ def project(states: States, components: int = 2, *, limit: int = 100_000, seed: 
     >>> projection.points.shape, projection.explained.round(2).tolist()
     ((500, 2), [0.86, 0.14])
     """
+    components, limit, seed = (
+        whole("components", components),
+        whole("limit (steps to learn from)", limit, 2),
+        whole("seed", seed, 0),
+    )
+    if len(states) < 2:
+        raise ValueError(f"expected at least 2 states to project, got {len(states)}: give more steps")
+    states.check_finite()
     count = min(len(states), limit)
     most = min(states.units, count - 1)
     if not 1 <= components <= most:

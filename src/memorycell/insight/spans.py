@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from memorycell.insight.arguments import real
+
 _DAY = 86_400.0
 # Seconds, and from how many on a stretch is told in them: "9 days", but "2 weeks"; "90 minutes", but "2 hours".
 _UNITS = (
@@ -30,8 +32,25 @@ def noun_of(kind: str) -> str:
     return _NOUNS.get(kind, "step")
 
 
+def checked_span(span: float | None) -> float | None:
+    """The seconds of a step, if they are a finite number above 0, or None; else TypeError or ValueError.
+
+    Example
+    -------
+    >>> checked_span(3600)
+    3600.0
+    """
+    expected = "span as the finite number of seconds of a step, above 0, or None"
+    return None if span is None else real(expected, span, lambda value: 0 < value < math.inf)
+
+
 def say_steps(steps: float, span: float | None = None, noun: str = "step") -> str:
     """A number of steps in time, where a step takes `span` seconds; else in steps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the span is no finite number above 0.
 
     Example
     -------
@@ -40,11 +59,12 @@ def say_steps(steps: float, span: float | None = None, noun: str = "step") -> st
     >>> say_steps(13, noun="word"), say_steps(1), say_steps(0.2), say_steps(2.345)
     ('13 words', '1 step', 'less than a step', '2.3 steps')
     """
+    span = checked_span(span)
     if math.isnan(steps):
         return f"an unknown number of {noun}s"
     if math.isinf(steps):
         return f"more {noun}s than can be told"
-    if not span:
+    if span is None:
         return f"less than a {noun}" if steps < 1 else _counted(steps, noun)
     seconds = steps * span
     name, size, _ = next((unit for unit in _UNITS if seconds >= unit[1] * unit[2]), _UNITS[-1])

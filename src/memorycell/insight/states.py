@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.insight.arguments import traces_of, whole
 from memorycell.insight.tracing import ModelTrace
 from memorycell.layers.trace import Trace
 
@@ -36,6 +37,8 @@ class States:
 
     Raises
     ------
+    TypeError
+        If values or offsets are no arrays, or labels no sequence.
     ValueError
         If shapes do not fit each other.
 
@@ -53,11 +56,19 @@ class States:
 
     def __post_init__(self) -> None:
         values, offsets = self.values, self.offsets
+        for name, array in (("values", values), ("offsets", offsets)):
+            if not isinstance(array, np.ndarray):
+                raise TypeError(f"expected {name} as a numpy array, got {type(array).__name__}: take numpy.asarray")
         if values.ndim != 2 or values.dtype != np.float32 or not values.shape[1]:
             raise ValueError(f"expected states of float32 (steps, units), got {values.dtype} {values.shape}")
-        rising = offsets.ndim == 1 and len(offsets) > 1 and bool((np.diff(offsets) >= 0).all())
+        if offsets.dtype.kind not in "iu":
+            raise TypeError(f"expected offsets as whole numbers, got {offsets.dtype}: take offsets.astype(int)")
+        object.__setattr__(self, "offsets", offsets.astype(np.int64, copy=False))
+        rising = offsets.ndim == 1 and len(offsets) > 1 and bool((offsets[1:] >= offsets[:-1]).all())
         if not rising or offsets[0] != 0 or offsets[-1] != len(values):
             raise ValueError(f"expected offsets rising from 0 to the {len(values)} steps, got {offsets.tolist()[:10]}")
+        if self.labels is not None and not (hasattr(self.labels, "__len__") and hasattr(self.labels, "__getitem__")):
+            raise TypeError(f"expected labels as a sequence or None, got {type(self.labels).__name__}: take a list")
         if self.labels is not None and len(self.labels) != len(values):
             raise ValueError(f"expected a label for each of the {len(values)} steps, got {len(self.labels)}")
 
@@ -95,6 +106,8 @@ class States:
         ------
         KeyError
             For a state that the traces have not.
+        TypeError
+            For what is no trace, or a layer or direction that is no whole number.
         ValueError
             For a layer or direction that is not there, no steps at all, or labels that do not fit the rows.
         FileExistsError
@@ -107,11 +120,15 @@ class States:
         >>> States.of(trace, "cell")
         States(cell of the top layer: 7 steps of 2 rows, 8 units)
         """
+        if not isinstance(name, str):
+            raise TypeError(f"expected name as the text of a state or gate, got {name!r} ({type(name).__name__})")
+        layer = layer if isinstance(layer, str) else whole("layer", layer)
+        direction = None if direction is None else whole("direction", direction)
         lengths: list[int] = []
         called: list[Sequence[Any] | None] = []
 
         def steps() -> Iterator[NDArray[np.float32]]:
-            for trace in [traces] if isinstance(traces, Trace | ModelTrace) else traces:
+            for trace in traces_of(traces):
                 values, counts, names = _rows(trace, name, layer, direction)
                 lengths.extend(counts)
                 called.extend([None] * len(counts) if names is None else names)
@@ -145,14 +162,33 @@ class States:
         """(N,): where in its row each step is, from 0."""
         return np.arange(len(self)) - np.repeat(self.offsets[:-1], np.diff(self.offsets))
 
+    @cached_property
+    def finite(self) -> NDArray[np.bool_]:
+        """(N,): whether all units of a step are finite numbers."""
+        return np.concatenate([np.isfinite(block).all(1) for _, block in self.blocks()])
+
+    def check_finite(self, among: NDArray[np.int64] | None = None) -> None:
+        """Raise ValueError if a state is NaN or infinite; of all steps, or only of those `among` them."""
+        finite = self.finite if among is None else self.finite[among]
+        if not finite.all():
+            first = int(finite.argmin())
+            row, step, _ = self.place(first if among is None else int(among[first]))
+            raise ValueError(
+                f"expected states that are finite numbers, got NaN or infinity at step {step} of row {row} and "
+                f"{int((~finite).sum()) - 1:,} more: leave those rows out, or train the model again"
+            )
+
     def index(self, row: int, step: int) -> int:
         """Where a step is among all.
 
         Raises
         ------
+        TypeError
+            For a row or step that is no whole number.
         ValueError
             For a row or step that is not there.
         """
+        step = whole("step", step)
         return self.span(row, step, step + 1)[0]
 
     def span(self, row: int, start: int, stop: int) -> tuple[int, int]:
@@ -160,9 +196,12 @@ class States:
 
         Raises
         ------
+        TypeError
+            For ends that are no whole numbers.
         ValueError
             For a row that is not there, an empty range, or one outside the row.
         """
+        row, start, stop = whole("row", row), whole("start", start), whole("stop", stop)
         if not 0 <= row < self.rows:
             raise ValueError(f"expected a row from 0 to {self.rows - 1}, got {row}")
         first, last = int(self.offsets[row]), int(self.offsets[row + 1])
@@ -173,7 +212,10 @@ class States:
         return first + start, first + stop
 
     def place(self, index: int) -> tuple[int, int, Any]:
-        """Row, step and label (or None) of one of all steps."""
+        """Row, step and label (or None) of one of all steps. Raises TypeError or ValueError where there is none."""
+        index = whole("index", index)
+        if not 0 <= index < len(self):
+            raise ValueError(f"expected an index from 0 to {len(self) - 1}, got {index}")
         row = int(np.searchsorted(self.offsets, index, side="right")) - 1
         return row, index - int(self.offsets[row]), None if self.labels is None else self.labels[index]
 
@@ -287,12 +329,16 @@ def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
 
 def _labelled(called: Sequence[Sequence[Any] | None], lengths: Sequence[int]) -> list[Any] | None:
     """The labels of all rows one after the other; None if a row has none."""
+    if not hasattr(called, "__len__"):
+        raise TypeError(f"expected labels as a sequence of sequences, one for each row, got {type(called).__name__}")
     if len(called) != len(lengths):
         raise ValueError(f"expected labels for each of {len(lengths)} rows, got {len(called)}")
     flat: list[Any] = []
     for row, (names, length) in enumerate(zip(called, lengths, strict=True)):
         if names is None:
             return None
+        if not hasattr(names, "__len__"):
+            raise TypeError(f"expected labels as a sequence for each row, got {names!r} for row {row}")
         if len(names) != length:
             raise ValueError(f"expected a label for each of the {length} steps of row {row}, got {len(names)}")
         flat.extend(names)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,9 +153,7 @@ def trace_network(
         If there is a file of that name already.
     """
     layers = recurrent_layers(network)
-    folder = None if path is None else Path(path)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+    folder = None if path is None else _folder(path, layers, force=force)
     traces: dict[str, Trace] = {}
     inputs: dict[str, Tensor] = {}
     own: dict[str, Recurrent] = {}
@@ -165,6 +165,8 @@ def trace_network(
             count = sum(layer is each for each in own.values())
             key = name if not count else f"{name} ({count + 1})"
             target = None if folder is None else _file(folder, key, ".safetensors")
+            if folder is not None:
+                folder.mkdir(parents=True, exist_ok=True)
             trace = layer.trace(x, hx if state is None else state, lengths, embedding, path=target, force=force)
             traces[key], inputs[key], own[key] = _named(trace, labels), x, layer
             return _output(layer, trace) if trace.output is None else trace.output, trace.state
@@ -181,7 +183,18 @@ def trace_network(
 
 
 def _file(folder: Path, name: str, suffix: str) -> Path:
-    return folder / f"{name or 'layer'}{suffix}"
+    return folder / f"{name.replace('/', '.') or 'layer'}{suffix}"
+
+
+def _folder(path: str | os.PathLike[str], layers: Iterable[str], *, force: bool) -> Path:
+    """The folder that traces are to go to, once it is sure that none would take the place of another file."""
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"expected a folder for the traces, got the file {folder}: give another name")
+    there = [_file(folder, name, ".safetensors") for name in layers]
+    if not force and (taken := next((file for file in there if file.exists()), None)):
+        raise FileExistsError(f"{taken} exists already: choose another folder or overwrite it with force=True")
+    return folder
 
 
 def _named(trace: Trace, labels: Sequence[Any] | None) -> Trace:
@@ -202,11 +215,56 @@ def _output(layer: Recurrent, trace: Trace) -> Tensor:
 
 @contextmanager
 def replaced_forward(replacements: Mapping[Recurrent, Callable[..., Any]]) -> Iterator[None]:
-    """Within it the layers compute something else when they are called."""
-    try:
-        for layer, forward in replacements.items():
-            layer.forward = forward  # type: ignore[method-assign]
-        yield
-    finally:
-        for layer in replacements:
-            vars(layer).pop("forward", None)
+    """Within it the layers compute something else when this thread calls them; other threads see nothing of it.
+
+    Compiled models run uncompiled meanwhile.
+    """
+    thread = threading.get_ident()
+    with _uncompiled():
+        with _LOCK:
+            for layer, forward in replacements.items():
+                switch = vars(layer).get("forward")
+                if not isinstance(switch, _Switch):
+                    switch = vars(layer)["forward"] = _Switch(layer)
+                switch.by_thread.setdefault(thread, []).append(forward)
+        try:
+            yield
+        finally:
+            with _LOCK:
+                for layer in replacements:
+                    vars(layer)["forward"].leave(layer, thread)
+
+
+_LOCK = threading.Lock()
+
+
+class _Switch:
+    """Stands in the place of a layer's `forward`: each thread gets what it has put there, or the layer's own."""
+
+    def __init__(self, layer: Recurrent) -> None:
+        self.given = vars(layer).get("forward")  # a user's own, put there by hand
+        self.own = layer.forward
+        self.by_thread: dict[int, list[Callable[..., Any]]] = {}
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        mine = self.by_thread.get(threading.get_ident())
+        return (mine[-1] if mine else self.own)(*args, **options)
+
+    def leave(self, layer: Recurrent, thread: int) -> None:
+        """Take back what this thread put last; the last of all puts the layer's own `forward` back."""
+        self.by_thread[thread].pop()
+        if not self.by_thread[thread]:
+            del self.by_thread[thread]
+        if self.by_thread:
+            return
+        if self.given is None:
+            del vars(layer)["forward"]
+        else:
+            vars(layer)["forward"] = self.given
+
+
+def _uncompiled() -> AbstractContextManager[Any]:
+    # Importing dynamo takes a second: where nobody has, nothing is compiled.
+    if "torch._dynamo" not in sys.modules:
+        return nullcontext()
+    return torch.compiler.set_stance("force_eager")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memorycell.insight.evaluating import check, value_of
+from memorycell.insight.evaluating import finite, slope_of, value_of
 from memorycell.insight.explained import Explained
 from memorycell.insight.line import mean_gradient
 from memorycell.insight.tracing import replaced_forward
@@ -81,13 +81,17 @@ class ReadOut:
     weights : Tensor
         float64 (R, T, D·P): the mean gradient of y along α h, α from 0 to 1.
     value, at_zero : float
-        y, and y for h = 0.
+        y, and y for h = 0, all else as it was.
+    past : float
+        What of `at_zero` is read of the sequence in other ways than as h: final cells, layers below, values; 0 if none
+        is. What reads values and has a name in `Explained.parts` and `constants` is not in it.
     """
 
     calls: list[Call]
     weights: Tensor
     value: float
     at_zero: float
+    past: float
 
     def chain(self) -> list[int]:
         """The calls whose states run into the last one, and it: encoder and decoder."""
@@ -106,19 +110,24 @@ def read_out(explained: Explained) -> ReadOut:
     Raises
     ------
     ValueError
-        For a sequence that `check` refuses, or one of which the last layer reads only a part.
+        For a sequence of which the last layer reads only a part, or a number that is not finite or has no gradient.
     """
-    check(explained)
     value, calls = value_of(explained), _recorded(explained)
+    allowed = _TOLERANCE * max(1.0, abs(value))
     at_zero = float(_numbers(explained, calls, torch.zeros(1), False)[0][0])
+    alone = float(_numbers(explained, calls, torch.zeros(1), False, _Held(explained.values, 0.0))[0][0])
+    past = at_zero - alone
+    if not explained.parts and not explained.constants:
+        empty = _numbers(explained, calls, torch.zeros(1), False, _Held(explained.baseline, 0.0))[0]
+        past = at_zero - float(empty[0])
     weights, _ = mean_gradient(
         lambda places, gradient: _numbers(explained, calls, places, gradient),
         calls[-1].output.double().cpu(),
-        _TOLERANCE * max(1.0, abs(value)),
+        allowed,
         len(explained),
         _POINTS,
     )
-    return ReadOut(calls, weights, value, at_zero)
+    return ReadOut(calls, weights, value, at_zero, past if abs(past) > allowed else 0.0)
 
 
 def spread(explained: Explained, scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -156,8 +165,9 @@ def _recorded(explained: Explained) -> list[Call]:
             x, output = (x, given) if layer.batch_first else (x.transpose(0, 1), given.transpose(0, 1))
             if lengths is not None and int(torch.as_tensor(lengths).min()) < x.shape[1]:
                 raise ValueError(f"expected one sequence that is read to its end, {x.shape[1]} steps, got {lengths}")
-            start = _parts(layer, state, x)
-            calls.append(Call(layer, x.detach(), start, trace, output, _source(start, finals), _below(x, calls)))
+            start, below = _parts(layer, state, x), _below(x, calls)
+            source = None if state is None else _source(start, finals, below is not None)
+            calls.append(Call(layer, x.detach(), start, trace, output, source, below))
             finals.append(trace.state if isinstance(trace.state, tuple) else (trace.state,))
             return given, trace.state
 
@@ -176,48 +186,89 @@ def _parts(layer: Recurrent, state: Any, x: Tensor) -> State:
     return tuple(state) if isinstance(state, tuple) else (state,)
 
 
-def _source(state: State, finals: Sequence[State]) -> int | None:
-    """Whose final state, with each row repeated, this state is; None: nobody's."""
-    for number in reversed(range(len(finals))):
+def _source(state: State, finals: Sequence[State], stacked: bool) -> int | None:
+    """Whose final state, with each row repeated, a state that a layer was given is; None: nobody's.
+
+    The tensors themselves tell; of copies their values, which tell nothing where they are zeros: a layer that reads no
+    other one's output (is not `stacked`) then starts from the final state of the last that it could.
+    """
+    newest = list(reversed(range(len(finals))))
+    for number in newest:
+        if len(finals[number]) == len(state) and all(map(_same, state, finals[number])):
+            return number
+    telling = any(part.any() for part in state)
+    for number in newest if telling or not stacked else ():
         final = finals[number]
         times, odd = divmod(state[0].shape[1], final[0].shape[1])
-        alike = len(final) == len(state) and not odd and all(part.any() for part in state)
-        if alike and all(
-            part.shape[::2] == other.shape[::2] and torch.equal(part, other.repeat_interleave(times, dim=1))
-            for part, other in zip(state, final, strict=True)
+        if (
+            len(final) == len(state)
+            and not odd
+            and all(
+                part.shape[::2] == other.shape[::2] and torch.equal(part, other.repeat_interleave(times, dim=1))
+                for part, other in zip(state, final, strict=True)
+            )
         ):
             return number
     return None
 
 
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether both are the same place in memory."""
+    return one.data_ptr() == other.data_ptr() and one.shape == other.shape and one.stride() == other.stride()
+
+
 def _below(x: Tensor, calls: Sequence[Call]) -> int | None:
-    """Whose output the features of x begin with."""
-    for number in reversed(range(len(calls))):
+    """Whose output the features of x begin with: the tensor itself, or a copy of its values."""
+    newest = list(reversed(range(len(calls))))
+    for number in newest:
+        if _same(x, calls[number].output):
+            return number
+    for number in newest:
         output = calls[number].output
         if x.shape[:2] == output.shape[:2] and torch.equal(x[..., : output.shape[2]], output):
             return number
     return None
 
 
-def _numbers(explained: Explained, calls: list[Call], places: Tensor, want_gradient: bool) -> tuple[Tensor, Tensor]:
+class _Held(NamedTuple):
+    """What the function reads beside the last layer's output: values (T, F), and how much of all other states."""
+
+    values: Tensor
+    states: float = 1.0
+
+
+def _numbers(
+    explained: Explained, calls: list[Call], places: Tensor, want_gradient: bool, held: _Held | None = None
+) -> tuple[Tensor, Tensor]:
     """The number (N,) where the last layer's output is `places` (N,) times what it was; its gradient (N, R, T, D·P).
 
     The layers do not run again: what they said is said again, N times.
     """
-    count = len(places)
+    count, top, held = len(places), calls[-1].output, held or _Held(explained.values)
+    scaled = (places.to(top).view(-1, 1, 1, 1) * top).flatten(0, 1).requires_grad_(want_gradient)
+    # What reads the values alone has a gradient, too, of which nothing is the last layer's.
+    variants = held.values.detach().expand(count, -1, -1).requires_grad_(want_gradient)
+    with torch.set_grad_enabled(want_gradient), replaced_forward(_players(calls, count, scaled, held.states)):
+        numbers = explained.function(variants)
+    found = finite(explained, numbers, "with less in the last layer's memory")
+    if not want_gradient:
+        return found, torch.zeros(count, *top.shape, dtype=torch.float64)
+    return found, slope_of(explained, numbers, scaled).view(count, *top.shape)
+
+
+def _players(calls: list[Call], count: int, scaled: Tensor, share: float) -> dict[Recurrent, Callable[..., Any]]:
+    """What says again, `count` times, what the layers said: of the last call `scaled`, of all else a share of it."""
     left: dict[Recurrent, list[int]] = {}
     for number, call in enumerate(calls):
         left.setdefault(call.layer, []).append(number)
-    top = calls[-1].output
-    scaled = (places.to(top).view(-1, 1, 1, 1) * top).flatten(0, 1).requires_grad_(want_gradient)
 
     def player(layer: Recurrent) -> Callable[..., Any]:
         def forward(x: Tensor, state: Any = None, **_: Any) -> tuple[Tensor, Any]:
             number = left[layer].pop(0)
             last = number == len(calls) - 1
-            output = scaled if last else calls[number].output.repeat(count, 1, 1)
+            output = scaled if last else share * calls[number].output.repeat(count, 1, 1)
             final = calls[number].trace.state
-            parts = [part.repeat(1, count, 1) for part in (final if isinstance(final, tuple) else (final,))]
+            parts = [share * part.repeat(1, count, 1) for part in (final if isinstance(final, tuple) else (final,))]
             if last:
                 parts[0] = _ends(layer, output, parts[0])
             return output if layer.batch_first else output.transpose(0, 1), (
@@ -226,14 +277,7 @@ def _numbers(explained: Explained, calls: list[Call], places: Tensor, want_gradi
 
         return forward
 
-    variants = explained.values.expand(count, -1, -1)
-    with torch.set_grad_enabled(want_gradient), replaced_forward({layer: player(layer) for layer in left}):
-        numbers = explained.function(variants)
-        if not want_gradient or not numbers.requires_grad:
-            return numbers.detach().double().cpu(), torch.zeros(count, *top.shape, dtype=torch.float64)
-        (gradient,) = torch.autograd.grad(numbers.sum(), scaled, allow_unused=True)
-    gradient = torch.zeros_like(scaled) if gradient is None else gradient
-    return numbers.detach().double().cpu(), gradient.double().cpu().view(count, *top.shape)
+    return {layer: player(layer) for layer in left}
 
 
 def _ends(layer: Recurrent, output: Tensor, final: Tensor) -> Tensor:

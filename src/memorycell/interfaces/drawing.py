@@ -85,7 +85,23 @@ def panels(width: float, *groups: Sequence[float], around: float = 32) -> tuple[
     return figure, found
 
 
+def checked_width(width: Any) -> float:
+    """A width in pixels.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no number, and for one that is not greater than zero.
+    """
+    if isinstance(width, bool) or not isinstance(width, int | float | np.integer | np.floating):
+        raise TypeError(f"expected a width in pixels, such as {WIDE}, got {type(width).__name__}")
+    if not 0 < width < np.inf:
+        raise ValueError(f"expected a width in pixels greater than 0, such as {WIDE}, got {width}")
+    return float(width)
+
+
 def _figure(width: float, height: float) -> Figure:
+    width = checked_width(width)
     figure = Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained", facecolor="none")
     figure.get_layout_engine().set(w_pad=2 / 72, h_pad=3 / 72, hspace=0.06)  # type: ignore[union-attr, call-arg]
     return figure
@@ -245,33 +261,41 @@ def inline_svg(figure: Figure, key: str, description: str) -> str:
         "svg", {"class": "plot", "role": "img", "aria-label": description, "viewBox": drawn.attrib["viewBox"]}
     )
     root.extend(list(drawn))
-    references = re.compile(r"#([\w-]+)")
+    # matplotlib names clipping paths by where they lie in memory: numbers are the same each time.
+    ids = [each.attrib["id"] for each in root.iter() if "id" in each.attrib and each.tag != f"{_SVG}g"]
+    names = {f"#{name}": f"#{key}-{place}" for place, name in enumerate(ids, 1)}
     for element in root.iter():
-        _adapt(element, key, references)
+        _adapt(element, names)
     for parent in list(root.iter()):
         for child in [c for c in parent if c.tag in ("style", "metadata")]:
             parent.remove(child)
     return ElementTree.tostring(root, encoding="unicode")
 
 
-def _adapt(element: ElementTree.Element, key: str, references: re.Pattern[str]) -> None:
+_REFERENCE = re.compile(r"#[\w-]+")
+
+
+def _adapt(element: ElementTree.Element, names: dict[str, str]) -> None:
+    def renamed(text: str) -> str:
+        return _REFERENCE.sub(lambda found: names.get(found[0], found[0]), text)
+
     element.tag = element.tag.removeprefix(_SVG)
     element.tail = None
     if element.tag not in ("text", "tspan"):
         element.text = None
     name = element.attrib.pop("id", None)
     if name is not None and element.tag != "g":
-        element.set("id", f"{key}-{name}")
+        element.set("id", names[f"#{name}"][1:])
     target = element.attrib.pop(_HREF, None)
     if target is not None:
-        element.set("href", references.sub(rf"#{key}-\1", target) if target.startswith("#") else target)
+        element.set("href", renamed(target) if target.startswith("#") else target)
     if "clip-path" in element.attrib:
-        element.set("clip-path", references.sub(rf"#{key}-\1", element.attrib["clip-path"]))
+        element.set("clip-path", renamed(element.attrib["clip-path"]))
     if "d" in element.attrib:
         path = " ".join(element.attrib["d"].split())
         element.set("d", re.sub(r"-?\d+\.\d+", lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), path))
     if "style" in element.attrib:
-        element.set("style", _style(element.attrib["style"]).replace("url(#", f"url(#{key}-"))
+        element.set("style", renamed(_style(element.attrib["style"])))
     for name in ("fill", "stroke"):  # of the patterns of hatches
         if element.attrib.get(name) in _VARIABLES:
             element.set("style", f"{name}:{_VARIABLES[element.attrib.pop(name)]}")

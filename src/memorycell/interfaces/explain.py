@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from memorycell.interfaces.page_file import check_page_path
 from memorycell.training.files import write_atomically
 
-# A contextual decomposition needs phrases: it is had in Python, of `model.explain`.
-METHODS = ("integrated gradients", "occlusion", "decomposition")
+METHODS = ("integrated gradients", "occlusion", "decomposition", "contextual decomposition")
 
 # What can be asked of each task: see its `explained`.
 ASKED: dict[str, tuple[str, ...]] = {
@@ -48,14 +50,15 @@ def write_explanation(
 
     Parameters
     ----------
-    path : where to; by custom ``something.html``
+    path : where to: ``something.html``
     model : a fitted `Forecaster`, `SequenceClassifier`, `SequenceRegressor`, `Tagger` or `LanguageModel`
     data : what its ``explained`` takes: a table, sequences, a text, or a file of them
     at, series, target, step, future : which forecast: date of the last step seen, and so on; see `Forecaster.explained`
     row : which sequence or text, from 0; of a forecaster the row of the last step seen
     place : which word of it, of a tagger; which token, of a language model
     output, against : the class, label or token explained, and the one it is set against
-    method : "integrated gradients", "occlusion" or "decomposition"
+    method : "integrated gradients", "occlusion", "decomposition", or, of at most 300 steps, "contextual decomposition"
+        The last of them takes every single step for a phrase of its own.
     command : the command line that led here, to be shown
     force : replace an existing file
 
@@ -66,7 +69,8 @@ def write_explanation(
     TypeError
         For a model that cannot be explained.
     ValueError
-        When an argument does not belong to such a model, or names what is not there.
+        When an argument does not belong to such a model, or names what is not there; for a `path` that is not .html or
+        .htm, that is the file of the data, or that is there and is no regular file.
 
     Example
     -------
@@ -79,20 +83,47 @@ def write_explanation(
     >>> "Inside the cell" in text
     True
     """
-    from memorycell.interfaces.explain_material import gather
-    from memorycell.interfaces.explain_page import page
-
-    path = Path(path)
-    if path.exists() and not force:
-        raise FileExistsError(f"{path} exists already: choose another name or overwrite it with force=True")
     given = {
         "at": at, "row": row, "place": place, "output": output, "against": against, "series": series,
         "target": target, "step": step, "future": future,
     }  # fmt: skip
-    task = task_of(model)
-    material = gather(task, model, data, asked(task, given), method_of(method), command)
-    write_atomically(path, page(material).encode("utf-8", "replace"))
-    return path
+    write_page(path, model, data, asked(task_of(model), given), method, command, force=force)
+    return Path(path)
+
+
+def write_page(
+    path: str | os.PathLike[str],
+    model: Any,
+    data: Any,
+    where: dict[str, Any],
+    method: str,
+    command: str | None = None,
+    *,
+    force: bool = False,
+) -> str:
+    """Write the page of `write_explanation`, and return what was not read of the data: "" where all of it was.
+
+    What is explained, `where`, is as `asked` returns it.
+    """
+    from memorycell.interfaces.explain_material import gather
+    from memorycell.interfaces.explain_page import page
+
+    path = check_page_path(path, data, where.get("future"), force=force)
+    with _warned_once():
+        material = gather(task_of(model), model, data, where, method_of(method), command)
+        text = page(material)
+    write_atomically(path, text.encode("utf-8", "replace"))
+    return material.unread
+
+
+@contextmanager
+def _warned_once() -> Iterator[None]:
+    """Within it the same data are read several times: what is to be said of them is said once, afterwards."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for category, text in dict.fromkeys((each.category, str(each.message)) for each in caught):
+        warnings.warn(text, category, stacklevel=5)
 
 
 def task_of(model: Any) -> str:

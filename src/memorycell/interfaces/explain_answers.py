@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from memorycell.insight.explained import Explained
+from memorycell.interfaces.drawing import label
 from memorycell.interfaces.highlight import shortened
 from memorycell.interfaces.page import Html, element, figure
 from memorycell.interfaces.plot import forecast_fan
@@ -75,14 +76,19 @@ def _forecast(model: Any, data: Any, explained: Explained, where: Mapping[str, A
     value, actual = float(forecasts.point[0, step, k]), float(forecasts.actual[0, step, k])
     interval = say_interval(forecasts.quantiles[0, step, k], forecasts.levels, decimals)
     when, seen = (say_when(date, frequency) for date in (forecasts.dates[0, step], encoded.dates[origin]))
-    lead = f"{names[k]} at {when}, told at {seen}: {fixed(value, decimals)}{f', {interval}' if interval else ''}."
+    series = encoded.ids[int(forecasts.series[0])]
+    which = names[k] + (f" of {series}" if len(encoded.ids) > 1 else "")
+    lead = f"{which} at {when}, told at {seen}: {fixed(value, decimals)}{f', {interval}' if interval else ''}."
     came = f" It became {fixed(actual, decimals)}." if math.isfinite(actual) else ""
-    cards = {"forecast": fixed(value, decimals)}
+    cards = {"series": label(series)} if len(encoded.ids) > 1 else {}
+    cards |= {"target": label(names[k])} if len(names) > 1 else {}
+    said = f" for {label(which, 60)}" if cards else ""
+    cards |= {"forecast": fixed(value, decimals)}
     cards |= {"became": fixed(actual, decimals)} if came else {}
     cards |= {"last reading": fixed(float(encoded.target_in_units()[origin, k]), decimals)}
     caption = f"The past up to {seen}, and what was forecast from there."
-    drawn = figure(lambda width: forecast_fan(forecasts, encoded, width=width), "answer", caption)
-    return Answer(f"Why {fixed(value, decimals)}?", lead + came, cards, [drawn])
+    drawn = figure(lambda width: forecast_fan(forecasts, encoded, targets=[k], width=width), "answer", caption)
+    return Answer(f"Why {fixed(value, decimals)}{said}?", lead + came, cards, [drawn])
 
 
 def _classified(model: Any, data: Any, explained: Explained, where: Mapping[str, Any]) -> Answer:
@@ -144,7 +150,8 @@ def _tagged(model: Any, data: Any, explained: Explained, where: Mapping[str, Any
     if explained.kind == "words":
         parts.insert(0, _tags(explained.labels, tags, place))
     lead = f"In sequence {row} the model gives {word} the label {tags[place]} ({percent(float(shares.max()), 1)})."
-    return Answer(f"Why {names[k]} for {word}?", lead, {"label": tags[place], "of": counted(len(tags), "word")}, parts)
+    cards = {"label": tags[place], "of": counted(len(tags), "word" if explained.kind == "words" else "step")}
+    return Answer(f"Why {names[k]} for {word}?", lead, cards, parts)
 
 
 def _tags(words: Sequence[Any], tags: Sequence[str], place: int) -> Html:

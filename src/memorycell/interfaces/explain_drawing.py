@@ -91,7 +91,8 @@ class Sketch:
     def column(self, x: float, letter: str, function: str, sources: str) -> None:
         """The bars that a gate is the sum of, and that sum."""
         inside = self.bound.number(letter + "a", "tspan")
-        self.text(x, _BARS - 11, f"{function}({inside})", "sum")
+        # Where columns stand close there is room for the sum alone.
+        self.text(x, _BARS - 11, f"Σ {inside}" if self.narrow else f"{function}({inside})", "sum")
         for row, source in enumerate(sources):
             key, y = letter + source, _BARS + row * _ROW
             bar = self.bound.bar(key, x, self.reach)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from memorycell.insight.explained import Explained
 from memorycell.interfaces.drawing import label, thin
 from memorycell.interfaces.explain_cell import CellRun
-from memorycell.interfaces.explain_steps import AROUND, TEXTS, Player, channels, levels, shown_as
+from memorycell.interfaces.explain_steps import AROUND, TEXTS, Player, channels, levels
 from memorycell.interfaces.highlight import MOST_CHANNELS
 from memorycell.interfaces.page import Html, element, escaped
 from memorycell.interfaces.wording import fixed
@@ -149,7 +149,7 @@ def _ribbon_parts(shown: Player, at: int) -> list[str]:
     if explained.kind in TEXTS:
         strengths = levels(shown)
         aligned = strengths is not None and len(strengths) == len(names)
-        parts, around = [], AROUND[shown_as(explained)]
+        parts, around = [], AROUND[shown.noun]
         for step in range(max(0, at - around), min(len(names), at + around + 1)):
             level = strengths[step] if aligned and strengths is not None else 0
             classes = ["token", *([f"{'for' if level > 0 else 'against'}{abs(level)}"] if level else [])]

@@ -24,7 +24,7 @@ def page(material: Material) -> str:
     """The page as text; see `memorycell.write_explanation`."""
     explained, answer = material.explained, material.answer
     with material.model._at_work():
-        shown = player(explained, material.explanation.scores, runs_of(explained))
+        shown = player(explained, material.explanation.scores, runs_of(explained), material.noun)
         sections = [
             why(material), cell_section(shown), gates(material), attended(material), remembering(material),
             _how(material),

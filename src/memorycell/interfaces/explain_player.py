@@ -11,7 +11,7 @@ from memorycell.interfaces.explain_cell import CellRun
 from memorycell.interfaces.explain_drawing import drawing
 from memorycell.interfaces.explain_equations import equations, story
 from memorycell.interfaces.explain_movie import MOST_POINTS, over_time, ribbon
-from memorycell.interfaces.explain_steps import AROUND, TEXTS, Player, channels, levels, shown_as
+from memorycell.interfaces.explain_steps import AROUND, TEXTS, Player, channels, levels
 from memorycell.interfaces.page import Html, Section, element, escaped, paragraph
 from memorycell.interfaces.wording import counted
 
@@ -137,7 +137,7 @@ def script_data(shown: Player) -> dict[str, Any]:
         ],
         "first": shown.first,
         "tokens": shown.explained.kind in TEXTS,
-        "around": AROUND[shown_as(shown.explained)],
+        "around": AROUND[shown.noun],
         "levels": levels(shown),
         "channels": channels(shown.explained),
         "words": WORDS,

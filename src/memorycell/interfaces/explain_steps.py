@@ -17,8 +17,9 @@ from memorycell.interfaces.explain_cell import CellRun, fitted_to_page
 from memorycell.interfaces.highlight import LEVELS, MOST_CHANNELS
 from memorycell.interfaces.plot_steps import token
 
-AROUND = {"characters": 22, "words": 7, "symbols": 12, "steps": 0}  # shown on either side of the chosen one
+AROUND = {"characters": 22, "words": 7, "subwords": 9, "symbols": 12, "steps": 0}  # on either side of the chosen one
 TEXTS = ("text", "symbols", "words")
+_UNITS = {"character": "characters", "subword": "subwords"}  # of a text; what is not among them is words
 _FAINTEST = 0.08  # of the strongest: below it a word has no colour
 
 
@@ -32,6 +33,7 @@ class Player:
     labels: list[list[str]]
     at: list[int]
     first: int
+    noun: str = "steps"
 
     @property
     def kinds(self) -> list[tuple[Any, ...]]:
@@ -44,7 +46,9 @@ class Player:
         return self.kinds.index((*run.kind, run.zone))
 
 
-def player(explained: Explained, scores: NDArray[np.float64] | None, runs: Sequence[CellRun]) -> Player:
+def player(
+    explained: Explained, scores: NDArray[np.float64] | None, runs: Sequence[CellRun], noun: str = "steps"
+) -> Player:
     """Choose what is shown first: the last layer, its unit that matters most, the step that the output is read at.
 
     Where the output is read from the whole sequence, the step that adds most to it.
@@ -63,7 +67,7 @@ def player(explained: Explained, scores: NDArray[np.float64] | None, runs: Seque
     at = [place - short.first for place, (short, _) in zip(at, fitted, strict=True)]
     # Of a layer that reads both ways the forward half, which people read first; a decoder reads other steps.
     forward = [n for n, run in enumerate(runs) if not run.backwards and run.steps == runs[0].steps]
-    return Player(explained, scores, fitted, labels, at, forward[-1])
+    return Player(explained, scores, fitted, labels, at, forward[-1], noun)
 
 
 def _stretches(explained: Explained, steps: int) -> list[tuple[int, int]] | None:
@@ -97,13 +101,11 @@ def step_labels(explained: Explained, steps: int) -> list[str]:
     return [names[a] if b - a == 1 else f"{names[a]} to {names[b - 1]}" for a, b in found]
 
 
-def shown_as(explained: Explained) -> str:
-    """What steps are, in the plural: characters, words, symbols or steps."""
-    if explained.kind not in TEXTS:
-        return "steps"
-    if all(len(str(label)) <= 1 or not str(label).strip("()").isalpha() for label in explained.labels[1:]):
-        return "characters" if explained.kind == "text" else "symbols"
-    return "symbols" if explained.kind == "symbols" else "words"
+def shown_as(explained: Explained, model: Any) -> str:
+    """What steps are, in the plural: characters, subwords, words, symbols or steps. Of a text its codec knows."""
+    if explained.kind == "text":
+        return _UNITS.get(getattr(model.codec_, "unit", "word"), "words")
+    return explained.kind if explained.kind in TEXTS else "steps"
 
 
 def called(step: Any) -> str:

@@ -13,7 +13,7 @@ from memorycell.insight.methods import METHODS, explain_by
 from memorycell.interfaces import plot_attribution
 from memorycell.interfaces.drawing import canvas
 from memorycell.interfaces.explain_material import Material
-from memorycell.interfaces.explain_steps import called, shown_as
+from memorycell.interfaces.explain_steps import called
 from memorycell.interfaces.highlight import Span, highlighted, legend, quotation
 from memorycell.interfaces.page import Html, Section, element, figure, paragraph
 from memorycell.interfaces.plot_waterfall import parts_of, waterfall
@@ -26,7 +26,7 @@ _CHARACTERS = 1500  # of a text that are shown
 
 def why(material: Material) -> Section:
     explained, explanation = material.explained, material.explanation
-    section = Section("why", f"Which {shown_as(explained)} made it")
+    section = Section("why", f"Which {material.noun} made it")
     section.add(paragraph(*_said(material)))
     caption = "Each part adds to the number or takes from it; together they are the number. What is left over is shown."
     if material.words:
@@ -34,17 +34,19 @@ def why(material: Material) -> Section:
         weights = [Span(a, b, float(score)) for (a, b), score in zip(spans, explanation.scores, strict=True) if b > a]
         section.add(
             quotation(highlighted(text, weights, limit=_CHARACTERS)),
+            paragraph(material.unread),
             legend("adds to it", "takes from it"),
             figure(lambda width: _sum(explanation, width), "why", caption),
         )
     else:
         shown, channels = explained.shown, explained.channels
         section.add(
+            paragraph(material.unread),
             figure(
                 lambda width: plot_attribution.attribution(explanation, shown, channels=channels, width=width),
                 "why",
                 f"Steps by what they add, blue, or take away, vermilion. {caption}",
-            )
+            ),
         )
     return section
 

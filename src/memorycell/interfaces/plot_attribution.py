@@ -17,6 +17,7 @@ from memorycell.interfaces.drawing import (
     PALETTE,
     WIDE,
     canvas,
+    checked_width,
     heading,
     label,
     name_rows,
@@ -30,6 +31,7 @@ from memorycell.interfaces.plot_steps import (
     are_words,
     bands,
     fold,
+    needs,
     one_dimensional,
     shortened,
     step_ticks,
@@ -81,6 +83,8 @@ def attribution(
     >>> [ax.get_title(loc="left") for ax in attribution(parts).axes]
     ['score, by occlusion', 'what adds up to 3.00']
     """
+    width = checked_width(width)
+    needs(explanation, "an Explanation", "scores", "terms", "labels")
     scores = one_dimensional(explanation.scores, "scores")
     words = shown is None and are_words(explanation.labels)
     parts = parts_of(explanation, words)
@@ -101,7 +105,7 @@ def attribution(
 
 
 def _title(explanation: Explanation, room: float) -> str:
-    return fold(f"{label(explanation.output, 70)}, by {label(explanation.method)}", room - 30)
+    return fold(f"{label(explanation.output, 70)}, by {label(explanation.method)}", room - 60)
 
 
 def _draw_series(
@@ -152,6 +156,10 @@ def compare_attributions(explanations: Sequence[Explanation], *, width: float = 
     >>> [ax.get_title(loc="left") for ax in compare_attributions([one, two]).axes]
     ['score, by occlusion', 'by decomposition']
     """
+    width = checked_width(width)
+    needs(explanations, "a list of explanations", "__len__", "__getitem__")
+    for each in explanations:
+        needs(each, "an Explanation", "scores", "terms", "labels")
     if not explanations:
         raise ValueError("expected at least one explanation, got none")
     first = explanations[0]
@@ -174,9 +182,11 @@ def compare_attributions(explanations: Sequence[Explanation], *, width: float = 
         ax.set_ylim(low - room, high + room)
     step_ticks(axes[-1], len(apart), first.labels, width)
     if len(explanations) > 1:
-        count = f"{int(apart.sum()):,} of {len(apart):,} steps" if apart.any() else "no step"
-        verdict = f"methods disagree about the sign of {count}" + (", shaded" if marked else "")
-        figure.supxlabel(verdict, x=0.005, ha="left", fontsize=FONT - 1, color=PALETTE["ochre"])
+        verdict, colour = "no step has opposite signs", PALETTE["muted"]
+        if apart.any():
+            verdict = f"methods disagree about the sign of {int(apart.sum()):,} of {len(apart):,} steps"
+            verdict, colour = verdict + (", shaded" if marked else ""), PALETTE["ochre"]
+        figure.supxlabel(fold(verdict, width - 20), x=0.005, ha="left", fontsize=FONT - 1, color=colour)
     return figure
 
 

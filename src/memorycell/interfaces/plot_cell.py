@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyBboxPatch, Polygon
 
-from memorycell.interfaces.drawing import FONT, PALETTE, WIDE, canvas, write
+from memorycell.interfaces.drawing import FONT, PALETTE, WIDE, canvas, checked_width, write
 from memorycell.interfaces.plot_traces import one_run
 from memorycell.interfaces.wording import fixed
 
@@ -74,6 +74,7 @@ def cell(kind: str = "LSTM", numbers: Mapping[str, float] | None = None, *, widt
     >>> [text.get_text() for text in cell("RNN").axes[0].texts if "tanh(" in text.get_text()]
     ['hₜ = tanh(W xₜ + U hₜ₋₁ + b)']
     """
+    width = checked_width(width)
     if kind not in _NEEDED:
         raise ValueError(f"expected kind to be LSTM, GRU or RNN, got {kind!r}")
     missing = [name for name in _NEEDED[kind] if numbers is not None and name not in numbers]

@@ -124,7 +124,8 @@ def _draw_fan(
         return np.concatenate([seen[-1:], values]) if joined else values
 
     ends: list[tuple[float, str, str]] = [(float(point[-1]), "forecast", PALETTE["blue"])]
-    for shade, (share, low, high) in zip((0.16, 0.24, 0.3), central_levels(forecasts.levels)[:3], strict=False):
+    shares = central_levels(forecasts.levels)[:3]
+    for shade, (share, low, high) in zip((0.16, 0.24, 0.3), shares, strict=False):
         lower, upper = forecasts.quantiles[row, :, k, low], forecasts.quantiles[row, :, k, high]
         if len(ahead) == 1:
             thick = 7 if shade == 0.16 else 13
@@ -132,13 +133,11 @@ def _draw_fan(
         else:
             band = with_start(lower), with_start(upper)
             ax.fill_between(np.concatenate([start, ahead]), *band, color=PALETTE["blue"], alpha=shade, linewidth=0)
-        ends.append(
-            (
-                float(upper[-1]),
-                f"{percent(share)} interval" if width > 500 else percent(share),
-                PALETTE["muted"],
-            )
-        )
+        if width > 500:
+            ends.append((float(upper[-1]), f"{percent(share)} interval", PALETTE["muted"]))
+    if shares and width <= 500:  # one name: in a small picture several would stand among other lines' names
+        top = float(forecasts.quantiles[row, -1, k, shares[0][2]])
+        ends.append((top, ", ".join(percent(share) for share, _, _ in shares), PALETTE["muted"]))
     mark = "o" if len(ahead) == 1 else None
     ax.plot(
         np.concatenate([start, ahead]),

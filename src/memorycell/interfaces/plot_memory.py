@@ -18,13 +18,14 @@ from memorycell.interfaces.drawing import (
     SERIES,
     WIDE,
     canvas,
+    checked_width,
     end_labels,
     heading,
     label,
     thin,
     x_label,
 )
-from memorycell.interfaces.plot_steps import fold
+from memorycell.interfaces.plot_steps import fold, needs
 from memorycell.interfaces.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ def memory_lengths(memory: Memory, *, span: float | None = None, width: float = 
     >>> memory_lengths(found).axes[0].get_xlabel()
     'half-life in steps, logarithmic'
     """
+    width = checked_width(width)
+    needs(memory, "a Memory, as model.memory(X) returns it", "layers")
     layers = [layer for layer in memory.layers if layer.gate]
     if not layers:
         raise ValueError("expected the memory of layers with a gate that keeps (LSTM, GRU), got none")
@@ -136,6 +139,8 @@ def lookback(found: Lookback, *, width: float = WIDE) -> Figure:
     >>> lookback(found).axes[0].get_xlabel()
     'steps before the output'
     """
+    width = checked_width(width)
+    needs(found, "a Lookback, as model.lookback(X) returns it", "distances", "perturbation")
     figure, (ax,) = canvas(width, 240)
     unit = f", {label(found.unit, 12)}" if found.unit else ""
     heading(ax, f"change of the {found.of}{unit}")
@@ -197,6 +202,8 @@ def gradient_flow(flow: GradientFlow, *, width: float = WIDE) -> Figure:
     >>> gradient_flow(GradientFlow(flows, 8, 1, 1)).axes[0].get_title(loc="left")
     'norm of the gradient, logarithmic'
     """
+    width = checked_width(width)
+    needs(flow, "a GradientFlow, as memorycell.gradient_flow returns it", "flows")
     if not flow.flows:
         raise ValueError("expected the gradient flow of at least one cell, got none")
     figure, (ax,) = canvas(width, 300 if width > 500 else 280)

@@ -17,13 +17,14 @@ from memorycell.interfaces.drawing import (
     SERIES,
     WIDE,
     canvas,
+    checked_width,
     end_labels,
     heading,
     name_rows,
     tint,
     x_label,
 )
-from memorycell.interfaces.plot_steps import MARGINS, bands, fold, step_ticks, token
+from memorycell.interfaces.plot_steps import MARGINS, bands, fold, needs, step_ticks, token
 from memorycell.interfaces.wording import percent, significant
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def attention(
     >>> attention([0.1, 0.9], ["so", "good"]).axes[0].get_title(loc="left")
     'share of attention'
     """
+    width = checked_width(width)
     found = np.asarray(weights, float)
     if found.ndim not in (1, 2) or not found.size:
         raise ValueError(f"expected weights of shape (steps,) or (rows, steps), none empty, got {found.shape}")
@@ -119,6 +121,8 @@ def states(
     >>> states(found, ["a", "b", "a", "b"]).axes[0].get_xlabel()
     'component 1: 90 % of the variance'
     """
+    width = checked_width(width)
+    needs(projection, "a Projection, as memorycell.project returns it", "points", "explained")
     points = np.asarray(projection.points, float)
     if points.ndim != 2 or points.shape[1] < 2:
         raise ValueError(f"expected a projection of two components, got {points.shape[-1]}: project(states, 2)")

@@ -104,8 +104,9 @@ def step_ticks(ax: Axes, steps: int, labels: Sequence[Any] | NDArray | None, wid
     numbered = labels is not None and not words and all(isinstance(each, int | np.integer) for each in labels)
     if labels is not None and not words and not numbered:
         longest = max(word_width(label(_said(labels[i]), 20), FONT - 1) for i in (0, steps // 2, steps - 1))
-        count = int(np.clip(room / (longest + 16), 2, 5))
-        places = np.unique(np.linspace(0, steps - 1, min(count, steps)).round().astype(int))
+        # The outermost names stand wholly inside, half a name nearer to their neighbours.
+        gaps = min(max(1, steps - 1), int(np.clip(room / (1.5 * longest + 14), 1, 4)))
+        places = np.arange(steps - 1, -1, -max(1, -(-(steps - 1) // gaps)))[::-1]
         names = [label(_said(labels[i]), 20) for i in places]
     else:
         places = np.arange(0, steps, _round_up((steps - 1) / (5 if room > 430 else 3)))
@@ -179,6 +180,19 @@ def bands(values: NDArray[np.float64], most: int, strongest: bool) -> tuple[NDAr
     counts = np.add.reduceat(known.astype(float), starts)
     sums = np.add.reduceat(np.where(known, values, 0.0), starts)
     return np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0), size
+
+
+def needs(given: Any, what: str, *attributes: str) -> None:
+    """Raise TypeError where `given` is not `what`, that is, has not all of these attributes.
+
+    Example
+    -------
+    >>> needs("a", "an Explanation", "scores")
+    Traceback (most recent call last):
+    TypeError: expected an Explanation, got str
+    """
+    if not all(hasattr(given, name) for name in attributes):
+        raise TypeError(f"expected {what}, got {type(given).__name__}")
 
 
 def one_dimensional(values: ArrayLike, what: str) -> NDArray[np.float64]:

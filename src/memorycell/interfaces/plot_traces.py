@@ -36,7 +36,12 @@ _GATES = {
     "reset": "reset gate: share of the past let into the new content",
     "update": "update gate: share of the past kept",
 }
-_STATES = {"cell": "cell: what is remembered", "hidden": "hidden state: what the layer says"}
+_STATES = {
+    "cell": "cell: what is remembered",
+    "hidden": "hidden state: what the layer says",
+    "candidate": "candidate: new content that could be written",
+    "new": "new content: what could take the place of the past",
+}
 _DIMS = ("layer", "direction", "batch", "time", "unit")
 _NO_BATCH = ("layer", "direction", "time", "unit")
 _ORDERS = ("kept", "clustered", "given")
@@ -190,6 +195,8 @@ def cell_traces(
 
 def one_run(trace: Mapping[str, Any], layer: int | str, direction: int, row: int) -> Run:
     """The arrays of one layer, direction and row of a trace, cut to the row's length."""
+    if not isinstance(trace, Mapping):
+        raise TypeError(f"expected a Trace or what model.trace(X) returns, got {type(trace).__name__}")
     named = getattr(trace, "layers", None)
     if isinstance(layer, str):
         if not isinstance(named, Mapping) or layer not in named:

@@ -35,7 +35,7 @@ def parts_of(explanation: Explanation, words: bool) -> list[tuple[str, float]]:
         parts += [(token(explanation.labels[step], 24), float(scores[step])) for step in top]
         if len(scores) > len(top):
             rest = len(scores) - len(top)
-            name = f"{rest:,} other words" if rest > 1 else "the other word"
+            name = f"the other {rest:,}" if rest > 1 else "the other one"
             parts.append((name, float(scores.sum() - scores[top].sum())))
     else:
         for sign, one, many in ((1, "adds", "add"), (-1, "takes away", "take away")):

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from memorycell.interfaces.page_file import check_page_path
 from memorycell.training.files import write_atomically
 
 # The module that makes the page of each task.
@@ -38,7 +39,7 @@ def write_report(
 
     Parameters
     ----------
-    path : where to; by custom ``something.html``
+    path : where to: ``something.html``
     model : a fitted `Forecaster`, `SequenceClassifier`, `SequenceRegressor`, `Tagger` or `LanguageModel`
     data : of a forecaster the table to forecast from: anything `Forecaster.predict` takes
         Of the others, samples with their labels: a file or a frame, or ``(X, y)``; of a language model a text.
@@ -59,7 +60,8 @@ def write_report(
     TypeError
         For a model that there is no report on.
     ValueError
-        When the model is not fitted or the data do not fit it.
+        When the model is not fitted or the data do not fit it, for a `path` that is not .html or .htm, that is the file
+        of the data, or that is there and is no regular file.
 
     Example
     -------
@@ -73,9 +75,7 @@ def write_report(
     >>> "<h1>Forecast of y</h1>" in text
     True
     """
-    path = Path(path)
-    if path.exists() and not force:
-        raise FileExistsError(f"{path} exists already: choose another name or overwrite it with force=True")
+    path = check_page_path(path, data, future, force=force)
     task = next((kind.__name__ for kind in type(model).__mro__ if kind.__name__ in _PAGES), None)
     if task is None:
         raise TypeError(f"expected a fitted {', '.join(_PAGES)}, got {type(model).__name__}")

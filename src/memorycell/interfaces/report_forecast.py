@@ -103,7 +103,7 @@ def _page(material: Material, other: Evaluation | None) -> str:
 def _remembering(material: Material) -> Section:
     if material.forecasts is None:
         return Section("memory", "")
-    return remembering(material.forecaster, material.table, "This forecaster", future=material.future)
+    return remembering(material.forecaster, material.table, "This forecaster")
 
 
 def _header(material: Material, names: str) -> Html:

@@ -13,10 +13,8 @@ from memorycell.interfaces.report_samples import unwarned
 AT_MOST = 256  # sequences that are looked at
 
 
-def remembering(model: Any, data: Any, subject: str, **where: Any) -> Section:
+def remembering(model: Any, data: Any, subject: str) -> Section:
     """What `memory` and `lookback` tell of the model on `data`; `subject` is what it is called.
-
-    where : as for ``model.trace``
 
     Example
     -------
@@ -29,7 +27,7 @@ def remembering(model: Any, data: Any, subject: str, **where: Any) -> Section:
     """
     section = Section("memory", "How long it remembers")
     with unwarned():
-        memory, back = model.memory(data, **where), model.lookback(data)
+        memory, back = model.memory(data), model.lookback(data)
     rows = getattr(model.network_, "segment", 1)  # of a table, that a layer takes as one step
     span = None if back.span is None else back.span * rows
     section.add(paragraph(back.sentence(subject)), looked_back(back), *half_lives(memory, span))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.insight.attribution import integrated_gradients_of
+from memorycell.insight.attribution import integrated_gradients
 from memorycell.interfaces.highlight import MOST_CHANNELS, Span, highlighted, legend, quotation, strip
 from memorycell.interfaces.page import Html, Section, element, escaped, paragraph
 from memorycell.interfaces.report_samples import Judged, Samples, unwarned
@@ -32,7 +32,7 @@ def explain(model: Any, given: SequenceInput, cases: list[Case]) -> list[NDArray
     with unwarned(), model._at_work():
         for case in cases:
             asked = model.explained(given.take([case.row]), output=case.output, against=case.against)
-            found.append(integrated_gradients_of(asked).scores)
+            found.append(integrated_gradients(asked).scores)
     return found
 
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
+
+from memorycell.layers.trace_places import Place, lengths_after, places
 
 _DIMS = ("layer", "direction", "batch", "time", "unit")
 
@@ -101,14 +102,21 @@ class Trace(Mapping[str, Tensor]):
 
         Parameters
         ----------
-        where : place, slice or list of places, by dimension
-            A single place drops its dimension. Where a dimension has `coords`, a name of theirs is a place, too, and a
-            slice between two names takes everything from the first to the last of them.
+        where : place, slice, mask or list of places, by dimension
+            A single place drops its dimension; a mask has a bool for each place. Where a dimension has `coords`, a
+            name of theirs (text, or a date without a time zone: text, datetime or datetime64) is a place, too, and a
+            slice between two names takes everything from the first to the last of them. Steps of slices are positive.
 
         Raises
         ------
         ValueError, IndexError
-            For a dimension that is not there, a name that is not, or a place beyond the end.
+            For a dimension that is not there, a name that is not, what is no place, or a place beyond the end; for
+            steps that do not rise, where rows have lengths.
+
+        Notes
+        -----
+        `lengths` count the chosen steps of each row. Of a single step no time is left, and they are None: a row that
+        had ended by then is zero there.
 
         Example
         -------
@@ -123,20 +131,19 @@ class Trace(Mapping[str, Tensor]):
         for dim, asked in where.items():
             if dim not in dims:
                 raise ValueError(f"expected a dimension of this trace, {', '.join(dims)}, got {dim!r}")
-            place = self._places(dim, asked)
+            place = places(asked, dim, self.sizes[dim], self.coords.get(dim))
             axis = dims.index(dim)
             values = {name: _taken(value, axis, place, dim) for name, value in values.items()}
             labels = coords.pop(dim, None)
             if isinstance(place, int):
                 dims.pop(axis)
             elif labels is not None:
-                chosen = range(len(labels))[place] if isinstance(place, slice) else place
-                coords[dim] = [labels[i] for i in chosen]
+                every = list(labels)
+                coords[dim] = every[place] if isinstance(place, slice) else [every[i] for i in place]
             if lengths is not None and dim == "batch":
                 lengths = lengths[place]
             elif lengths is not None and dim == "time":
-                left = next(iter(values.values())).shape[axis]
-                lengths = _shortened(lengths, place, self.sizes["time"], left)
+                lengths = None if isinstance(place, int) else lengths_after(lengths, place, self.sizes["time"])
         return Trace(values, tuple(dims), lengths=lengths, coords=coords)
 
     def named(self, **coords: Sequence[Any]) -> Trace:
@@ -173,72 +180,17 @@ class Trace(Mapping[str, Tensor]):
 
         return load(path)
 
-    def _places(self, dim: str, asked: Any) -> int | slice | list[int]:
-        labels = self.coords.get(dim)
-        if isinstance(asked, bool):
-            raise ValueError(f"expected a place along {dim!r}, got {asked}")
-        if isinstance(asked, int | np.integer):
-            return int(asked)
-        if isinstance(asked, slice):
-            if all(end is None or isinstance(end, int | np.integer) for end in (asked.start, asked.stop)):
-                return asked
-            names = _comparable(labels, dim)
-            first = 0 if asked.start is None else _place_of(names, asked.start, dim, "left")
-            last = len(names) if asked.stop is None else _place_of(names, asked.stop, dim, "right")
-            return slice(first, last)
-        if isinstance(asked, str | np.datetime64):
-            names = _comparable(labels, dim)
-            found = np.flatnonzero(names == _as_label(names, asked))
-            if not len(found):
-                raise ValueError(f"expected one of {_some(labels)} along {dim!r}, got {asked!r}")
-            return int(found[0])
-        return [int(place) for place in asked]
-
 
 def dims_of(unbatched: bool) -> tuple[str, ...]:
     """Names of the dimensions of a gate."""
     return tuple(name for name in _DIMS if not (unbatched and name == "batch"))
 
 
-def _shortened(lengths: Tensor, place: Any, steps: int, left: int) -> Tensor | None:
-    """Lengths after a slice of the time; None where it has gaps."""
-    if not isinstance(place, slice) or place.step not in (None, 1):
-        return None
-    return (lengths - range(steps)[place].start).clamp(min=0, max=left)
-
-
-def _taken(value: Tensor, axis: int, place: int | slice | list[int], dim: str) -> Tensor:
+def _taken(value: Tensor, axis: int, place: Place, dim: str) -> Tensor:
     size = value.shape[axis]
-    places = [place] if isinstance(place, int) else place if isinstance(place, list) else []
-    wrong = [i for i in places if not -size <= i < size]
+    single = [place] if isinstance(place, int) else place if isinstance(place, list) else []
+    wrong = [i for i in single if not -size <= i < size]
     if wrong:
-        raise IndexError(f"expected a place along {dim!r} from 0 to {size - 1}, got {wrong[0]}")
+        among = f"from 0 to {size - 1}" if size else "which has none"
+        raise IndexError(f"expected a place along {dim!r}, {among}, got {wrong[0]}")
     return value[(slice(None),) * axis + (place,)]
-
-
-def _comparable(labels: Any, dim: str) -> np.ndarray:
-    if labels is None:
-        raise ValueError(f"expected places along {dim!r}, which has no names: give whole numbers")
-    return np.asarray(labels)
-
-
-def _as_label(names: np.ndarray, asked: Any) -> Any:
-    return np.datetime64(asked) if names.dtype.kind == "M" else asked
-
-
-def _place_of(names: np.ndarray, asked: Any, dim: str, side: str) -> int:
-    """Where a name stands: dates in their (rising) order, other names where they first or last occur."""
-    wanted = _as_label(names, asked)
-    if names.dtype.kind == "M":
-        found = np.flatnonzero(names >= wanted) if side == "left" else np.flatnonzero(names <= wanted)
-        return (
-            (int(found[0]) if side == "left" else int(found[-1]) + 1) if len(found) else len(names) * (side == "left")
-        )
-    found = np.flatnonzero(names == wanted)
-    if not len(found):
-        raise ValueError(f"expected one of {_some(names.tolist())} along {dim!r}, got {asked!r}")
-    return int(found[0]) if side == "left" else int(found[-1]) + 1
-
-
-def _some(labels: Any) -> str:
-    return ", ".join(str(label) for label in list(labels)[:6]) + (", …" if len(labels) > 6 else "")

@@ -13,6 +13,7 @@ from memorycell.networks.heads import Head
 
 # Recursions run on exponentials in float64, which hold e^±700: scores that lie further apart go through logarithms.
 _WIDEST = 300.0
+FORBIDDEN = -1e4  # the score of what a scheme forbids, where gradients are wanted
 
 
 class CRFHead(Head):
@@ -150,8 +151,11 @@ class CRFHead(Head):
         return path.masked_fill_(torch.arange(steps, device=raw.device) >= lengths.unsqueeze(1), 0)
 
     def plain_log_partition(self, raw: Tensor, lengths: Tensor | None = None, constrained: bool = False) -> Tensor:
-        """`log_partition` as the textbook writes it, in logarithms and differentiable: the reference of the other."""
-        start, end, transitions = self._scores(constrained)
+        """`log_partition` as the textbook writes it, in logarithms and differentiable: the reference of the other.
+
+        What is forbidden has the score −10⁴ here: of −∞ alone a sum has no gradient.
+        """
+        start, end, transitions = (scores.clamp(min=FORBIDDEN) for scores in self._scores(constrained))
         return _log_partition(raw, start, end, transitions, _lengths_of(raw, lengths))
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +24,9 @@ from memorycell.insight.tracing import ModelTrace, trace_network
 from memorycell.networks.base import State, map_state
 from memorycell.networks.carried import CarriedForecaster
 from memorycell.networks.forecasting import EncoderDecoder, SegmentForecaster
-from memorycell.tasks.insight import check_trace_size, class_index, some_rows, trace_options
+from memorycell.tasks.insight import AT_ONCE, check_trace_size, class_index, nothing, some_rows, trace_options
+
+_STEPS = 4096  # of a carried state at a time
 
 _EXACT = (
     "The decomposition of one recurrent layer is exact, the ridge regression beside it too; the head's curved read-out "
@@ -39,8 +44,7 @@ def explained(
     future: Any = None,
 ) -> Explained:
     """See `Forecaster.explained`."""
-    encoded = model.encode(table, future)
-    origin = origin_of(model, encoded, at, series)
+    encoded, origin = _asked(model, table, future, at, series)
     k = 0 if target is None else class_index(encoded.target_names, target, "targets")
     if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 1 <= step <= model.horizon:
         raise ValueError(f"expected a step from 1 to the horizon of {model.horizon}, got {step!r}")
@@ -62,10 +66,10 @@ def _explained(model: Any, encoded: EncodedTable, origin: int, k: int, step: int
 
     parts, level, spread = _beside(network, batch, past, step - 1, k)
     name = "mean of the series" if network.normalize == "none" else "level of the window"
-    dates, names = encoded.dates[rows], list(encoded.target_names)
+    trunk, dates, names = _trunk(network), encoded.dates[rows], list(encoded.target_names)
     return Explained(
-        function, past, torch.zeros_like(past), _trunk(network), _said(encoded, origin, names[k], step), list(dates),
-        "numbers", features=list(encoded.past_names), parts={n: part * spread * scale for n, part in parts.items()},
+        function, past, nothing(past, trunk), trunk, _said(encoded, origin, names[k], step), list(dates), "numbers",
+        features=list(encoded.past_names), parts={n: part * spread * scale for n, part in parts.items()},
         constants={name: level * scale + center},
         shown=encoded.target.double().numpy()[rows] * encoded.scale[s] + encoded.center[s],
         channels=names, anchor=len(rows) - 1, rows_of_step=_rows_of_step(network), span=_seconds(dates),
@@ -83,8 +87,7 @@ def trace(
     force: bool = False,
 ) -> ModelTrace:
     """See `Forecaster.trace`."""
-    encoded = model.encode(table, future)
-    origin = origin_of(model, encoded, at, series)
+    encoded, origin = _asked(model, table, future, at, series)
     network = model.network_.eval()
     first = int(encoded.offsets[_series(encoded, origin)])
     carried = model.state == "carried"
@@ -108,24 +111,86 @@ def trace(
 def some_explained(model: Any, table: Any) -> list[Explained]:
     """See `Insight._some_explained`: one step ahead, from dates all over the table."""
     encoded = model.codec_.encode(read_table(model._table(table)))
-    window = 1 if model.state == "carried" else model.window_
-    origins = eligible_origins(encoded, window, model.horizon)
+    # With a carried state, too, from where there is a window to look back over.
+    origins = eligible_origins(encoded, model.window_, model.horizon)
     if not len(origins):  # only its end can be forecast from
         return [explained(model, table)]
     return [_explained(model, encoded, int(origins[place]), 0, 1) for place in some_rows(len(origins))]
 
 
-def origin_of(model: Any, encoded: EncodedTable, at: Any, series: Any) -> int:
+def traces(model: Any, table: Any) -> Iterator[ModelTrace]:
+    """Traces of every series: of windows side by side, or of a carried state from the first row to the last."""
+    encoded = model.codec_.encode(read_table(model._table(table)))
+    if not len(eligible_origins(encoded, model.window_, model.horizon)):  # only its end can be forecast from
+        yield trace(model, model._table(table))
+        return
+    network = model.network_.eval()
+    for run in (_along if model.state == "carried" else _windows)(model, encoded):
+        with model._at_work():
+            yield trace_network(network, run, trunk=[network.rnn])
+
+
+def _windows(model: Any, encoded: EncodedTable) -> Iterator[Callable[[], Any]]:
+    device = next(model.network_.parameters()).device
+    # From the end of each series back, as far as what must be known of the steps after it is.
+    ends = [
+        np.arange(first + rows - model.horizon - 1, first + model.window_ - 2, -model.window_)
+        for first, rows in zip(encoded.offsets[:-1], encoded.observed_rows, strict=True)
+    ]
+    origins = np.concatenate(ends)
+    dataset = WindowDataset(encoded, model.window_, model.horizon, origins)
+    for places in torch.arange(len(origins)).split(AT_ONCE):
+        yield partial(model.network_, dataset.gather(places).to(device))
+
+
+def _along(model: Any, encoded: EncodedTable) -> Iterator[Callable[[], Any]]:
+    network = model.network_
+    device = next(network.parameters()).device
+    for first, rows in zip(encoded.offsets[:-1], encoded.observed_rows, strict=True):
+        steps = StepDataset(encoded, model.horizon, np.array([first]))
+        state: list[State] = [None]
+
+        def run(batch: Batch, state: list[State] = state) -> None:
+            _, _, state[0] = network.run(batch, state[0])
+
+        for part in torch.arange(int(first), int(first + rows)).split(_STEPS):
+            yield partial(run, steps.gather_steps(part[None]).to(device))
+
+
+def _asked(model: Any, table: Any, future: Any, at: Any, series: Any) -> tuple[EncodedTable, int]:
+    """The table as the model sees it, and the row asked for; nothing need be known of a future that is not asked for.
+
+    Raises
+    ------
+    ValueError
+        As `origin_of`, and where the future is asked for and known-future columns have no values.
+    """
+    try:
+        encoded = model.encode(table, future)
+    except ValueError:
+        if future is not None or at is None or not getattr(model, "known_future", ()):
+            raise
+        encoded = model.codec_.encode(read_table(table))
+        return encoded, origin_of(model, encoded, at, series, after=model.horizon)
+    return encoded, origin_of(model, encoded, at, series)
+
+
+def origin_of(model: Any, encoded: EncodedTable, at: Any, series: Any, *, after: int = 0) -> int:
     """The row of the encoded table that is the last one seen: `at` is a date, a row of its series, or None for the end.
+
+    after : rows that there must be after it
 
     Raises
     ------
     ValueError
         For a date or row outside of what can be forecast from, or a series that is not there.
     """
+    if series is not None and len(encoded.ids) == 1 and str(series) != str(encoded.ids[0]):
+        raise ValueError(f"expected no series=, as the table holds a single one, got {series!r}")
     s = 0 if series is None else class_index(encoded.ids, series, "series")
     first, count = int(encoded.offsets[s]), int(encoded.observed_rows[s])
-    possible = eligible_origins(encoded, 1 if model.state == "carried" else model.window_, 0)
+    carried = model.state == "carried"
+    possible = eligible_origins(encoded, 1 if carried else model.window_, after)
     possible = possible[(possible >= first) & (possible < first + count)]
     if not len(possible):
         raise ValueError(
@@ -137,10 +202,11 @@ def origin_of(model: Any, encoded: EncodedTable, at: Any, series: Any) -> int:
     row = _row(at, encoded.dates[first : first + count])
     if row is None or first + row < possible[0] or first + row > possible[-1]:
         asked = f"row {at}" if isinstance(at, int | np.integer) else at
+        whole = "" if carried else f"; the first has a whole window of {model.window_} behind it"
+        ahead = f"; beyond, give the known-future columns of {after} rows to come" if after else ""
         raise ValueError(
-            f"expected a date to forecast from, {say_date(dates[0])} to {say_date(dates[-1])} "
-            f"(rows {possible[0] - first} to {possible[-1] - first}; the first has a whole window of "
-            f"{model.window_} behind it), got {asked}"
+            f"expected a date to forecast from, {say_date(dates[0])} to {say_date(dates[-1])} (rows "
+            f"{possible[0] - first} to {possible[-1] - first} of its regular steps{whole}{ahead}), got {asked}"
         )
     return first + row
 
@@ -150,16 +216,28 @@ def _row(at: Any, dates: NDArray) -> int | None:
     if isinstance(at, int | np.integer) and not isinstance(at, bool):
         return int(at) + (len(dates) if at < 0 else 0)
     if dates.dtype.kind != "M":
-        if not str(at).lstrip("-").isdigit():
-            raise ValueError(f"expected a step number, as this table has no dates, got {at!r}")
-        return _row(int(str(at)), dates)
-    try:
-        wanted = np.datetime64(str(at).replace(" ", "T") if isinstance(at, str) else at, "ns")
-    except ValueError:
-        raise ValueError(f"expected a date such as {say_date(dates[-1])}, got {at!r}") from None
+        try:
+            return _row(int(str(at)), dates)
+        except ValueError:
+            raise ValueError(f"expected a step number, as this table has no dates, got {at!r}") from None
+    wanted = _date(at)
+    if wanted is None:
+        raise ValueError(f"expected a date without time zone, such as {say_date(dates[-1])}, got {str(at)!r}")
     if not dates[0] <= wanted <= dates[-1]:
         return None
     return int(np.searchsorted(dates, wanted, side="right")) - 1
+
+
+def _date(at: Any) -> np.datetime64 | None:
+    """A date as the table's are; None for what is none, and for one with a time zone, which they have not."""
+    text = at.replace(" ", "T") if isinstance(at, str) else at
+    if getattr(at, "tzinfo", None) is not None or (isinstance(at, str) and re.search(r"\d(Z|[+-]\d\d:?\d\d)$", at)):
+        return None
+    try:
+        wanted = np.datetime64(text, "ns")
+    except (ValueError, TypeError):
+        return None
+    return None if np.isnat(wanted) else wanted
 
 
 def _series(encoded: EncodedTable, origin: int) -> int:
@@ -177,7 +255,7 @@ def _batch(model: Any, encoded: EncodedTable, rows: NDArray[np.int64]) -> tuple[
     state: State = None
     first = int(encoded.offsets[_series(encoded, int(origin[0]))])
     with torch.no_grad():
-        for part in torch.arange(first, int(rows[0])).split(4096):
+        for part in torch.arange(first, int(rows[0])).split(_STEPS):
             if len(part):
                 _, _, state = network.run(steps.gather_steps(part[None]).to(device), state)
         batch = steps.gather_steps(torch.from_numpy(rows)[None]).to(device)

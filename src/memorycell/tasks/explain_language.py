@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +16,7 @@ from memorycell.data.text_codec import SPECIALS
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
 from memorycell.networks.base import State, map_state
-from memorycell.tasks.insight import check_trace_size, checked_row, some_rows, trace_options
+from memorycell.tasks.insight import check_trace_size, checked_row, nothing, some_rows, trace_options
 from memorycell.tasks.language_text import corpus_of, source_of, spans
 
 _CONTEXT = 256  # tokens explained; what came before them is in the state
@@ -32,9 +34,8 @@ def explained(
     network, codec = model.network_.eval(), model.codec_
     corpus = Corpus.from_texts([text], codec)
     found = list(spans(codec, text))
-    place = (
-        len(found) - 1 if place is None else checked_row(place, len(found), f"{codec.unit}s, the last of them the end")
-    )
+    what = f"{codec.unit}s, the last of them the end"
+    place = len(found) - 1 if place is None else checked_row(place, len(found), what, "place")
     device = next(network.parameters()).device
     ids = as_ids(corpus.ids[: place + 2]).to(device)
     before, seen = ids[:-1][:-_CONTEXT], ids[:-1][-_CONTEXT:]
@@ -56,9 +57,10 @@ def explained(
     # The token before the first is the end of what came before.
     stands = [(0, 0), *((start, stop) for _, start, stop in found)][place + 1 - len(seen) : place + 1]
     labels = [text[a:b] if b > a else _START for a, b in stands]
-    said = f"score of {codec.vocabulary[k]!r} less that of {codec.vocabulary[j]!r} after {_tail(text, stands)}"
+    trunk = tuple(network.encoder.layers)
+    said = f"score of {token_text(codec, k)!r} less that of {token_text(codec, j)!r} after {_tail(text, stands)}"
     return Explained(
-        function, values, torch.zeros_like(values), tuple(network.encoder.layers), said, labels, "text", text=text,
+        function, values, nothing(values, trunk), trunk, said, labels, "text", text=text,
         spans=stands, anchor=len(seen) - 1, exact=_EXACT,
     )  # fmt: skip
 
@@ -89,6 +91,22 @@ def trace(
         )
 
 
+def traces(model: Any, X: Any) -> Iterator[ModelTrace]:
+    """The trace of a text, its state carried from part to part."""
+    network = model.network_.eval()
+    device = next(network.parameters()).device
+    corpus = (
+        corpus_of(X, model.codec_) if isinstance(X, Corpus) else Corpus.from_texts([text_of(X, None)], model.codec_)
+    )
+    state: State = None
+    for first in range(0, len(corpus.ids) - 1, _FEED):
+        tokens = as_ids(corpus.ids[first : min(len(corpus.ids) - 1, first + _FEED)])[None].to(device)
+        with model._at_work():
+            trace = trace_network(network, partial(network.encoder, tokens, state=state), trunk=network.encoder.layers)
+        _, state = trace.output
+        yield trace
+
+
 def some_explained(model: Any, X: Any) -> list[Explained]:
     """See `Insight._some_explained`: the next token here and there in the text."""
     text = text_of(X, None)[:20_000]
@@ -114,7 +132,7 @@ def text_of(X: Any, row: int | None) -> str:
     if row is None:
         return text
     lines = [line for line in text.split("\n") if line.strip()]
-    return lines[checked_row(row, len(lines), "lines that are not empty")]
+    return lines[checked_row(row, len(lines), "lines that are not empty", "line")]
 
 
 def _pair(codec: Any, scores: Tensor, written: int | None, output: Any, against: Any) -> tuple[int, int]:
@@ -125,14 +143,27 @@ def _pair(codec: Any, scores: Tensor, written: int | None, output: Any, against:
     best[k] = -torch.inf
     j = int(best.argmax()) if against is None else _token(codec, against)
     if j == k:
-        raise ValueError(f"expected another token than {codec.vocabulary[k]!r} to set it against, got the same")
+        raise ValueError(f"expected another token than {token_text(codec, k)!r} to set it against, got the same")
     return k, j
 
 
 def _token(codec: Any, given: Any) -> int:
-    if str(given) in codec.vocabulary:
-        return codec.vocabulary.index(str(given))
+    text = str(given)
+    if text in codec.vocabulary:
+        return codec.vocabulary.index(text)
+    for written in (text, f" {text}") if codec.unit == "subword" and text else ():
+        ids = codec.encode([written]).values.tolist()
+        if len(ids) == 1:
+            return ids[0]
     raise ValueError(f"expected a token of the vocabulary of {codec.size:,} {codec.unit}s, got {given!r}")
+
+
+def token_text(codec: Any, token: int) -> str:
+    """A token as it is written: of subwords without the marks of their vocabulary."""
+    name = codec.vocabulary[token]
+    if codec.unit != "subword" or token < len(SPECIALS):
+        return name
+    return codec.decode([token]) or name
 
 
 def _repeated(state: State, rows: int) -> State:

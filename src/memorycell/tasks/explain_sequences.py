@@ -14,7 +14,16 @@ from torch import Tensor
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
 from memorycell.tasks import sequence_network
-from memorycell.tasks.insight import AT_ONCE, check_trace_size, checked_row, class_index, some_rows, trace_options
+from memorycell.tasks.insight import (
+    AT_ONCE,
+    check_trace_size,
+    checked_row,
+    checked_rows,
+    class_index,
+    nothing,
+    some_rows,
+    trace_options,
+)
 from memorycell.tasks.sequence_inputs import SequenceInput
 
 _EXACT = (
@@ -52,8 +61,11 @@ def explained(model: Any, X: Any, row: int = 0, output: Any = None, against: Any
 
     labels, more = _steps(model, part, len(values))
     last = network.pooling.kinds == ("last",) and not network.encoder.bidirectional
+    baseline = nothing(values, network.encoder.layers)
+    if grams is not None:
+        baseline[:, -1] = 0
     return Explained(
-        function, values, torch.zeros_like(values), tuple(network.encoder.layers), said, labels, given.kind,
+        function, values, baseline, tuple(network.encoder.layers), said, labels, given.kind,
         features=None if tokens else _features(model, values.shape[1]),
         parts={} if grams is None else {"n-grams": grams @ weights},
         constants=_beside(network, batch, weights), anchor=len(values) - 1 if last else None, exact=_EXACT, unit=unit,
@@ -86,8 +98,8 @@ def trace(
     """See `SequenceEstimator.trace`."""
     model._check_fitted()
     given = read(model, X)
-    places = range(len(given)) if rows is None else [checked_row(row, len(given)) for row in rows]
-    return _traced(model, _rows(given, list(places)), path, force)
+    places = list(range(len(given))) if rows is None else checked_rows(rows, len(given))
+    return _traced(model, _rows(given, places), path, force)
 
 
 def traces(model: Any, X: Any) -> Iterator[ModelTrace]:
@@ -155,7 +167,7 @@ def _regressed(model: Any, raw: Tensor, output: Any, against: Any) -> tuple[Tens
     if against is not None:
         raise ValueError("expected no against= for a number, got one: only classes are set against each other")
     count = raw.shape[1]
-    k = 0 if output is None else checked_row(output, count, "outputs")
+    k = 0 if output is None else checked_row(output, count, "outputs", "output")
     weights = np.zeros(count)
     weights[k] = model.scale_["scale"][k]
     said = "prediction" if count == 1 else f"prediction {k}"

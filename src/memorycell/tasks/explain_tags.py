@@ -12,8 +12,17 @@ from torch import Tensor
 
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
-from memorycell.networks.crf import CRFHead
-from memorycell.tasks.insight import AT_ONCE, check_trace_size, checked_row, class_index, some_rows, trace_options
+from memorycell.networks.crf import FORBIDDEN, CRFHead
+from memorycell.tasks.insight import (
+    AT_ONCE,
+    check_trace_size,
+    checked_row,
+    checked_rows,
+    class_index,
+    nothing,
+    some_rows,
+    trace_options,
+)
 
 _EXACT = "The decomposition of one recurrent layer with a label at each step by itself is exact."
 _EXACT_CRF = (
@@ -41,13 +50,18 @@ def explained(
         path = network.labels(raw, _full(values[None]))[0]
     if place is None:
         place = int(np.argmin(chances.max(1)))
-    place = checked_row(place, len(values), "words" if model.input_ == "words" else "steps")
+    place = checked_row(place, len(values), "words" if model.input_ == "words" else "steps", "place")
     names = model.classes_.tolist()
     k = int(path[place]) if output is None else class_index(names, output, "labels")
     others = np.where(np.arange(len(names)) == k, -np.inf, chances[place])
     j = int(others.argmax()) if against is None else class_index(names, against, "labels")
     if j == k:
         raise ValueError(f"expected another label than {names[k]} to set it against, got the same")
+    for label in (k, j):
+        if not chances[place, label]:
+            raise ValueError(
+                f"expected a label that can stand at place {place}, got {names[label]}: the scheme forbids it"
+            )
 
     def function(x: Tensor) -> Tensor:
         return _margin(network, network.raw_embedded(x), place, k, j)
@@ -58,9 +72,9 @@ def explained(
     what = "log-odds" if crf else "score"
     link = "against" if crf else "less that of"
     which = repr(sequence[place]) if words else f"step {place}"
-    layers = (network.encoder, *([] if network.above is None else [network.above]))
+    trunk = (*network.encoder.layers, *([] if network.above is None else network.above.layers))
     return Explained(
-        function, values, torch.zeros_like(values), tuple(layer for each in layers for layer in each.layers),
+        function, values, nothing(values, trunk), trunk,
         f"{what} of {names[k]} {link} {names[j]} for {which}", list(sequence) if words else list(range(len(values))),
         "words" if words else "numbers",
         features=None if words else [f"channel {c + 1}" for c in range(values.shape[1])], shown=shown,
@@ -78,7 +92,7 @@ def trace(
 ) -> ModelTrace:
     """See `Tagger.trace`."""
     given = model._asked(X).sequences
-    chosen = given if rows is None else [given[checked_row(row, len(given))] for row in rows]
+    chosen = given if rows is None else [given[row] for row in checked_rows(rows, len(given))]
     return _traced(model, chosen, path, force)
 
 
@@ -117,7 +131,7 @@ def _margin(network: Any, raw: Tensor, place: int, k: int, j: int) -> Tensor:
         return raw[:, place, k] - raw[:, place, j]
 
     def through(label: int) -> Tensor:
-        kept = torch.full_like(raw[:, place], -torch.inf)
+        kept = torch.full_like(raw[:, place], FORBIDDEN)
         kept[:, label] = raw[:, place, label]
         fixed = torch.cat([raw[:, :place], kept.unsqueeze(1), raw[:, place + 1 :]], dim=1)
         return network.head.plain_log_partition(fixed, constrained=True)

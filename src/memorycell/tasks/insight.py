@@ -8,7 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import torch
+from torch import Tensor
+
 from memorycell.kernels.native import flush_subnormals
+from memorycell.layers.base import Recurrent
 from memorycell.training.threads import using_threads
 
 if TYPE_CHECKING:
@@ -38,6 +42,7 @@ class Insight:
     # Each task says what of its data can be asked for.
     explained: Callable[..., Explained]
     trace: Callable[..., ModelTrace]
+    _check_fitted: Callable[[], None]
 
     def _explaining(self) -> Any:
         return importlib.import_module(f"memorycell.tasks.{self.EXPLAINS}")
@@ -64,16 +69,17 @@ class Insight:
         with self._at_work():
             return explain_by(asked, method, **options)
 
-    def memory(self, X: Any = None, **where: Any) -> Memory:
-        """How long each unit remembers on X, which never move and which count. See `Memory`.
+    def memory(self, X: Any = None) -> Memory:
+        """How long each unit remembers on all of X, which never move and which count. See `Memory`.
 
         Parameters
         ----------
-        X, where : as for `trace`
+        X : as for `trace`; of a forecaster windows side by side through every series, or of a carried state all of it
         """
         from memorycell.insight.memory import memory
 
-        return memory(self.trace(X, **where) if where else self._traces(X))
+        self._check_fitted()
+        return memory(self._traces(X))
 
     def lookback(self, X: Any = None, **options: Any) -> Lookback:
         """How far back an input still changes what the model says, averaged over eight outputs in X. See `Lookback`.
@@ -85,13 +91,14 @@ class Insight:
         """
         from memorycell.insight.lookback import lookback
 
+        self._check_fitted()
         cases = self._some_explained(X)
         with self._at_work():
             return lookback(cases, **options)
 
     def _traces(self, X: Any) -> Iterable[ModelTrace]:
         """The traces of all of X, not all of them at once."""
-        return [self.trace(X)]
+        return self._explaining().traces(self, X)
 
     def _some_explained(self, X: Any) -> list[Explained]:
         """Outputs here and there in X, at most eight, for what is averaged over cases."""
@@ -126,17 +133,35 @@ class InsightByRow(Insight):
         """
         return self._explaining().trace(self, X, rows, path, force)
 
-    def _traces(self, X: Any) -> Iterable[ModelTrace]:
-        return self._explaining().traces(self, X)
-
 
 def some_rows(count: int) -> list[int]:
     """At most eight rows of `count`, spread evenly."""
     return sorted({round(i * (count - 1) / max(1, _MEMORY_CASES - 1)) for i in range(_MEMORY_CASES)}) if count else []
 
 
-def checked_row(row: Any, count: int, what: str = "sequences") -> int:
-    """A place among `count`; negative ones count from the end.
+def nothing(values: Tensor, trunk: Iterable[Recurrent]) -> Tensor:
+    """What "no input" is for values (T, F): zeros, the mean of scaled readings, which an embedding does not know.
+
+    Layer normalisation divides by the deviation of what it is given, so that next to zeros the least input is as loud
+    as any: there the mean step of the sequence takes their place.
+    """
+    if any(layer.layer_norm for layer in trunk):
+        return values.mean(0, keepdim=True).repeat(len(values), 1)
+    return torch.zeros_like(values)
+
+
+def checked_rows(rows: Any, count: int) -> list[int]:
+    """Places among `count`; raise TypeError or ValueError for none, or what is none."""
+    if isinstance(rows, str) or not isinstance(rows, Iterable):
+        raise TypeError(f"expected rows to be a list of rows, got {type(rows).__name__}")
+    places = [checked_row(row, count) for row in rows]
+    if not places:
+        raise ValueError("expected at least one row, got an empty list")
+    return places
+
+
+def checked_row(row: Any, count: int, what: str = "sequences", name: str = "row") -> int:
+    """A place among `count`; negative ones count from the end. `what` are counted, one of them is called `name`.
 
     Raises
     ------
@@ -144,9 +169,9 @@ def checked_row(row: Any, count: int, what: str = "sequences") -> int:
         If it is none.
     """
     if isinstance(row, bool) or not hasattr(row, "__index__"):
-        raise ValueError(f"expected a row from 0 to {count - 1} ({count:,} {what}), got {row!r}")
+        raise ValueError(f"expected a {name} from 0 to {count - 1} ({count:,} {what}), got {row!r}")
     if not -count <= row < count:
-        raise ValueError(f"expected a row from 0 to {count - 1} ({count:,} {what}), got {row}")
+        raise ValueError(f"expected a {name} from 0 to {count - 1} ({count:,} {what}), got {row}")
     return int(row) % count
 
 
