@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from command_cases import refused, run
+from command_cases import refused, run, write_rows
 from learner_cases import CLASSIFY, LANGUAGE, TAG, write_book, write_opinions, write_tagged, write_waves
 
 
@@ -74,6 +74,48 @@ def test_json_has_what_adds_up_to_the_number(
     assert "residual" in said["terms"]
 
 
+def test_contextual_decomposition_can_be_asked_for(learners: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
+    asked = (*learners["classify"], "--row", "3", "--method", "contextual-decomposition")
+    said = json.loads(run("explain", *asked, "--json").out)
+    assert said["method"] == "contextual decomposition"
+    assert "together" in said["terms"]
+    assert run("explain", *asked, "-o", tmp_path / "why.html", "-q").code == 0
+    page = (tmp_path / "why.html").read_text(encoding="utf-8")
+    assert "contextual decomposition" in page
+    assert "by integrated gradients" in page.replace("integrated</tspan>", "integrated")
+
+
+@pytest.fixture(scope="module")
+def long_text(learners: dict[str, tuple[Path, Path]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    path = tmp_path_factory.mktemp("long") / "long.csv"
+    return learners["classify"][0], write_rows(path, [["text"], ["great flight " * 700]])
+
+
+def test_a_text_that_is_cut_is_told_once(long_text: tuple[Path, Path]) -> None:
+    ran = run("explain", *long_text, "--json", "--method", "occlusion")
+    told = "Only the first 1,000 of 1,400 words were read"
+    assert ran.err.count(told) == 1
+    assert len(ran.err.splitlines()) == 1
+    said = json.loads(ran.out)
+    assert told in said["note"]
+    assert len(said["steps"]) == 1000
+    assert run("explain", *long_text, "--json", "-q", "--method", "occlusion").err == ""
+
+
+def test_what_is_too_long_for_contextual_decomposition_is_one_line(long_text: tuple[Path, Path]) -> None:
+    ran = run("explain", *long_text, "--json", "--method", "contextual decomposition")
+    assert "expected at most 300 steps" in refused(ran)
+
+
+def test_the_data_are_not_replaced(learners: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
+    model, data = learners["classify"]
+    own = tmp_path / "own.html"
+    own.write_bytes(data.read_bytes())
+    for path, said in ((own, "what would be read"), (tmp_path / "own.csv", "ends in .html or .htm")):
+        assert said in refused(run("explain", model, own, "-o", path, "--force"))
+    assert own.read_bytes() == data.read_bytes()
+
+
 REFUSED = [
     ("classify", ("--row", "90"), "0 to 89"),
     ("classify", ("--class", "great"), "bad, good, plain"),
@@ -82,6 +124,10 @@ REFUSED = [
     ("classify", ("--place", "3"), "--place is not for"),
     ("classify", ("--method", "magic"), "expected a method of 'integrated gradients', 'occlusion', 'decomposition'"),
     ("regress", ("--class", "first"), "--class to be the number of an output"),
+    ("regress", ("--class", "²"), "--class to be the number of an output"),
+    ("regress", ("--class", "1_0"), "--class to be the number of an output"),
+    ("regress", ("--class", "-1"), "--class to be the number of an output"),
+    ("regress", ("--class", "3"), "from 0 to 0"),
     ("tag", ("--place", "7"), "0 to 2"),
     ("tag", ("--class", "PRON"), "DET"),
     ("language", ("--place", "9999999"), "characters"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cases import CASES, FEATURES, Reader, case, explained, values_of
+from cases import CASES, FEATURES, Reader, case, explained
 
 from memorycell.insight.attribution import integrated_gradients
 from memorycell.insight.explained import Explained
@@ -51,7 +51,7 @@ def test_a_jump_is_never_complete_and_says_so() -> None:
 
 def normalised(steps: int = 60) -> Explained:
     torch.manual_seed(0)
-    layer, values = LSTM(FEATURES, 16, layer_norm=True, batch_first=True).eval(), values_of(steps)
+    layer, values = LSTM(FEATURES, 16, layer_norm=True, batch_first=True).eval(), torch.randn(steps, FEATURES)
     return replace(of_numbers(lambda v: layer(v)[0][:, -1].sum(1), values), trunk=(layer,))
 
 

@@ -9,6 +9,7 @@ import torch
 from cases import CASES, FEATURES, HIDDEN, Reader, case, explained, forecaster, values_of
 
 from memorycell.insight import survival
+from memorycell.insight.contextual import contextual_decomposition
 from memorycell.insight.decomposition import decomposition
 from memorycell.insight.explained import Explained
 from memorycell.layers import LSTM, RNN
@@ -229,6 +230,89 @@ def test_layers_may_be_read_by_their_final_state_and_have_the_time_first() -> No
     found = decomposition(one)
     assert found.terms["bias"] == pytest.approx(1.0) and abs(found.terms["residual"]) < 1e-5
     assert np.abs(found.scores).min() > 0
+
+
+PAST = "past the last layer's output"
+
+
+def read_by(function: Any, *trunk: Any) -> Explained:
+    values = values_of()
+    return Explained(function, values, 0 * values, trunk, "units", range(len(values)), "numbers")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda x, low, state: state[1][-1].sum(1),  # the final cell
+        lambda x, low, state: low[:, -1].sum(1),  # the layer below
+        lambda x, low, state: x[:, 2].sum(1),  # the values
+    ],
+)
+def test_what_is_read_past_the_output_is_no_bias(other: Any) -> None:
+    torch.manual_seed(0)
+    below, above = LSTM(FEATURES, 4, batch_first=True).eval(), LSTM(4, 4, batch_first=True).eval()
+    seen = []
+
+    def function(x: torch.Tensor, share: float = 1.0) -> torch.Tensor:
+        low, _ = below(x)
+        high, state = above(low)
+        seen.append(other(x, low, state))
+        return 1.0 + high[:, -1].sum(1) + share * seen[-1]
+
+    plain = decomposition(read_by(lambda x: function(x, 0.0), below, above))
+    assert PAST not in plain.terms and plain.terms["bias"] == pytest.approx(1.0)
+    seen.clear()
+    found = decomposition(read_by(function, below, above))
+    assert found.terms[PAST] == pytest.approx(float(seen[0]), abs=1e-5)
+    assert found.terms["bias"] == pytest.approx(1.0, abs=1e-5)
+    assert np.allclose(found.scores, plain.scores, atol=1e-6) and found.total == pytest.approx(found.value)
+
+
+def test_a_final_cell_alone_is_past_the_output() -> None:
+    layer = LSTM(FEATURES, 4, batch_first=True).eval()
+    found = decomposition(read_by(lambda x: 2.0 + layer(x)[1][1][-1].sum(1), layer))
+    assert found.terms["bias"] == pytest.approx(2.0) and not found.scores.any()
+    assert found.terms[PAST] == pytest.approx(found.value - 2.0) and abs(found.terms["residual"]) < 1e-6
+
+
+@pytest.mark.parametrize("kind", ["encoder-decoder", "segment"])
+@pytest.mark.parametrize("cell", ["LSTM", "GRU", "RNN"])
+def test_an_encoder_that_ends_in_zeros_has_its_decoder_all_the_same(kind: str, cell: str) -> None:
+    one = forecaster(kind, cell)
+    with torch.no_grad():
+        for parameter in one.trunk[0].parameters():
+            parameter.zero_()
+    for found in (decomposition(one), contextual_decomposition(one), contextual_decomposition(one, [0])):
+        assert not found.scores.any() and found.total == pytest.approx(found.value)
+    terms = decomposition(one).terms
+    assert terms["decoder"] + terms["bias"] == pytest.approx(found.value, abs=1e-5)
+
+
+def test_a_state_that_is_handed_on_tells_a_decoder_even_where_all_else_looks_like_a_stack() -> None:
+    encoder, decoder = RNN(FEATURES, 4, batch_first=True).eval(), RNN(4, 4, batch_first=True).eval()
+    with torch.no_grad():
+        for parameter in encoder.parameters():
+            parameter.zero_()
+
+    def function(x: torch.Tensor) -> torch.Tensor:
+        _, state = encoder(x)
+        return decoder(torch.zeros(len(x), x.shape[1], 4), state)[0].sum((1, 2))
+
+    found = decomposition(read_by(function, encoder, decoder))
+    assert "decoder" in found.terms and found.total == pytest.approx(found.value)
+
+
+def test_a_layer_above_another_that_starts_from_zeros_is_no_decoder() -> None:
+    below, above = RNN(FEATURES, 4, batch_first=True).eval(), RNN(4, 4, batch_first=True).eval()
+    with torch.no_grad():
+        for parameter in below.parameters():
+            parameter.zero_()
+
+    def function(x: torch.Tensor) -> torch.Tensor:
+        return above(below(x)[0], torch.zeros(1, len(x), 4))[0][:, -1].sum(1)
+
+    found = decomposition(read_by(function, below, above))
+    assert set(found.terms) == {"bias", "initial state", "residual"} and abs(found.terms["residual"]) < 1e-6
 
 
 def test_a_read_out_that_hears_one_direction_only() -> None:

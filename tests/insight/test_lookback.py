@@ -110,13 +110,42 @@ def test_steps_after_the_anchor_are_told_apart() -> None:
     assert "50 % of the gradient is that of steps that follow" in found.sentence()
 
 
-def test_long_windows_are_tried_at_some_distances() -> None:
+def test_long_windows_are_cut_into_stretches() -> None:
     found = lookback([read_by(decaying(0.98), steps=1000, seed=seed) for seed in range(3)])
-    assert len(found.distances) <= 40 and found.distances[0] == 0 and found.distances[-1] == 999
+    assert len(found.distances) <= 40 and found.distances[0] == 0 and found.distances[-1] < 999
     assert found.filled.shape == found.gradient.shape == (1000,)
     assert found.reach_by_gradient == pytest.approx(148, abs=1) and found.reach == pytest.approx(148, rel=0.3)
     assert len(lookback(read_by(decaying(0.98), steps=200)).distances) == 200
-    assert len(lookback(read_by(decaying(0.98), steps=200), distances=10).distances) == 10
+    assert 5 <= len(lookback(read_by(decaying(0.98), steps=200), distances=10).distances) <= 10
+
+
+@pytest.mark.parametrize("distance", [150, 300, 707])
+def test_in_a_long_window_nothing_between_is_missed(distance: int) -> None:
+    found = lookback(read_by(delayed(distance), steps=1000))
+    assert (found.reach, found.reach_by_gradient) == (distance, distance)
+    assert f"looks back about {distance} steps" in found.sentence()
+    # a gate that is shut has no gradient to tell where the influence is
+    shut = lookback(read_by(lambda v: (v[:, -1 - distance, 0] > 0).float() + 0 * v.sum((1, 2)), steps=1000))
+    assert shut.reach_by_gradient is None and shut.reach == pytest.approx(distance, rel=0.25)
+
+
+def test_a_stretch_changes_what_its_inputs_change() -> None:
+    outputs = [read_by(decaying(0.99), steps=400, seed=seed) for seed in range(4)]
+    cut, single = lookback(outputs, draws=100), lookback(outputs, draws=100, distances=400)
+    assert len(cut.distances) <= 40 and len(single.distances) == 400
+    assert cut.filled.mean() == pytest.approx(single.filled.mean(), rel=0.1)
+    assert cut.reach == pytest.approx(single.reach, rel=0.1)
+
+
+def test_a_number_that_only_small_changes_move_does_not_look_unmoved() -> None:
+    found = replace(lookback(read_by(delayed(3))), perturbation=np.zeros(30))
+    assert found.reach is None and "(reach by gradient: 3 steps)" in found.sentence()
+
+
+def test_the_time_of_a_step_is_that_of_the_first_case_that_has_one() -> None:
+    short = replace(read_by(delayed(0), steps=1), span=None)
+    assert lookback([short, read_by(delayed(2), span=3600.0)]).span == 3600.0
+    assert lookback([short, short]).span is None
 
 
 def test_where_the_output_has_no_step_the_top_layer_is_looked_at() -> None:

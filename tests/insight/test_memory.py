@@ -309,6 +309,13 @@ def test_what_is_no_number_is_refused_within_the_lengths(bad: float, name: str) 
         memory([trace, beyond])
 
 
+def test_huge_values_are_numbers() -> None:
+    trace = LSTM(1, 4, batch_first=True).trace(readings())
+    huge = Trace({key: value.detach().clone() for key, value in trace.items()}, trace.dims)
+    huge["cell"][0, 0, :, :, 1] = 3e38
+    assert memory(huge).layers[0].kept == pytest.approx(memory(trace).layers[0].kept)
+
+
 @pytest.mark.parametrize("given", [5, "abc", None, [readings()]])
 def test_only_traces_are_taken(given: Any) -> None:
     with pytest.raises(TypeError, match=r"expected traces, what model\.trace\(X\) or layer\.trace\(x\) returns"):

@@ -2,6 +2,7 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.patches import Circle
 
 from memorycell.interfaces.drawing import PALETTE, canvas, end_labels, heading, inline_svg, label, thin, tint
 
@@ -52,8 +53,12 @@ def test_names_reach_the_figure_as_text(name):
 
 
 def test_the_same_figure_gives_the_same_bytes():
+    kept = []  # what lives on, so that the next figure lies elsewhere in memory
+
     def draw():
         figure, (ax,) = canvas(300, 200)
+        kept.append(figure)
+        ax.bar([0], [1], hatch="////", clip_path=Circle((0, 0), 0.4, transform=ax.transData))
         ax.plot([0, 1], [1, 2], "o")
         ax.fill_between([0, 1], [0, 1], [1, 2])
         return inline_svg(figure, "a", "dots")

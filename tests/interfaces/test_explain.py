@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import re
+import warnings
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,15 @@ import pytest
 import torch
 from pages import HOSTILE, REVERSED, Page
 
-from memorycell import Forecaster, LanguageModel, SequenceClassifier, SequenceRegressor, Tagger, write_explanation
+from memorycell import (
+    Forecaster,
+    LanguageModel,
+    SequenceClassifier,
+    SequenceRegressor,
+    Tagger,
+    write_explanation,
+    write_report,
+)
 from memorycell.insight.explained import Explained
 from memorycell.interfaces import explain_cell, explain_memory, explain_why
 from memorycell.interfaces.explain_bound import WORDS, Bound, digits_for
@@ -306,6 +316,111 @@ def test_a_file_is_replaced_only_by_force(models: dict[str, Any], tmp_path: Path
     assert path.read_text() == "mine"
     explained_page(path, *models["Tagger"], force=True)
     assert path.read_text() != "mine"
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "said"),
+    [
+        ("own.csv", ValueError, "ends in .html or .htm"),
+        ("why", ValueError, "ends in .html or .htm"),
+        ("own.html", ValueError, "is what the page is made of"),
+        ("link.html", ValueError, "is what the page is made of"),
+        ("folder.html", IsADirectoryError, "is a folder"),
+        ("null.html", ValueError, "no regular file"),
+        ("nowhere/why.html", FileNotFoundError, "there is no folder"),
+    ],
+)
+@pytest.mark.parametrize("write", [write_explanation, write_report])
+def test_no_page_replaces_data_or_devices(
+    models: dict[str, Any], write: Any, name: str, error: type[Exception], said: str, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.html"
+    own.write_text("the\tD\ndog\tN\n")
+    (tmp_path / "own.csv").write_text("mine")
+    (tmp_path / "link.html").hardlink_to(own)
+    (tmp_path / "null.html").symlink_to("/dev/null")
+    (tmp_path / "folder.html").mkdir()
+    for data in (own, str(own)):
+        with pytest.raises(error, match=re.escape(said)):
+            write(tmp_path / name, models["Tagger"][0], data, force=True)
+    assert own.read_text() == "the\tD\ndog\tN\n"
+    assert (tmp_path / "own.csv").read_text() == "mine"
+
+
+def test_the_same_answer_gives_the_same_page(models: dict[str, Any], tmp_path: Path) -> None:
+    model, data = models["Forecaster"]
+    first, second = (write_explanation(tmp_path / f"{name}.html", model, data).read_bytes() for name in "ab")
+    assert first == second
+
+
+def test_of_a_long_sequence_it_is_said_how_much_was_read(tmp_path: Path) -> None:
+    for unit, noun, count in (("word", "words", 14), ("character", "characters", 84), ("subword", "subwords", None)):
+        model = SequenceClassifier(hidden_size=3, embedding_size=3, max_length=5, min_count=1, unit=unit, **QUICK)
+        model.fit(["a good film", "a bad film"] * 4, ["+", "-"] * 4)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            _, page = explained_page(tmp_path / "why.html", model, ["goody films " * 7], method="occlusion", force=True)
+        assert len([each for each in caught if each.category is UserWarning]) <= 1
+        assert re.search(rf"Only the first 5 of {count or '[0-9]+'} {noun} were read", page.text), page.text
+        assert f"Which {noun} made it" in page.text
+        _, page = explained_page(tmp_path / "why.html", model, ["a"], method="occlusion", force=True)
+        assert "Only the first" not in page.text
+        assert f"Which {noun} made it" in page.text
+    model = SequenceRegressor(hidden_size=3, max_length=6, **QUICK).fit(
+        [np.arange(6.0) + k for k in range(6)], range(6)
+    )
+    _, page = explained_page(tmp_path / "why.html", model, [np.arange(20.0)], force=True)
+    assert "Only the first 6 of 20 steps were read" in page.text
+
+
+def test_contextual_decomposition_has_a_page_of_short_sequences(models: dict[str, Any], tmp_path: Path) -> None:
+    options = {"method": "contextual decomposition", "force": True}
+    _, page = explained_page(tmp_path / "why.html", *models["SequenceClassifier"], **options)
+    assert "method contextual decomposition" in page.text
+    assert "Do other methods agree" in page.text
+    long = np.sin(np.arange(301))
+    with pytest.raises(ValueError, match=r"at most 300 steps for a contextual decomposition .* got 301"):
+        write_explanation(tmp_path / "long.html", models["SequenceRegressor"][0], [long], method=options["method"])
+
+
+def test_other_methods_are_compared_but_contextual_decomposition_only_if_asked(
+    models: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(
+        explain_why.plot_attribution,
+        "compare_attributions",
+        lambda found, width: asked.append([each.method for each in found]),
+    )
+    for method in ("occlusion", "contextual decomposition"):
+        explained_page(tmp_path / "why.html", *models["SequenceClassifier"], method=method, force=True)
+    assert sorted(asked[0]) == ["decomposition", "integrated gradients", "occlusion"]
+    assert sorted(asked[-1]) == ["contextual decomposition", "decomposition", "integrated gradients", "occlusion"]
+
+
+def test_of_several_series_and_targets_it_is_said_which(tmp_path: Path) -> None:
+    days = np.tile(np.arange(40), 2)
+    table = {
+        "date": np.datetime64("2024-01-01") + days, "shop": ["north"] * 40 + [HOSTILE] * 40,
+        "sold": np.sin(days / 3), "returns": np.cos(days / 4),
+    }  # fmt: skip
+    model = Forecaster(window=6, hidden_size=3, series="shop", **QUICK).fit(table, target=["sold", "returns"])
+    _, page = explained_page(tmp_path / "why.html", model, table, series="north", target="returns")
+    assert "for returns of north?" in page.text
+    assert "explained returns of north forecast" in page.text
+    assert "returns of north at 2024-02-10, told at 2024-02-09" in page.text
+    explained_page(tmp_path / "hostile.html", model, table, series=HOSTILE)
+
+
+def test_in_a_narrow_drawing_sums_keep_apart() -> None:
+    runs, _ = runs_of_layer(LSTM)
+    made = drawing(runs[0], Bound(runs[0].frame(1, 2), runs[0].unit_scales(1)))
+    wide, narrow = made.split('<div class="narrow">')
+    assert "tanh(<tspan" in wide
+    assert "tanh(<tspan" not in narrow
+    sums = re.findall(r'<text x="(\d+)"[^>]* class="sum">Σ ', narrow)
+    assert len(sums) == 4
+    assert min(b - a for a, b in pairwise(map(int, sums))) >= 66
 
 
 def test_only_tasks_are_explained(tmp_path: Path) -> None:

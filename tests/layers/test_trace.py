@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import struct
+import warnings
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from memorycell import GRU, LSTM, RNN, Trace
+from memorycell.insight.states import States
 
 VARIANTS = {
     "LSTM": lambda: LSTM(3, 5, batch_first=True),
@@ -65,6 +69,35 @@ def test_token_ids_and_one_sequence_are_traced_in_chunks_too(tmp_path):
             layer.trace(ids, embedding=vocabulary, path=tmp_path / "ids.safetensors", chunk=4),
             layer.trace(ids, embedding=vocabulary),
         )
+
+
+def test_rows_without_steps_and_padding_that_is_no_id_go_to_files(tmp_path):
+    layer, vocabulary = LSTM(3, 5, bidirectional=True, batch_first=True).eval(), torch.nn.Embedding(9, 3)
+    with torch.no_grad():
+        for number, (x, lengths) in enumerate(
+            [(torch.zeros(2, 0, 3), [0, 0]), (torch.zeros(2, 0, dtype=torch.int64), [0, 0])]
+        ):
+            table = vocabulary if number else None
+            equal(
+                layer.trace(x, lengths=lengths, embedding=table, path=tmp_path / f"{number}.safetensors"),
+                layer.trace(x, lengths=lengths, embedding=table),
+            )
+        ids = torch.tensor([[-1, -1, -1], [4, 5, -1]])
+        equal(
+            layer.trace(ids, lengths=[0, 2], embedding=vocabulary, path=tmp_path / "ids.safetensors", chunk=2),
+            layer.trace(ids, lengths=[0, 2], embedding=vocabulary),
+        )
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_goes_to_files_as_it_is(dtype, tmp_path):
+    layer = GRU(3, 5, num_layers=2, bidirectional=True, dtype=dtype).eval()
+    x = torch.randn(7, 2, 3, dtype=dtype)
+    with torch.no_grad():
+        chunked = layer.trace(x, path=tmp_path / "t.safetensors", chunk=3)
+        equal(chunked, layer.trace(x), rtol=1e-2, atol=1e-2)
+    assert chunked["hidden"].dtype is dtype
+    assert load_file(tmp_path / "t.safetensors")["hidden"].dtype is dtype
 
 
 def test_a_part_of_a_layer_has_its_very_parameters():
@@ -132,7 +165,91 @@ def test_steps_are_taken_by_their_dates():
     assert trace.select(time=slice(None, "2023-01-01")).sizes["time"] == 0
 
 
+DAYS = np.datetime64("2024-02-27", "D") + np.arange(6)
+CHOSEN = {
+    "a mask": (np.array([True, False, True, False, False, True]), [0, 2, 5]),
+    "a list of bools": ([False, True] + [False] * 4, [1]),
+    "a mask of torch": (torch.arange(6) > 3, [4, 5]),
+    "nothing": ([False] * 6, []),
+    "numbers": (torch.tensor([1, -1]), [1, 5]),
+    "a range": (range(0, 6, 4), [0, 4]),
+    "a name among them": (["2024-02-28", 3], [1, 3]),
+    "a date": (datetime.date(2024, 2, 29), 2),
+    "a moment": (datetime.datetime(2024, 2, 29), 2),
+    "pandas": (pandas.Timestamp("2024-02-29"), 2),
+    "dates": ([datetime.date(2024, 2, 27), np.datetime64("2024-03-03")], [0, 5]),
+    "an index": (pandas.date_range("2024-02-28", periods=2), [1, 2]),
+    "every other": (slice("2024-02-28", "2024-03-02", 2), [1, 3]),
+    "from a name to a number": (slice("2024-02-28", 4), [1, 2, 3]),
+    "far away": (slice("1066-10-14", "9999-12-31", 5), [0, 5]),
+}
+LABELS = {
+    "days": DAYS,
+    "nanoseconds": DAYS.astype("datetime64[ns]"),
+    "an index": pandas.DatetimeIndex(DAYS),
+    "datetimes": [pandas.Timestamp(day).to_pydatetime() for day in DAYS],
+    "timestamps": [pandas.Timestamp(day) for day in DAYS],
+}
+
+
+@pytest.mark.parametrize("labels", LABELS)
+@pytest.mark.parametrize("case", CHOSEN)
+def test_steps_are_chosen_in_many_ways(case, labels):
+    asked, expected = CHOSEN[case]
+    trace = GRU(3, 2).trace(torch.randn(6, 3)).named(time=LABELS[labels])
+    found = trace.select(time=asked)
+    torch.testing.assert_close(found["hidden"], trace["hidden"][:, :, expected])
+    named = [np.datetime64(label) for label in found.coords.get("time", [])]
+    assert named == ([] if isinstance(expected, int) else [DAYS[i] for i in expected])
+
+
+def test_slices_between_names_have_steps_and_lists_have_names():
+    assert TRACE.select(time=slice("a", "d", 2)).coords["time"] == ["a", "c"]
+    assert TRACE.select(time=["d", "a"]).coords["time"] == ["d", "a"]
+    torch.testing.assert_close(TRACE.select(time=("d", "a"))["cell"], TRACE["cell"][:, :, [3, 0]])
+    assert TRACE.select(time=slice("b", None)).coords["time"] == ["b", "c", "d"]
+    assert TRACE.named(time=["a", None, ("b",), 3]).select(time="a").dims == ("layer", "direction", "unit")
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ([0, 3], [2, 0, 1]),
+        ([0, -1], [2, 0, 1]),
+        ([2, 2, 4], [3, 0, 2]),
+        ([], [0, 0, 0]),
+        (np.array([False, True, True, False, True, True]), [4, 0, 2]),
+        (slice(None, None, 2), [3, 0, 2]),
+        (slice(1, None, 3), [2, 0, 1]),
+        (slice(4, 1), [0, 0, 0]),
+    ],
+)
+def test_lengths_count_the_chosen_steps(asked, expected):
+    trace = LSTM(3, 2, batch_first=True).trace(torch.randn(3, 6, 3), lengths=[6, 0, 3])
+    found = trace.select(time=asked)
+    assert found.lengths.tolist() == expected and found.lengths.dtype == torch.int64
+    inside = torch.arange(found.sizes["time"]) < found.lengths.unsqueeze(1)
+    assert bool((found["hidden"][0, 0][inside] != 0).all()) and not bool(found["hidden"][0, 0][~inside].any())
+    alone = trace.select(batch=2, time=asked)
+    assert alone.lengths.item() == expected[2]
+    assert trace.select(time=3).lengths is None  # no time is left
+
+
+def test_what_is_counted_of_ragged_rows_is_no_padding():
+    trace = LSTM(3, 2, batch_first=True).trace(torch.randn(3, 6, 3), lengths=[6, 0, 3])
+    assert len(States.of(trace.select(time=slice(None, None, 2)))) == 3 + 0 + 2
+    with pytest.raises(ValueError, match="expected rising places along 'time' of a trace whose rows have lengths"):
+        trace.select(time=[3, 0])
+
+
 TRACE = LSTM(3, 2).trace(torch.zeros(4, 3)).named(time=list("abcd"))
+
+
+def to_file(x=None, path="t.safetensors", **options):
+    return LSTM(3, 2).trace(torch.zeros(4, 3) if x is None else x, path=path, **options)
+
+
+DATED = TRACE.named(time=np.datetime64("2024-02-27", "D") + np.arange(4))
 WRONG = {
     "no such dimension": (lambda: TRACE.select(batch=0), ValueError, "expected a dimension of this trace"),
     "beyond the end": (lambda: TRACE.select(time=4), IndexError, "from 0 to 3, got 4"),
@@ -140,12 +257,78 @@ WRONG = {
     "no such end": (lambda: TRACE.select(time=slice("a", "z")), ValueError, "got 'z'"),
     "no names": (lambda: TRACE.select(unit="a"), ValueError, "which has no names"),
     "yes or no": (lambda: TRACE.select(time=True), ValueError, "expected a place"),
+    "half a place": (lambda: TRACE.select(time=1.5), ValueError, "whole numbers from 0, .*"),
+    "halves": (lambda: TRACE.select(time=[0.0, 1.0]), ValueError, r"got 0\.0"),
+    "none": (lambda: TRACE.select(time=None), ValueError, "got None: leave time= away for all"),
+    "none of a list": (lambda: TRACE.select(time=[0, None]), ValueError, "got None"),
+    "a tensor of one": (lambda: TRACE.select(time=torch.tensor(1)), ValueError, r"take its number, \.item\(\)"),
+    "an array of one": (lambda: TRACE.select(time=np.array(1)), ValueError, r"take its number, \.item\(\)"),
+    "a table": (lambda: TRACE.select(time=torch.zeros(2, 2)), ValueError, r"shape \(2, 2\): give a list"),
+    "a set": (lambda: TRACE.select(time={1, 2}), ValueError, "expected a place, a name"),
+    "bytes": (lambda: TRACE.select(time=b"ab"), ValueError, "expected a place, a name"),
+    "a short mask": (lambda: TRACE.select(time=[True, False]), ValueError, "a mask of 4 along 'time'.*got one of 2"),
+    "half a mask": (lambda: TRACE.select(time=[True, 0, 1, 2]), ValueError, "got a mix of both"),
+    "numpy's yes": (lambda: TRACE.select(time=np.True_), ValueError, "expected a place"),
+    "backwards": (lambda: TRACE.select(time=slice("d", "a", -1)), ValueError, "step of at least 1 .* got -1"),
+    "no step": (lambda: TRACE.select(time=slice(0, 2, 0)), ValueError, "step of at least 1 .* got 0"),
+    "half a step": (lambda: TRACE.select(time=slice(0, 2, 0.5)), ValueError, "step of at least 1"),
+    "half an end": (lambda: TRACE.select(time=slice(0.5, 2)), ValueError, r"got 0\.5"),
+    "an end that is yes": (lambda: TRACE.select(time=slice(False, 2)), ValueError, "got False"),
+    "a name in a list": (lambda: TRACE.select(time=["a", "e"]), ValueError, "expected one of a, b, c, d .* got 'e'"),
+    "a date of names": (lambda: TRACE.select(time=datetime.date(2024, 1, 1)), ValueError, "expected one of a, b"),
+    "nowhere": (lambda: TRACE.select(time=[]).select(time=0), IndexError, "which has none, got 0"),
+    "no date": (lambda: DATED.select(time="yesterday's"), ValueError, "such as '2024-02-29' .* got \"yesterday's\""),
+    "no month": (lambda: DATED.select(time="2024-13-01"), ValueError, "expected a date along 'time'"),
+    "no text": (lambda: DATED.select(time=slice("", None)), ValueError, "expected a date along 'time'.*got ''"),
+    "not a time": (lambda: DATED.select(time=[np.datetime64("NaT")]), ValueError, "expected a date"),
+    "another day": (lambda: DATED.select(time="2025-01-01"), ValueError, "expected one of 2024-02-27"),
+    "a zone": (lambda: DATED.select(time="2024-02-29T00:00Z"), ValueError, "without a time zone"),
+    "an offset": (lambda: DATED.select(time=slice("2024-02-28 00:00+01:00", None)), ValueError, "without a time zone"),
+    "a zone of pandas": (
+        lambda: DATED.select(time=[pandas.Timestamp("2024-02-29", tz="UTC")]),
+        ValueError,
+        "without a time zone",
+    ),
     "too few names": (lambda: TRACE.named(time=["a"]), ValueError, "expected 4 names along 'time'"),
     "names of nothing": (lambda: TRACE.named(batch=["a"]), ValueError, "got those of 'batch'"),
     "a suffix": (lambda: TRACE.save("t.npz"), ValueError, "ends in .safetensors or .parquet"),
     "a part": (lambda: TRACE.select(layer=0).save("t.parquet"), ValueError, "one without layer"),
     "no file": (lambda: Trace.load("none.safetensors"), FileNotFoundError, "there is no file"),
     "chunk": (lambda: LSTM(3, 2).trace(torch.zeros(4, 3), path="t.safetensors", chunk=0), ValueError, "chunk"),
+    "chunk of yes": (lambda: to_file(chunk=True), ValueError, "chunk to be a whole number .* got True"),
+    "chunk of a half": (lambda: to_file(chunk=2.5), ValueError, r"chunk to be a whole number .* got 2\.5"),
+    "chunk of text": (lambda: to_file(chunk="9"), ValueError, "chunk to be a whole number .* got '9'"),
+    "another width of a batch": (
+        lambda: to_file(torch.zeros(2, 5, 4)),
+        ValueError,
+        r"expected x of shape \(time, batch, 3\), got \(2, 5, 4\)",
+    ),
+    "no time": (lambda: to_file(torch.zeros(3)), ValueError, r"got \(3,\)"),
+    "no steps": (lambda: to_file(torch.zeros(0, 2, 3)), ValueError, r"at least one step, got x of shape \(0, 2, 3\)"),
+    "lengths of one": (lambda: to_file(lengths=[4]), ValueError, r"one sequence of shape \(4, 3\)"),
+    "another dtype": (lambda: to_file(torch.zeros(4, 3).double()), ValueError, "float64"),
+    "ids of three dimensions": (
+        lambda: to_file(torch.zeros(2, 5, 4, dtype=torch.int64), embedding=torch.zeros(9, 3)),
+        ValueError,
+        r"token ids of shape \(time, batch\), got \(2, 5, 4\)",
+    ),
+    "lengths of one with ids": (
+        lambda: to_file(torch.zeros(4, dtype=torch.int64), lengths=[4], embedding=torch.zeros(9, 3)),
+        ValueError,
+        r"one sequence of shape \(4,\)",
+    ),
+    "an id beyond": (
+        lambda: to_file(torch.tensor([1, 2, 9, 3]), embedding=torch.zeros(9, 3), chunk=1),
+        ValueError,
+        "from 0 to 8",
+    ),
+    "no folder": (
+        lambda: to_file(path="none/t.safetensors"),
+        FileNotFoundError,
+        r"cannot write the trace none/t\.safetensors: there is no folder none$",
+    ),
+    "no folder to save in": (lambda: TRACE.save("none/t.parquet"), FileNotFoundError, "there is no folder none$"),
+    "no path": (lambda: TRACE.save(5), TypeError, "expected the path of a file for a trace, got 5"),
     "training": (
         lambda: LSTM(3, 2, zoneout=(0.1, 0.1)).trace(torch.zeros(4, 3), path="t.safetensors"),
         ValueError,
@@ -163,9 +346,22 @@ WRONG = {
 def test_wrong_requests_say_what_was_expected(case, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     call, kind, message = WRONG[case]
-    with pytest.raises(kind, match=message):
+    with warnings.catch_warnings(), pytest.raises(kind, match=message) as error:
+        warnings.simplefilter("error")
         call()
+    assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "parquet"])
+def test_a_folder_is_neither_written_nor_read(suffix, tmp_path):
+    folder = tmp_path / f"t.{suffix}"
+    folder.mkdir()
+    with pytest.raises(IsADirectoryError, match=r"cannot write the trace .*it is a folder, give the name of a file"):
+        TRACE.save(folder, force=True)
+    with pytest.raises(IsADirectoryError, match=r"cannot read the trace .*it is a folder, load one of the files in it"):
+        Trace.load(folder)
+    assert list(tmp_path.iterdir()) == [folder] and not list(folder.iterdir())
 
 
 def damaged(path, case):

@@ -34,7 +34,8 @@ def decomposition(explained: Explained) -> Explanation:
     Explanation
         Its terms: "bias", the number with nothing in memory and nothing read; "initial state"; "decoder", what the
         steps of a decoder add; `explained.constants`; "past the last layer's output", where there is any: what the
-        number reads of the sequence in other ways, such as a final cell, a layer below or the values themselves; and
+        number reads of the sequence in other ways, such as a final cell, a layer below or the values themselves (those
+        only where there are no `explained.parts` and `constants`, which are to name all that reads them); and
         "residual", the error of the integral. `explained.parts` are among the scores.
 
     Raises

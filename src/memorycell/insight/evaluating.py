@@ -9,7 +9,6 @@ from functools import wraps
 from math import isfinite
 from typing import Concatenate, ParamSpec
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,13 +29,13 @@ def method(
         check(explained)
         with differentiable():
             found = function(own(explained), *options, **more)
-        parts = {"score": found.scores, **{f"{name!r} term": np.float64(term) for name, term in found.terms.items()}}
-        for name, part in parts.items():
-            if not np.isfinite(part).all():
-                raise ValueError(
-                    f"expected finite parts of {found.output!r} by {found.method}, got a {name} that is NaN or "
-                    "infinite, as the network's states overflow: take another method or baseline"
-                )
+        parts = {"score": found.scores.tolist(), **{f"{name!r} term": [term] for name, term in found.terms.items()}}
+        broken = [name for name, part in parts.items() if not all(map(isfinite, part))]
+        if broken:
+            raise ValueError(
+                f"expected finite parts of {found.output!r} by {found.method}, got a {broken[0]} that is NaN or "
+                "infinite, as the network's states overflow: take another method or baseline"
+            )
         return found
 
     return explain
@@ -132,8 +131,9 @@ def slopes_of(explained: Explained, numbers: Tensor, at: Sequence[Tensor]) -> li
     Raises
     ------
     ValueError
-        If there are none, or one is not finite.
+        If there are none, or one is not finite, as the number itself may be.
     """
+    finite(explained, numbers, "where its gradient is taken")
     if not numbers.requires_grad:
         raise ValueError(
             f"expected {explained.output!r} to have a gradient, got a number without one, as argmax, rounding and "

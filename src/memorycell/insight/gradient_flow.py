@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memorycell.insight.evaluating import check, differentiable, finite, own, slopes_of
+from memorycell.insight.evaluating import check, differentiable, own, slopes_of
 from memorycell.insight.explained import Explained
 from memorycell.insight.spans import say_steps
 from memorycell.insight.tracing import replaced_forward
@@ -390,7 +390,6 @@ def _state_gradients(explained: Explained) -> Iterator[StateGradient]:
 
     with replaced_forward({layer: watched(number, layer) for number, layer in enumerate(explained.trunk)}):
         numbers = explained.function(explained.values.unsqueeze(0).requires_grad_())
-    finite(explained, numbers, "to have a gradient")
     flat = [part for *_, states in seen for state in states for part in state]
     slopes = iter(slopes_of(explained, numbers, flat) if flat else ())
     for module, call, depth, direction, states in seen:

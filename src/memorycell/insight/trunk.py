@@ -246,7 +246,6 @@ def _numbers(
     """
     count, top, held = len(places), calls[-1].output, held or _Held(explained.values)
     scaled = (places.to(top).view(-1, 1, 1, 1) * top).flatten(0, 1).requires_grad_(want_gradient)
-    # What reads the values alone has a gradient, too, of which nothing is the last layer's.
     variants = held.values.detach().expand(count, -1, -1).requires_grad_(want_gradient)
     with torch.set_grad_enabled(want_gradient), replaced_forward(_players(calls, count, scaled, held.states)):
         numbers = explained.function(variants)
@@ -269,6 +268,8 @@ def _players(calls: list[Call], count: int, scaled: Tensor, share: float) -> dic
             output = scaled if last else share * calls[number].output.repeat(count, 1, 1)
             final = calls[number].trace.state
             parts = [share * part.repeat(1, count, 1) for part in (final if isinstance(final, tuple) else (final,))]
+            for held in (*parts, *(() if last else (output,))):  # what reads these alone has a gradient, too
+                held.requires_grad_(scaled.requires_grad)
             if last:
                 parts[0] = _ends(layer, output, parts[0])
             return output if layer.batch_first else output.transpose(0, 1), (

@@ -80,15 +80,15 @@ def _forecast(model: Any, data: Any, explained: Explained, where: Mapping[str, A
     which = names[k] + (f" of {series}" if len(encoded.ids) > 1 else "")
     lead = f"{which} at {when}, told at {seen}: {fixed(value, decimals)}{f', {interval}' if interval else ''}."
     came = f" It became {fixed(actual, decimals)}." if math.isfinite(actual) else ""
-    cards = {"series": label(series)} if len(encoded.ids) > 1 else {}
-    cards |= {"target": label(names[k])} if len(names) > 1 else {}
-    said = f" for {label(which, 60)}" if cards else ""
+    several = len(encoded.ids) > 1 or len(names) > 1
+    of = f" for {label(which, 60)}" if several else ""
+    cards = {"explained": label(which, 60)} if several else {}
     cards |= {"forecast": fixed(value, decimals)}
     cards |= {"became": fixed(actual, decimals)} if came else {}
     cards |= {"last reading": fixed(float(encoded.target_in_units()[origin, k]), decimals)}
     caption = f"The past up to {seen}, and what was forecast from there."
     drawn = figure(lambda width: forecast_fan(forecasts, encoded, targets=[k], width=width), "answer", caption)
-    return Answer(f"Why {fixed(value, decimals)}{said}?", lead + came, cards, [drawn])
+    return Answer(f"Why {fixed(value, decimals)}{of}?", lead + came, cards, [drawn])
 
 
 def _classified(model: Any, data: Any, explained: Explained, where: Mapping[str, Any]) -> Answer:

@@ -34,8 +34,8 @@ def why(material: Material) -> Section:
         weights = [Span(a, b, float(score)) for (a, b), score in zip(spans, explanation.scores, strict=True) if b > a]
         section.add(
             quotation(highlighted(text, weights, limit=_CHARACTERS)),
-            paragraph(material.unread),
             legend("adds to it", "takes from it"),
+            paragraph(material.unread),
             figure(lambda width: _sum(explanation, width), "why", caption),
         )
     else:

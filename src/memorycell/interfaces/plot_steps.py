@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,7 @@ MARGINS = 70  # pixels left and right of the axes, about
 _TOKEN = 14  # characters of a token below an axis
 _SLOT = 11.5  # pixels that a token needs that stands on its side
 _EMS = {c: 0.32 for c in "ijl.,:;'|!()[] "} | {c: 0.4 for c in "frtI-"} | {c: 0.95 for c in "mwMW@%"}
+_DATES = 5  # below an axis, at most
 _DATE = re.compile(r"\d{4}-\d\d(-\d\d)?")
 
 
@@ -104,9 +106,8 @@ def step_ticks(ax: Axes, steps: int, labels: Sequence[Any] | NDArray | None, wid
     numbered = labels is not None and not words and all(isinstance(each, int | np.integer) for each in labels)
     if labels is not None and not words and not numbered:
         longest = max(word_width(label(_said(labels[i]), 20), FONT - 1) for i in (0, steps // 2, steps - 1))
-        # The outermost names stand wholly inside, half a name nearer to their neighbours.
-        gaps = min(max(1, steps - 1), int(np.clip(room / (1.5 * longest + 14), 1, 4)))
-        places = np.arange(steps - 1, -1, -max(1, -(-(steps - 1) // gaps)))[::-1]
+        # The outermost names stand wholly inside, half a name nearer to their neighbours; two ones a whole one.
+        places = _evenly(steps, (1.5 * longest + 14) * steps / room, (2 * longest + 14) * steps / room)
         names = [label(_said(labels[i]), 20) for i in places]
     else:
         places = np.arange(0, steps, _round_up((steps - 1) / (5 if room > 430 else 3)))
@@ -128,6 +129,22 @@ def _set_ticks(ax: Axes, places: NDArray[np.int64], names: list[str], steps: int
     if len(ticks) > 1:
         ticks[0].set(ha="left" if places[0] == 0 else "center")
         ticks[-1].set(ha="right" if places[-1] == steps - 1 else "center")
+
+
+def _evenly(steps: int, apart: float, ends_apart: float) -> NDArray[np.int64]:
+    """Places equally far apart, at least `apart` and at most five: from end to end, or counted back from the last.
+
+    Where there is room for two only they are the ends, if these are at least `ends_apart`.
+    """
+    last = steps - 1
+    least = max(1, math.ceil(apart), -(-last // (_DATES - 1)))
+    stride = next((size for size in range(least, min(2 * least, last + 1)) if last % size == 0), least)
+    places = np.arange(last, -1, -stride)[::-1]
+    if least > 30:  # so far apart that nobody sees a step more or less
+        places = np.linspace(0, last, last // least + 1).round().astype(np.int64)
+    if len(places) > 2:
+        return places
+    return np.array([0, last] if last >= max(1, ends_apart) else [last])
 
 
 def _round_up(least: float) -> int:

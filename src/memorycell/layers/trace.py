@@ -153,15 +153,19 @@ class Trace(Mapping[str, Tensor]):
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write it to a file: .safetensors, or .parquet with a row for each step.
 
-        Of a Parquet file the columns are layer, direction, batch, time (their names, if they have any) and, of each
-        gate and state, a list of its units.
+        Of a Parquet file the columns are layer, direction, batch, time (their names, if they have any; as text where
+        they are of mixed kinds) and, of each gate and state, a list of its units. Both formats keep shapes, lengths,
+        the dtype (float16, bfloat16, float32, float64; in the columns of Parquet the two halves are float32) and
+        `coords`, as far as they are text, numbers and None, or dates without a time zone.
 
         Raises
         ------
         ValueError
-            For another suffix, or a trace of which a dimension was dropped.
-        FileExistsError, OSError
-            Without `force`, when there is a file; or when it cannot be written.
+            For another suffix, a trace of which a dimension other than the batch was dropped, or names that no file
+            can keep.
+        FileExistsError, FileNotFoundError, OSError
+            Without `force`, when there is a file; when there is no such folder; or when it cannot be written, which
+            leaves nothing behind.
         """
         from memorycell.layers.trace_files import save
 
@@ -173,8 +177,8 @@ class Trace(Mapping[str, Tensor]):
 
         Raises
         ------
-        FileNotFoundError, ValueError
-            When there is no such file, or it is none of a trace, damaged or truncated.
+        FileNotFoundError, IsADirectoryError, ValueError
+            When there is no such file, it is a folder; or it is none of a trace, damaged or truncated.
         """
         from memorycell.layers.trace_files import load
 

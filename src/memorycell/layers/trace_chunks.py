@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from memorycell.kernels.reference import GATES
+from memorycell.kernels.reference import GATES, State
 from memorycell.layers.inputs import read, read_lengths
 from memorycell.layers.trace import Trace, dims_of
 from memorycell.layers.trace_files import TraceFile, load
@@ -34,32 +34,30 @@ def trace_to_file(
 
     What a layer reads is what the one below has written; states go on from chunk to chunk.
     """
-    if not isinstance(chunk, int) or chunk < 1:
-        raise ValueError(f"expected chunk of at least 1 step, got {chunk!r}")
+    if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+        raise ValueError(f"expected chunk to be a whole number of at least 1 step, got {chunk!r}")
     if not isinstance(x, Tensor):
         raise TypeError(f"expected x to be a Tensor for a trace to a file, got {type(x).__name__}")
     if layer.training and (layer._draws or any(layer.zone)):
         raise ValueError("expected evaluation mode for a trace to a file, got a layer that draws masks: call eval()")
+    initial, ends = _checked(layer, x, state, lengths, embedding)
     unbatched = x.ndim == (2 if embedding is None else 1)
     rows = x.unsqueeze(0) if unbatched else x if layer.batch_first else x.transpose(0, 1)
     batch, steps = rows.shape[:2]
-    # A first step tells whether all fits, with the errors of `forward`.
-    checked = read(layer, _first_step(layer, x, unbatched), state, None, embedding)
-    ends = None if lengths is None or unbatched else read_lengths(lengths, batch, steps)
+    weight = layer.weights()[0].w_ih
     widths = dict.fromkeys((*GATES[layer.mode],), layer.hidden_size)
     widths |= {"hidden": layer.state_widths()[0]} | ({"cell": layer.hidden_size} if layer.mode == "LSTM" else {})
     lead = (layer.num_layers, layer.directions, batch, steps)
     shapes = {name: (*lead, width) for name, width in widths.items()}
-    initial = checked.initial()
     final: list[list[Tensor]] = []
-    with TraceFile(path, shapes, layer.weights()[0].w_ih.dtype, dims_of(unbatched), ends, force=force) as file:
+    with TraceFile(path, shapes, weight.dtype, dims_of(unbatched), ends, force=force) as file:
         for k in range(layer.cells):
             number, direction = divmod(k, layer.directions)
             part = layer.part(number, direction)
             now: Any = tuple(value[k : k + 1] for value in initial)
             for start, stop in _chunks(steps, chunk, backwards=direction == 1):
                 inside = None if ends is None else (ends - start).clamp(0, stop - start)
-                values = rows[:, start:stop] if not number else _below(file, number - 1, layer.directions, start, stop)
+                values = rows[:, start:stop] if not number else _below(file, number - 1, start, stop).to(weight.device)
                 if direction == 1:
                     values = _mirrored(values, inside)
                 traced = part.trace(
@@ -76,8 +74,19 @@ def trace_to_file(
     return Trace(trace.by_name, trace.dims, None, after if len(after) == 2 else after[0], trace.lengths)
 
 
-def _first_step(layer: Recurrent, x: Tensor, unbatched: bool) -> Tensor:
-    return x[:, :1] if layer.batch_first and not unbatched else x[:1]
+def _checked(layer: Recurrent, x: Tensor, state: Any, lengths: Any, embedding: Any) -> tuple[State, Tensor | None]:
+    """The state at the beginning and the lengths, with the errors of `forward`.
+
+    Of token ids, which may be a memory map and are looked up, the first step tells whether they fit.
+    """
+    fits = x.ndim == 2 or (x.ndim == 1 and lengths is None)
+    if embedding is None or not fits or not x.numel():
+        given = read(layer, x, state, lengths, embedding)
+        return given.initial(), given.lengths
+    time = 1 if layer.batch_first and x.ndim == 2 else 0
+    ends = None if lengths is None else read_lengths(lengths, x.shape[1 - time], x.shape[time])
+    first = read(layer, x.narrow(time, 0, 1), state, None if ends is None else ends.clamp(max=1), embedding)
+    return first.initial(), ends
 
 
 def _chunks(steps: int, size: int, *, backwards: bool) -> Iterator[tuple[int, int]]:
@@ -86,7 +95,8 @@ def _chunks(steps: int, size: int, *, backwards: bool) -> Iterator[tuple[int, in
         yield start, min(steps, start + size)
 
 
-def _below(file: TraceFile, layer: int, directions: int, start: int, stop: int) -> Tensor:
+def _below(file: TraceFile, layer: int, start: int, stop: int) -> Tensor:
+    directions = file.shapes["hidden"][1]
     return torch.cat([file.read("hidden", layer, direction, start, stop) for direction in range(directions)], -1)
 
 
@@ -94,7 +104,7 @@ def _mirrored(values: Tensor, lengths: Tensor | None) -> Tensor:
     """Each row, (B, t, ·) or token ids (B, t), read from its end; zero beyond it."""
     if lengths is None:
         return values.flip(1)
-    places = lengths.unsqueeze(1) - 1 - torch.arange(values.shape[1])
-    rows = torch.arange(len(values)).unsqueeze(1)
+    places = (lengths.unsqueeze(1) - 1 - torch.arange(values.shape[1])).to(values.device)
+    rows = torch.arange(len(values), device=values.device).unsqueeze(1)
     beyond = (places < 0).view(*places.shape, *(1,) * (values.ndim - 2))
     return values[rows, places.clamp(min=0)].masked_fill(beyond, 0)

@@ -1,24 +1,33 @@
-"""Files of traces: safetensors, written whole or piece by piece and mapped when read; and Parquet."""
+"""Files of traces: what describes them, and safetensors, written whole or piece by piece and mapped when read."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from memorycell.layers.trace import Trace
+from memorycell.layers.trace import Trace, dims_of
+from memorycell.layers.trace_places import dates_of
 
 _KIND = "memorycell trace"
-_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F64": np.dtype("<f8")}
+CODES = {torch.float16: "F16", torch.bfloat16: "BF16", torch.float32: "F32", torch.float64: "F64"}
+DTYPES = {code: dtype for dtype, code in CODES.items()}
+_STORED = {"F16": "<f2", "BF16": "<i2", "F32": "<f4", "F64": "<f8"}  # numpy has no bfloat16: its bits as integers
 _LARGEST_HEADER = 100_000_000  # bytes; safetensors' own limit
+
+
+class Damaged(ValueError):
+    """What is wrong with a file, in plain words."""
 
 
 class TraceFile:
@@ -30,6 +39,7 @@ class TraceFile:
     ----------
     shapes : dict of str to tuple
         Of each gate and state (L, D, B, T, ·).
+    dtype : float16, bfloat16, float32 or float64
     dims, lengths, coords : of the `Trace`
     """
 
@@ -46,66 +56,92 @@ class TraceFile:
     ) -> None:
         self.path = checked_target(path, (".safetensors",), force=force)
         self.shapes = {name: tuple(shape) for name, shape in shapes.items()}
-        self.dtype = _DTYPES["F64" if dtype == torch.float64 else "F32"]
-        header: dict[str, Any] = {"__metadata__": _metadata(dims, lengths, coords or {})}
+        self.dtype, self.stored = dtype, np.dtype(_STORED[code_of(dtype)])
+        header: dict[str, Any] = {"__metadata__": metadata_of(dims, lengths, coords or {})}
         place = 0
         self.places: dict[str, int] = {}
         for name, shape in self.shapes.items():
-            size = int(np.prod(shape)) * self.dtype.itemsize
-            code = next(code for code, dtype in _DTYPES.items() if dtype == self.dtype)
-            header[name] = {"dtype": code, "shape": list(shape), "data_offsets": [place, place + size]}
+            size = math.prod(shape) * self.stored.itemsize
+            header[name] = {"dtype": CODES[dtype], "shape": list(shape), "data_offsets": [place, place + size]}
             self.places[name], place = place, place + size
         text = json.dumps(header).encode()
         text += b" " * (-len(text) % 8)
         self._begin, self._data, self._size = struct.pack("<Q", len(text)) + text, 8 + len(text), 8 + len(text) + place
 
     def __enter__(self) -> TraceFile:
-        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        self._file = self._temporary.open("w+b")
-        self._file.write(self._begin)
-        self._file.truncate(self._size)  # what no row has stays zero
+        with contextlib.ExitStack() as stack:
+            self._file = stack.enter_context(replaced(self.path))
+            self._file.write(self._begin)
+            self._file.truncate(self._size)  # what no row has stays zero
+            self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, kind: Any, *rest: Any) -> None:
-        try:
-            self._file.close()
-            if kind is None:
-                self._temporary.replace(self.path)
-        finally:
-            with contextlib.suppress(OSError):
-                self._temporary.unlink(missing_ok=True)
+    def __exit__(self, *what: Any) -> None:
+        self._stack.__exit__(*what)
 
     def write(self, name: str, layer: int, direction: int, start: int, value: Tensor) -> None:
         """value (B, t, ·), from step `start` on."""
-        array = np.ascontiguousarray(value.detach().cpu().numpy(), self.dtype)
+        value = value.detach().to("cpu", self.dtype)
+        bits = value.view(torch.int16) if self.dtype is torch.bfloat16 else value
+        array = np.ascontiguousarray(bits.numpy(), self.stored)
         for row, part in enumerate(array):
             self._file.seek(self._place(name, layer, direction, row, start))
             self._file.write(part.data)
 
     def read(self, name: str, layer: int, direction: int, start: int, stop: int) -> Tensor:
-        """What was written, (B, stop - start, ·)."""
+        """What was written, (B, stop - start, ·), on the CPU."""
         batch, width = self.shapes[name][2], self.shapes[name][4]
-        found = np.empty((batch, stop - start, width), self.dtype)
+        found = np.empty((batch, stop - start, width), self.stored)
         self._file.flush()
         for row in range(batch):
             self._file.seek(self._place(name, layer, direction, row, start))
-            self._file.readinto(found[row].data)
-        return torch.from_numpy(found)
+            self._file.readinto(found[row].data)  # type: ignore[attr-defined]
+        return torch.from_numpy(found).view(self.dtype)
 
     def _place(self, name: str, layer: int, direction: int, row: int, step: int) -> int:
         _, directions, batch, steps, width = self.shapes[name]
         number = ((layer * directions + direction) * batch + row) * steps + step
-        return self._data + self.places[name] + number * width * self.dtype.itemsize
+        return self._data + self.places[name] + number * width * self.stored.itemsize
 
 
 def checked_target(path: str | os.PathLike[str], suffixes: Sequence[str], *, force: bool) -> Path:
-    """The path as one that may be written to; raise ValueError or FileExistsError."""
+    """The path as one that may be written to; raise TypeError, ValueError or OSError."""
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"expected the path of a file for a trace, got {path!r}")
     target = Path(path)
     if target.suffix.lower() not in suffixes:
         raise ValueError(f"expected a name that ends in {' or '.join(suffixes)} for a trace, got {os.fspath(path)!r}")
+    if target.is_dir():
+        raise IsADirectoryError(f"cannot write the trace {target}: it is a folder, give the name of a file")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"cannot write the trace {target}: there is no folder {target.parent}")
     if target.exists() and not force:
         raise FileExistsError(f"{target} exists already: choose another name or overwrite it with force=True")
     return target
+
+
+@contextlib.contextmanager
+def replaced(target: Path) -> Iterator[IO[bytes]]:
+    """A new file with a temporary name, that takes the place of `target` when all went well and is gone otherwise."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w+b") as file:
+            yield file
+        temporary.replace(target)
+    except OSError as error:
+        if error.filename != str(temporary):
+            raise
+        raise type(error)(f"cannot write the trace {target}: {error.strerror}") from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def code_of(dtype: torch.dtype) -> str:
+    """How safetensors calls a dtype of floats; raise ValueError for another."""
+    if dtype not in CODES:
+        raise ValueError(f"expected a trace of {', '.join(map(str, CODES))} to save, got {dtype}: convert it")
+    return CODES[dtype]
 
 
 def save(trace: Trace, path: str | os.PathLike[str], *, force: bool = False) -> None:
@@ -114,11 +150,15 @@ def save(trace: Trace, path: str | os.PathLike[str], *, force: bool = False) -> 
     missing = [dim for dim in ("layer", "direction", "time", "unit") if dim not in trace.dims]
     if missing:
         raise ValueError(f"expected a whole trace to save, got one without {', '.join(missing)}: select with slices")
-    values = {name: value if "batch" in trace.dims else value.unsqueeze(2) for name, value in trace.to_dict().items()}
+    dtype = reduce(torch.promote_types, (value.dtype for value in trace.values()))
+    values = {name: value.to(dtype) for name, value in trace.to_dict().items()}
+    if "batch" not in trace.dims:
+        values = {name: value.unsqueeze(2) for name, value in values.items()}
     if target.suffix.lower() == ".parquet":
-        _save_parquet(trace, values, target)
+        from memorycell.layers.trace_parquet import save_parquet
+
+        save_parquet(trace, values, target)
         return
-    dtype = next(iter(values.values())).dtype
     shapes = {name: tuple(value.shape) for name, value in values.items()}
     with TraceFile(target, shapes, dtype, trace.dims, trace.lengths, trace.coords, force=force) as file:
         for name, value in values.items():
@@ -129,130 +169,141 @@ def save(trace: Trace, path: str | os.PathLike[str], *, force: bool = False) -> 
 def load(path: str | os.PathLike[str]) -> Trace:
     """See `Trace.load`."""
     source = Path(path)
+    if source.is_dir():
+        raise IsADirectoryError(f"cannot read the trace {source}: it is a folder, load one of the files in it")
     if not source.exists():
         raise FileNotFoundError(f"there is no file {source}")
     if source.suffix.lower() == ".parquet":
-        return _load_parquet(source)
+        from memorycell.layers.trace_parquet import load_parquet as loaded
+    else:
+        loaded = _mapped
     try:
-        return _mapped(source)
-    except (KeyError, TypeError, ValueError, struct.error, IndexError, OverflowError) as error:
-        raise ValueError(f"{source} holds no trace, or is damaged or truncated: {error}") from None
+        return loaded(source)
+    except Damaged as error:
+        words = str(error)
+    # Whatever its description lacks, or has in the place of what belongs there.
+    except (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RuntimeError, MemoryError):
+        words = "what it says of itself is not what a trace says"
+    raise ValueError(f"{source} holds no trace, or is damaged or truncated: {words}")
 
 
 def _mapped(source: Path) -> Trace:
     whole = source.stat().st_size
-    with source.open("rb") as file:
-        (size,) = struct.unpack("<Q", file.read(8))
-        if size > min(_LARGEST_HEADER, whole):
-            raise ValueError(f"its header would have {size:,} bytes")
-        header = json.loads(file.read(size))
-    metadata = header.pop("__metadata__")
-    if metadata.get("kind") != _KIND:
-        raise ValueError("its metadata are not those of a trace")
+    header, start = _header(source, whole)
+    metadata = header.pop("__metadata__", None)
+    if not is_of_a_trace(metadata):
+        raise Damaged("its metadata are not those of a trace")
+    _check_places(header, whole - start)
     values = {}
     for name, entry in header.items():
-        dtype, shape = _DTYPES[entry["dtype"]], tuple(int(n) for n in entry["shape"])
+        stored, shape = np.dtype(_STORED[entry["dtype"]]), tuple(entry["shape"])
         first, last = entry["data_offsets"]
-        if min(shape, default=0) < 0 or last - first != int(np.prod(shape, dtype=object)) * dtype.itemsize:
-            raise ValueError(f"{name!r} has another size than its shape")
-        if first < 0 or 8 + size + last > whole:
-            raise ValueError(f"{name!r} goes beyond the end of the file")
         # "c": torch wants memory that may be written to, and the file must not change.
-        mapped = np.memmap(source, dtype, "c", 8 + size + first, shape) if last > first else np.empty(shape, dtype)
-        values[name] = torch.from_numpy(np.asarray(mapped))
-    dims = tuple(json.loads(metadata["dims"]))
-    lengths = json.loads(metadata["lengths"])
-    coords = {dim: _unplain(labels) for dim, labels in json.loads(metadata["coords"]).items()}
+        mapped = np.memmap(source, stored, "c", start + first, shape) if last > first else np.empty(shape, stored)
+        values[name] = torch.from_numpy(np.asarray(mapped)).view(DTYPES[entry["dtype"]])
+    dims, lengths, coords = described(metadata, {name: tuple(value.shape) for name, value in values.items()})
     if "batch" not in dims:
         values = {name: value.squeeze(2) for name, value in values.items()}
-    return Trace(values, dims, lengths=None if lengths is None else torch.tensor(lengths), coords=coords)
+    return Trace(values, dims, lengths=lengths, coords=coords)
 
 
-def _metadata(dims: Sequence[str], lengths: Tensor | None, coords: Mapping[str, Sequence[Any]]) -> dict[str, str]:
+def _header(source: Path, whole: int) -> tuple[dict[str, Any], int]:
+    """What a safetensors file says of itself, and where its numbers begin."""
+    if whole < 8:
+        raise Damaged(f"it has only {whole} bytes")
+    with source.open("rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        if size > min(_LARGEST_HEADER, whole - 8):
+            raise Damaged(f"its header would have {size:,} bytes")
+        header = json.loads(file.read(size))
+    if not isinstance(header, dict):
+        raise Damaged("its header is not that of a safetensors file")
+    return header, 8 + size
+
+
+def _check_places(header: Mapping[str, Any], whole: int) -> None:
+    """Raise Damaged unless the tensors fill the file, one after the other, each in the size of its shape."""
+    end = 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1]["data_offsets"]):
+        first, last = entry["data_offsets"]
+        if entry["dtype"] not in _STORED:
+            raise Damaged(f"{name!r} has numbers of another kind, {entry['dtype']}")
+        size = math.prod(checked_shape(name, entry["shape"])) * np.dtype(_STORED[entry["dtype"]]).itemsize
+        if last - first != size:
+            raise Damaged(f"{name!r} has another size than its shape")
+        if last > whole:
+            raise Damaged(f"{name!r} goes beyond the end of the file")
+        if first != end:
+            raise Damaged(f"{name!r} overlaps another or leaves a gap")
+        end = last
+    if end != whole:
+        raise Damaged(f"it has {whole - end:,} bytes more than it tells of")
+
+
+def checked_shape(name: str, shape: Any) -> tuple[int, ...]:
+    """The shape of a gate, as a file has it; raise Damaged for what is none."""
+    if not isinstance(shape, list) or len(shape) != 5 or any(type(n) is not int or n < 0 for n in shape):
+        raise Damaged(f"{name!r} has not the shape of a gate or state: layers, directions, batch, time, units")
+    return tuple(shape)
+
+
+def metadata_of(dims: Sequence[str], lengths: Tensor | None, coords: Mapping[str, Sequence[Any]]) -> dict[str, str]:
+    """What a file says of its trace; raise ValueError for names that no file can keep."""
     return {
         "kind": _KIND,
         "dims": json.dumps(list(dims)),
         "lengths": json.dumps(None if lengths is None else lengths.tolist()),
-        "coords": json.dumps({dim: _plain(labels) for dim, labels in coords.items()}),
+        "coords": json.dumps({dim: plain(labels, dim) for dim, labels in coords.items()}),
     }
 
 
-def _plain(labels: Sequence[Any]) -> dict[str, Any]:
-    array = np.asarray(labels)
-    if array.dtype.kind == "M":
-        return {"dates": array.astype("datetime64[ns]").astype("int64").tolist()}
-    return {"names": [each if isinstance(each, str | int | float) else str(each) for each in array.tolist()]}
+def is_of_a_trace(metadata: Any) -> bool:
+    """Whether a file says that it is one of a trace."""
+    return isinstance(metadata, dict) and metadata.get("kind") == _KIND
+
+
+def described(
+    metadata: Mapping[str, str], shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[tuple[str, ...], Tensor | None, dict[str, Any]]:
+    """Dims, lengths and coords, if they fit tensors of these shapes (L, D, B, T, ·); else raise Damaged."""
+    if not shapes:
+        raise Damaged("it has no gate and no state")
+    if len({shape[:4] for shape in shapes.values()}) > 1:
+        raise Damaged("its gates and states differ in their layers, directions, rows or steps")
+    dims, lengths = tuple(json.loads(metadata["dims"])), json.loads(metadata["lengths"])
+    batch, steps = next(iter(shapes.values()))[2:4]
+    unbatched = dims == dims_of(True)
+    if dims != dims_of(unbatched) or (unbatched and batch != 1):
+        raise Damaged("its dimensions are not those of a trace")
+    if lengths is not None:
+        every = [lengths] if unbatched else lengths
+        if len(every) != batch or any(type(n) is not int or not 0 <= n <= steps for n in every):
+            raise Damaged(f"its lengths are not those of {batch} rows of {steps} steps")
+    ends = None if lengths is None else torch.tensor(lengths, dtype=torch.int64)
+    return dims, ends, {dim: _unplain(labels) for dim, labels in json.loads(metadata["coords"]).items()}
+
+
+def plain(labels: Sequence[Any], dim: str) -> dict[str, Any]:
+    """Names as JSON can keep them; raise ValueError for those that it cannot."""
+    dates = dates_of(labels)
+    if dates is not None:
+        return {"dates": dates.astype("int64").tolist(), "dtype": dates.dtype.name}
+    names = [each.item() if isinstance(each, np.str_ | np.bool_ | np.number) else each for each in labels]
+    wrong = [each for each in names if not (each is None or isinstance(each, str | int | float))]
+    if wrong:
+        raise ValueError(
+            f"expected names along {dim!r} that a file can keep (text, numbers, None; or all of them dates without a "
+            f"time zone), got {wrong[0]!r}: give others, trace.named({dim}=…)"
+        )
+    return {"names": names}
 
 
 def _unplain(labels: dict[str, Any]) -> Any:
-    if "dates" in labels:
-        return np.array(labels["dates"], "int64").astype("datetime64[ns]")
-    return labels["names"]
-
-
-def _steps(trace: Trace, values: Mapping[str, Tensor]) -> Iterator[tuple[int, int, int, int]]:
-    """Layer, direction, row and number of steps of each sequence."""
-    layers, directions, batch, steps, _ = next(iter(values.values())).shape
-    for layer, direction, row in np.ndindex(layers, directions, batch):
-        yield layer, direction, row, steps if trace.lengths is None else int(trace.lengths.reshape(-1)[row])
-
-
-def _save_parquet(trace: Trace, values: Mapping[str, Tensor], target: Path) -> None:
-    import pyarrow
-    from pyarrow import parquet
-
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    times = trace.coords.get("time")
-    schema = {**_metadata(trace.dims, trace.lengths, trace.coords)}
-    schema["sizes"] = json.dumps({name: list(value.shape) for name, value in values.items()})
-    writer = None
-    try:
-        for layer, direction, row, count in _steps(trace, values):
-            columns: dict[str, Any] = {
-                "layer": pyarrow.array(np.full(count, layer, np.int32)),
-                "direction": pyarrow.array(np.full(count, direction, np.int32)),
-                "batch": pyarrow.array(np.full(count, row, np.int64)),
-                "time": pyarrow.array(np.arange(count) if times is None else np.asarray(times)[:count]),
-            }
-            for name, value in values.items():
-                flat = pyarrow.array(value[layer, direction, row, :count].contiguous().numpy().ravel())
-                columns[name] = pyarrow.FixedSizeListArray.from_arrays(flat, value.shape[-1])
-            table = pyarrow.table(columns).replace_schema_metadata(schema)
-            writer = writer or parquet.ParquetWriter(temporary, table.schema)
-            writer.write_table(table)
-        if writer is not None:
-            writer.close()
-            temporary.replace(target)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-
-
-def _load_parquet(source: Path) -> Trace:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        table = parquet.read_table(source)
-        metadata = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-        if metadata.get("kind") != _KIND:
-            raise ValueError("its metadata are not those of a trace")
-        sizes = {name: tuple(size) for name, size in json.loads(metadata["sizes"]).items()}
-        if any(len(table) > np.prod(size[:4]) for size in sizes.values()):
-            raise ValueError("it has more steps than its sizes tell of")
-    except (pyarrow.ArrowException, OSError, ValueError, KeyError) as error:
-        raise ValueError(f"{source} holds no trace, or is damaged or truncated: {error}") from None
-    dims, lengths = tuple(json.loads(metadata["dims"])), json.loads(metadata["lengths"])
-    ends = None if lengths is None else torch.tensor(lengths)
-    values = {}
-    for name, size in sizes.items():
-        flat = table[name].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, size[-1])
-        whole = torch.zeros(size, dtype=torch.float64 if flat.dtype == np.float64 else torch.float32)
-        place = 0
-        for layer, direction, row in np.ndindex(*size[:3]):
-            count = size[3] if ends is None else int(ends[row])
-            whole[layer, direction, row, :count] = torch.from_numpy(np.array(flat[place : place + count]))
-            place += count
-        values[name] = whole if "batch" in dims else whole.squeeze(2)
-    coords = {dim: _unplain(labels) for dim, labels in json.loads(metadata["coords"]).items()}
-    return Trace(values, dims, lengths=ends, coords=coords)
+    if "dates" not in labels:
+        if not isinstance(labels["names"], list):
+            raise Damaged("its names of places are no list")
+        return labels["names"]
+    dtype = np.dtype(labels["dtype"])
+    if dtype.kind != "M":
+        raise Damaged("its names of places are no dates")
+    return np.array(labels["dates"], "int64").astype(dtype)
