@@ -206,7 +206,7 @@ def _named(trace: Trace, labels: Sequence[Any] | None) -> Trace:
 
 def _output(layer: Recurrent, trace: Trace) -> Tensor:
     """What `forward` returns, of a trace that has it only as hidden states."""
-    hidden = trace["hidden"][-1].to(layer.weight_hh_l0.device)  # (D, B, T, P)
+    hidden = trace["hidden"][-1].to(next(layer.parameters()).device)  # (D, B, T, P)
     if "batch" not in trace.dims:
         return torch.cat(list(hidden), dim=-1)
     output = torch.cat(list(hidden), dim=-1) if layer.bidirectional else hidden[0]
