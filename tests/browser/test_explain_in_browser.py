@@ -1,6 +1,7 @@
 """The page that explains, in a browser: it moves, its numbers are those of the network, and nothing else runs."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -197,3 +198,37 @@ CONTRAST = """() => {
 def test_text_can_be_read_on_light_and_dark(look: Any, name: str, scheme: str) -> None:
     worst = look(name, color_scheme=scheme).page.evaluate(CONTRAST)
     assert worst[0][0] >= 4.5, worst
+
+
+def test_shares_stay_on_one_line_at_any_width(look: Any) -> None:
+    for width in (1280, 390):
+        page = look("text", width=width).page
+        heights = page.locator(".choices b").evaluate_all(
+            "nodes => nodes.map(n => { n.style.fontWeight = 700; n.textContent = '100.0 %'; "
+            "return n.getBoundingClientRect().height; })"
+        )
+        assert max(heights) < 30, width
+        overflow = "nodes => Math.max(...nodes.map(n => n.scrollWidth - n.clientWidth))"
+        assert page.locator(".choices b").evaluate_all(overflow) <= 0
+
+
+@pytest.mark.parametrize("name", ["forecast", "GRU"])
+def test_on_a_phone_the_sums_of_gates_keep_apart(look: Any, name: str) -> None:
+    page = look(name, width=390).page
+    boxes = page.locator(".picture .stage:not([hidden]) .narrow .sum").evaluate_all(
+        "nodes => nodes.map(n => { n.querySelector('tspan').textContent = '−12.345'; "
+        "const box = n.getBoundingClientRect(); return [box.left, box.right]; })"
+    )
+    assert len(boxes) >= 3
+    boxes.sort()
+    for (_, right), (left, _) in pairwise(boxes):
+        assert left - right > 2
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_on_a_phone_no_picture_is_cut_at_the_edge(look: Any, name: str) -> None:
+    page = look(name, width=390).page
+    right = page.locator("figure .narrow svg text").evaluate_all(
+        "nodes => nodes.map(n => [n.getBoundingClientRect().right, n.textContent])"
+    )
+    assert max(right)[0] <= 390, max(right)

@@ -369,7 +369,9 @@ def test_of_a_long_sequence_it_is_said_how_much_was_read(tmp_path: Path) -> None
     model = SequenceRegressor(hidden_size=3, max_length=6, **QUICK).fit(
         [np.arange(6.0) + k for k in range(6)], range(6)
     )
-    _, page = explained_page(tmp_path / "why.html", model, [np.arange(20.0)], force=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        _, page = explained_page(tmp_path / "why.html", model, [np.arange(20.0)], force=True)
     assert "Only the first 6 of 20 steps were read" in page.text
 
 

@@ -33,7 +33,8 @@ def titles(figure) -> list[str]:
 def test_fan_shows_the_past_the_intervals_and_what_came(encoded, forecasts, width):
     table = encoded()
     svg = drawn(forecast_fan(forecasts(table, [50]), table, unit="°C", width=width))
-    for text in ("y (°C)", ">forecast<", "90 %", "50 %", ">what came<"):
+    intervals = (">90 %, 50 %<",) if width == NARROW else (">90 % interval<", ">50 % interval<")
+    for text in ("y (°C)", ">forecast<", *intervals, ">what came<"):
         assert text in svg
 
 

@@ -1,13 +1,11 @@
 """The pictures of what goes on inside: each draws what it says, of hostile names, gaps, one step and ten thousand."""
 
 import inspect
-from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 
 import memorycell
 from memorycell.insight.explanation import Explanation
@@ -18,7 +16,7 @@ from memorycell.insight.projection import project
 from memorycell.insight.states import States
 from memorycell.insight.tracing import trace_network
 from memorycell.interfaces.drawing import NARROW, PALETTE, WIDE, inline_svg
-from memorycell.interfaces.plot_steps import _evenly, bands, step_ticks
+from memorycell.interfaces.plot_steps import bands, step_ticks
 from memorycell.layers import GRU, LSTM, RNN
 
 plot = memorycell.plot
@@ -63,37 +61,6 @@ def test_plot_is_a_public_module_of_pictures() -> None:
     assert plot.__name__ == "memorycell.interfaces.plot" and plot.__all__ == sorted(plot.__all__)
     for name in set(plot.__all__) - {"cell_numbers"}:
         assert inspect.signature(getattr(plot, name)).parameters["width"].default == WIDE, name
-
-
-def of_each_kind() -> dict[str, tuple]:
-    """What each of these pictures is drawn of."""
-    back = Lookback(np.array([2.0, 1.0, 0.0]), np.arange(3), np.array([1.0, 0.9, 0.1]), 0.95, 0.0, 1)
-    flow = GradientFlow((Flow("RNN", "hidden", np.array([[1.0, 0.5]])),), 8, 1, 1)
-    points = project(States(np.array([[0, 0], [3, 0], [0, 1], [3, 1]], np.float32), np.array([0, 4])))
-    return {
-        "attribution": (explanation([1.0]),), "compare_attributions": ([explanation([1.0])],), "gates": (traced(),),
-        "cell_traces": (traced(),), "cell": ("GRU",), "memory_lengths": (memory(traced()),), "lookback": (back,),
-        "gradient_flow": (flow,), "attention": ([0.1, 0.9],), "states": (points,),
-    }  # fmt: skip
-
-
-@pytest.mark.parametrize("name", of_each_kind())
-@pytest.mark.parametrize(
-    ("width", "error"),
-    [(0, ValueError), (-3, ValueError), (np.nan, ValueError), (np.inf, ValueError), ("wide", TypeError),
-     (None, TypeError), (True, TypeError)],
-)  # fmt: skip
-def test_a_width_is_a_number_above_zero(name, width, error) -> None:
-    with pytest.raises(error, match="expected a width in pixels"):
-        getattr(plot, name)(*of_each_kind()[name], width=width)
-    assert getattr(plot, name)(*of_each_kind()[name], width=np.float32(300)).get_figwidth() * 72 == 300
-
-
-@pytest.mark.parametrize("name", sorted(set(of_each_kind()) - {"cell", "attention"}))
-@pytest.mark.parametrize("thing", ["text", 3, None])
-def test_a_thing_of_another_kind_is_refused_by_name(name, thing) -> None:
-    with pytest.raises(TypeError, match=rf"expected .*, got {type(thing).__name__}$"):
-        getattr(plot, name)(thing)
 
 
 # ---------------------------------------------------------------------- gates and cells
@@ -374,27 +341,6 @@ def test_attributions_that_cannot_be_drawn() -> None:
 def test_compared_attributions_that_agree_say_so_plainly() -> None:
     one, two = explanation([1.0, -0.5]), explanation([2.0, -0.3])
     assert plot.compare_attributions([one, two]).get_supxlabel() == "no step has opposite signs"
-
-
-@pytest.mark.parametrize(("steps", "apart", "places"), [
-    (1, 9, [0]), (2, 0.7, [0, 1]), (2, 2, [1]), (10, 2.1, [0, 3, 6, 9]), (10, 5, [0, 9]), (12, 3.5, [3, 7, 11]),
-    (13, 1, [0, 3, 6, 9, 12]), (50, 9, [10, 23, 36, 49]), (3, 1.5, [0, 2]), (8760, 1000, [0, 2920, 5839, 8759]),
-])  # fmt: skip
-def test_dates_stand_equally_far_apart(steps, apart, places) -> None:
-    assert _evenly(steps, apart, 1.3 * apart).tolist() == places
-
-
-@pytest.mark.parametrize("steps", [2, 5, 12, 13, 24, 168])
-@WIDTHS
-def test_names_of_hours_keep_apart(steps, width) -> None:
-    hours = np.datetime64("2024-01-11T18:00") + np.arange(steps) * np.timedelta64(1, "h")
-    figure = plot.attribution(explanation(np.ones(steps), hours), np.ones(steps), width=width)
-    FigureCanvasSVG(figure)
-    figure.draw_without_rendering()
-    names = [tick.get_window_extent() for tick in figure.axes[-2].get_xticklabels()]
-    assert len(names) >= 2 or steps == 2
-    for left, right in pairwise(names):
-        assert right.x0 - left.x1 > 8
 
 
 @WIDTHS

@@ -117,6 +117,15 @@ def test_a_classification_is_explained(moods, waves):
     assert [explained.text[a:b] for a, b in explained.spans] == list(explained.labels) == TEXTS[1].split()
 
 
+def test_within_inference_mode_answers_are_the_same(plain, moods):
+    for model, data in ((plain, TABLE), (moods, TEXTS)):
+        outside = model.explain(data, method="decomposition").scores
+        with torch.inference_mode():
+            np.testing.assert_allclose(model.explain(data, method="decomposition").scores, outside)
+            assert model.explain(data).total == pytest.approx(model.explain(data).value)
+            assert model.lookback(data).sentence()
+
+
 def test_attention_is_that_of_the_pooling(moods):
     shares = moods.attention(TEXTS, row=1)
     assert shares.shape == (6,) and shares.sum() == pytest.approx(1) and shares.min() > 0

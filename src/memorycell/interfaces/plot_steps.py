@@ -61,20 +61,26 @@ def word_width(text: str, size: float = FONT) -> float:
 
 
 def fold(text: str, room: float, size: float = FONT) -> str:
-    """A heading in as many lines as it needs, broken at spaces.
+    """A heading in as many lines as it needs, broken at spaces, and within a word that is longer than a line.
 
     Example
     -------
     >>> fold("the norm of the gradient", 90).splitlines()
     ['the norm of', 'the gradient']
+    >>> fold("of antidisestablishment", 90).splitlines()
+    ['of', 'antidisestabli', 'shment']
     """
     lines = [""]
     for word in text.split(" "):
         longer = f"{lines[-1]} {word}" if lines[-1] else word
-        if lines[-1] and word_width(longer, size) > room:
-            lines.append(word)
-        else:
+        if word_width(longer, size) <= room:
             lines[-1] = longer
+            continue
+        lines += [""] * bool(lines[-1])
+        for character in word:
+            if lines[-1] and word_width(lines[-1] + character, size) > room:
+                lines.append("")
+            lines[-1] += character
     return "\n".join(lines)
 
 

@@ -65,9 +65,10 @@ class Insight:
         from memorycell.insight.methods import explain_by
 
         options = {name: where.pop(name) for name in ("steps", "width", "tolerance") if name in where}
-        asked = self.explained(X, **where)
-        with self._at_work():
-            return explain_by(asked, method, **options)
+        with torch.inference_mode(False):  # whatever the caller is in: gradients are wanted
+            asked = self.explained(X, **where)
+            with self._at_work():
+                return explain_by(asked, method, **options)
 
     def memory(self, X: Any = None) -> Memory:
         """How long each unit remembers on all of X, which never move and which count. See `Memory`.
@@ -92,9 +93,10 @@ class Insight:
         from memorycell.insight.lookback import lookback
 
         self._check_fitted()
-        cases = self._some_explained(X)
-        with self._at_work():
-            return lookback(cases, **options)
+        with torch.inference_mode(False):
+            cases = self._some_explained(X)
+            with self._at_work():
+                return lookback(cases, **options)
 
     def _traces(self, X: Any) -> Iterable[ModelTrace]:
         """The traces of all of X, not all of them at once."""
