@@ -25,8 +25,8 @@ from memorycell.cli.main import main as memorycell
 from memorycell.data.encoded import eligible_origins
 from memorycell.interfaces.drawing import PALETTE, canvas, end_labels, heading, inline_svg
 from memorycell.interfaces.plot import compare_attributions, forecast_fan
-from memorycell.interfaces.plot_network import adding_problem as draw_adding_problem
-from memorycell.interfaces.plot_traces import gates
+from memorycell.interfaces.plots.network import adding_problem as draw_adding_problem
+from memorycell.interfaces.plots.traces import gates
 
 HERE = Path(__file__).parent
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"

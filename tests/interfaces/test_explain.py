@@ -24,14 +24,16 @@ from memorycell import (
     write_report,
 )
 from memorycell.insight.explained import Explained
-from memorycell.interfaces import explain_cell, explain_memory, explain_why
-from memorycell.interfaces.explain_bound import WORDS, Bound, digits_for
-from memorycell.interfaces.explain_cell import CellRun, fitted_to_page
-from memorycell.interfaces.explain_drawing import drawing
-from memorycell.interfaces.explain_equations import equations, story
-from memorycell.interfaces.explain_player import script_data
-from memorycell.interfaces.explain_runs import cell_runs, runs_of
-from memorycell.interfaces.explain_steps import player, step_labels
+from memorycell.interfaces.explaining import cell as explain_cell
+from memorycell.interfaces.explaining import memory as explain_memory
+from memorycell.interfaces.explaining import why as explain_why
+from memorycell.interfaces.explaining.bound import WORDS, Bound, digits_for
+from memorycell.interfaces.explaining.cell import CellRun, fitted_to_page
+from memorycell.interfaces.explaining.drawing import drawing
+from memorycell.interfaces.explaining.equations import equations, story
+from memorycell.interfaces.explaining.player import script_data
+from memorycell.interfaces.explaining.runs import cell_runs, runs_of
+from memorycell.interfaces.explaining.steps import player, step_labels
 from memorycell.interfaces.page import json_block
 from memorycell.layers import GRU, LSTM, RNN
 

@@ -4,7 +4,7 @@ import torch
 
 from memorycell.evaluation.adding_problem import AddingProblem, AddingResult
 from memorycell.interfaces.drawing import NARROW, WIDE, inline_svg
-from memorycell.interfaces.plot_forecasts import (
+from memorycell.interfaces.plots.forecasts import (
     calibration,
     errors_by_horizon,
     errors_through_time,
@@ -13,8 +13,8 @@ from memorycell.interfaces.plot_forecasts import (
     models_compared,
     overview,
 )
-from memorycell.interfaces.plot_network import adding_problem, learning_curve
-from memorycell.interfaces.plot_traces import gates
+from memorycell.interfaces.plots.network import adding_problem, learning_curve
+from memorycell.interfaces.plots.traces import gates
 from memorycell.layers import GRU, LSTM, RNN
 
 WIDTHS = pytest.mark.parametrize("width", [WIDE, NARROW])

@@ -15,7 +15,7 @@ from memorycell.insight.memory import memory
 from memorycell.insight.projection import project
 from memorycell.insight.states import States
 from memorycell.interfaces.drawing import NARROW, WIDE
-from memorycell.interfaces.plot_steps import _evenly
+from memorycell.interfaces.plots.steps import _evenly
 from memorycell.layers import LSTM
 
 WIDTHS = pytest.mark.parametrize("width", [WIDE, NARROW])

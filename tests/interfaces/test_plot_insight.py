@@ -16,7 +16,7 @@ from memorycell.insight.projection import project
 from memorycell.insight.states import States
 from memorycell.insight.tracing import trace_network
 from memorycell.interfaces.drawing import NARROW, PALETTE, WIDE, inline_svg
-from memorycell.interfaces.plot_steps import bands, step_ticks
+from memorycell.interfaces.plots.steps import bands, step_ticks
 from memorycell.layers import GRU, LSTM, RNN
 
 plot = memorycell.plot

@@ -10,10 +10,10 @@ from pages import HOSTILE, REVERSED, page_of
 from memorycell import write_report
 from memorycell.evaluation.cross_validation import cross_validate, evaluate_held_out
 from memorycell.interfaces.highlight import Span, highlighted, strip, surprises
-from memorycell.interfaces.plot_classes import confusion, most_confused
-from memorycell.interfaces.report_learner import rising
-from memorycell.interfaces.report_mistakes import Case, explain
-from memorycell.interfaces.report_samples import read_samples
+from memorycell.interfaces.plots.classes import confusion, most_confused
+from memorycell.interfaces.reports.learner import rising
+from memorycell.interfaces.reports.mistakes import Case, explain
+from memorycell.interfaces.reports.samples import read_samples
 from memorycell.tasks.classifier import SequenceClassifier
 from memorycell.tasks.regressor import SequenceRegressor
 

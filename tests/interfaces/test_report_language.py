@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pages import HOSTILE, page_of
 
-from memorycell.interfaces.report_language import _passage
+from memorycell.interfaces.reports.language import _passage
 from memorycell.tasks.language_model import LanguageModel
 
 SECTIONS = ["accuracy", "surprise", "samples", "data", "learning", "memory", "model", "reproduce"]

@@ -105,7 +105,7 @@ def explain(
 def _numbers(fitted: Any, data: Path, where: dict[str, Any], method: str) -> tuple[dict[str, Any], str]:
     """What each step adds, as plain JSON, and what was not read of the data."""
     from memorycell.interfaces.explain import task_of
-    from memorycell.interfaces.explain_material import explained_by, unread_of
+    from memorycell.interfaces.explaining.material import explained_by, unread_of
 
     explained = fitted.explained(data, **where)
     with fitted._at_work():

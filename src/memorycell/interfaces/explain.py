@@ -105,8 +105,8 @@ def write_page(
 
     What is explained, `where`, is as `asked` returns it.
     """
-    from memorycell.interfaces.explain_material import gather
-    from memorycell.interfaces.explain_page import page
+    from memorycell.interfaces.explaining.material import gather
+    from memorycell.interfaces.explaining.page import page
 
     path = check_page_path(path, data, where.get("future"), force=force)
     with _warned_once():

@@ -5,9 +5,9 @@ Each takes data and ``width`` in pixels (at 72 dots an inch: 720 fits a page, 34
 Okabe & Ito (2008), lines differ in their dashes too, and texts of the user's are never read as TeX.
 """
 
-from memorycell.interfaces.plot_attribution import attribution, compare_attributions
-from memorycell.interfaces.plot_cell import cell, cell_numbers
-from memorycell.interfaces.plot_classes import (
+from memorycell.interfaces.plots.attribution import attribution, compare_attributions
+from memorycell.interfaces.plots.cell import cell, cell_numbers
+from memorycell.interfaces.plots.classes import (
     class_counts,
     confusion,
     curves,
@@ -17,7 +17,7 @@ from memorycell.interfaces.plot_classes import (
     reliability,
     surprise_through_text,
 )
-from memorycell.interfaces.plot_forecasts import (
+from memorycell.interfaces.plots.forecasts import (
     calibration,
     errors_by_horizon,
     errors_through_time,
@@ -26,10 +26,10 @@ from memorycell.interfaces.plot_forecasts import (
     models_compared,
     overview,
 )
-from memorycell.interfaces.plot_memory import gradient_flow, lookback, memory_lengths
-from memorycell.interfaces.plot_network import adding_problem, learning_curve
-from memorycell.interfaces.plot_patterns import attention, states
-from memorycell.interfaces.plot_traces import cell_traces, gates
+from memorycell.interfaces.plots.memory import gradient_flow, lookback, memory_lengths
+from memorycell.interfaces.plots.network import adding_problem, learning_curve
+from memorycell.interfaces.plots.patterns import attention, states
+from memorycell.interfaces.plots.traces import cell_traces, gates
 
 __all__ = [
     "adding_problem",

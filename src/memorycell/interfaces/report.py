@@ -12,11 +12,11 @@ from memorycell.training.files import write_atomically
 
 # The module that makes the page of each task.
 _PAGES = {
-    "Forecaster": "report_forecast",
-    "LanguageModel": "report_language",
-    "SequenceClassifier": "report_classes",
-    "SequenceRegressor": "report_numbers",
-    "Tagger": "report_tagging",
+    "Forecaster": "forecast",
+    "LanguageModel": "language",
+    "SequenceClassifier": "classes",
+    "SequenceRegressor": "numbers",
+    "Tagger": "tagging",
 }
 
 
@@ -85,6 +85,6 @@ def write_report(
     else:
         options |= {"seen": seen}
     # Each page has imports of its own, and its own kind of evaluation.
-    page = importlib.import_module(f"memorycell.interfaces.{_PAGES[task]}").page
+    page = importlib.import_module(f"memorycell.interfaces.reports.{_PAGES[task]}").page
     write_atomically(path, page(model, data, **options).encode("utf-8", "replace"))
     return path

@@ -1,0 +1,1 @@
+"""Pictures by their subjects; `memorycell.plot` has them all."""

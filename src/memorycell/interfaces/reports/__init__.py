@@ -1,0 +1,1 @@
+"""Sections and pages of the report, a module each."""
