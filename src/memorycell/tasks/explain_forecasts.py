@@ -29,8 +29,8 @@ from memorycell.tasks.insight import AT_ONCE, check_trace_size, class_index, not
 _STEPS = 4096  # of a carried state at a time
 
 _EXACT = (
-    "The decomposition of one recurrent layer is exact, the ridge regression beside it too; the head's curved read-out "
-    "is taken by its integrated gradient."
+    "The decomposition of one recurrent layer is exact, the ridge regression beside it too; a read-out that is curved is "
+    "taken by its integrated gradient."
 )
 
 
