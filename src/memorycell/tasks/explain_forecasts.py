@@ -29,7 +29,7 @@ from memorycell.tasks.insight import AT_ONCE, check_trace_size, class_index, not
 _STEPS = 4096  # of a carried state at a time
 
 _EXACT = (
-    "The decomposition of one recurrent layer is exact, the ridge regression beside it too; a read-out that is curved is "
+    "The decomposition of one recurrent layer is exact, the ridge regression beside it too; a curved read-out is "
     "taken by its integrated gradient."
 )
 
