@@ -144,10 +144,21 @@ class Recurrent(nn.Module):
     def part(self, layer: int, direction: int = 0) -> Recurrent:
         """One layer and direction as a layer of its own, batch first, with the *same* parameters.
 
-        The backward direction reads from left to right then: give it what it reads from its end.
+        Parameters
+        ----------
+        layer : int
+            From the input up, from 0.
+        direction : int
+            1 reads from left to right then, too: give it what it reads from its end.
+
+        Example
+        -------
+        >>> from memorycell.layers import LSTM
+        >>> layer = LSTM(3, 8, num_layers=2)
+        >>> layer.part(1).weight_ih_l0 is layer.weight_ih_l1
+        True
         """
         names = self._names[layer * self.directions + direction]
-        whole = self._parameters
         first = getattr(self, names["weight_ih"])
         part = Recurrent(
             self.cell, first.shape[1], self.hidden_size, 1, self.bias, True, 0.0, False, "meta", first.dtype,
@@ -155,7 +166,7 @@ class Recurrent(nn.Module):
             backend=self.backend,
         )  # fmt: skip
         for own, full in zip(part._flat_names, names.values(), strict=True):
-            part._parameters[own] = whole.get(full, getattr(self, full))
+            part._parameters[own] = getattr(self, full)
         return part.train(self.training)
 
     def state_widths(self) -> tuple[int, ...]:

@@ -21,10 +21,10 @@ from memorycell.data.tables import read_table
 from memorycell.data.windows import WindowDataset
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
-from memorycell.networks.base import State, map_state
+from memorycell.networks.base import State
 from memorycell.networks.carried import CarriedForecaster
 from memorycell.networks.forecasting import EncoderDecoder, SegmentForecaster
-from memorycell.tasks.insight import AT_ONCE, check_trace_size, class_index, nothing, some_rows, trace_options
+from memorycell.tasks.insight import AT_ONCE, check_trace_size, class_index, nothing, repeated, some_rows
 
 _STEPS = 4096  # of a carried state at a time
 
@@ -61,7 +61,7 @@ def _explained(model: Any, encoded: EncodedTable, origin: int, k: int, step: int
     scale, center = float(encoded.scale[s, k]), float(encoded.center[s, k])
 
     def function(values: Tensor) -> Tensor:
-        point = _point(network, _with_past(batch, values), _repeated(state, len(values)))
+        point = _point(network, _with_past(batch, values), repeated(state, len(values)))
         return point[:, step - 1, k] * scale + center
 
     parts, level, spread = _beside(network, batch, past, step - 1, k)
@@ -104,7 +104,8 @@ def trace(
             lambda: _point(network, batch, state),
             trunk=[network.rnn],
             labels=[labels],
-            **trace_options(path, force),
+            path=path,
+            force=force,
         )
 
 
@@ -266,11 +267,6 @@ def _with_past(batch: Batch, values: Tensor) -> Batch:
     """As many rows as `values` (B, T, F) has, alike but for what was seen."""
     inputs = {name: value.expand(len(values), *value.shape[1:]) for name, value in batch.inputs.items()}
     return Batch({**inputs, "past": values})
-
-
-def _repeated(state: State, rows: int) -> State:
-    """The state of one row as that of many; its rows are the last dimension but one."""
-    return map_state(lambda part: part.expand(*part.shape[:-2], rows, part.shape[-1]).contiguous(), state)
 
 
 def _point(network: Any, batch: Batch, state: State) -> Tensor:

@@ -15,8 +15,8 @@ from memorycell.data.language_stream import as_ids
 from memorycell.data.text_codec import SPECIALS
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
-from memorycell.networks.base import State, map_state
-from memorycell.tasks.insight import check_trace_size, checked_row, nothing, some_rows, trace_options
+from memorycell.networks.base import State
+from memorycell.tasks.insight import check_trace_size, checked_row, nothing, repeated, some_rows
 from memorycell.tasks.language_text import corpus_of, source_of, spans
 
 _CONTEXT = 256  # tokens explained; what came before them is in the state
@@ -50,7 +50,7 @@ def explained(
     k, j = _pair(codec, scores, written, output, against)
 
     def function(x: Tensor) -> Tensor:
-        features, _ = network.encoder.forward_embedded(x, state=_repeated(state, len(x)))
+        features, _ = network.encoder.forward_embedded(x, state=repeated(state, len(x)))
         both = network.scores(features[:, -1])
         return both[:, k] - both[:, j]
 
@@ -87,7 +87,8 @@ def trace(
             lambda: network.encoder(tokens.to(next(network.parameters()).device)),
             trunk=network.encoder.layers,
             labels=labels,
-            **trace_options(path, force),
+            path=path,
+            force=force,
         )
 
 
@@ -164,10 +165,6 @@ def token_text(codec: Any, token: int) -> str:
     if codec.unit != "subword" or token < len(SPECIALS):
         return name
     return codec.decode([token]) or name
-
-
-def _repeated(state: State, rows: int) -> State:
-    return map_state(lambda part: part.expand(*part.shape[:-2], rows, part.shape[-1]).contiguous(), state)
 
 
 def _tail(text: str, stands: list[tuple[int, int]]) -> str:

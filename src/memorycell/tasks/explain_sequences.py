@@ -22,7 +22,6 @@ from memorycell.tasks.insight import (
     class_index,
     nothing,
     some_rows,
-    trace_options,
 )
 from memorycell.tasks.sequence_inputs import SequenceInput
 
@@ -50,11 +49,11 @@ def explained(model: Any, X: Any, row: int = 0, output: Any = None, against: Any
             grams = network.n_grams.parts(batch.inputs["tokens"], batch.lengths["tokens"])[0]
             values = torch.cat([values, values.new_ones(len(values), 1)], dim=-1)
         raw = network(batch)
-    weights, shift, said, unit = _number(model, raw, output, against)
+    weights, shift, said = _number(model, raw, output, against)
 
     def function(x: Tensor) -> Tensor:
         own = x if grams is None else x[..., :-1].contiguous()
-        scores = network.forward_embedded(own, _full(own))
+        scores = network.forward_embedded(own)
         if grams is not None:
             scores = scores + torch.einsum("bt,tk->bk", x[..., -1], grams)
         return scores @ weights + shift
@@ -68,7 +67,7 @@ def explained(model: Any, X: Any, row: int = 0, output: Any = None, against: Any
         function, values, baseline, tuple(network.encoder.layers), said, labels, given.kind,
         features=None if tokens else _features(model, values.shape[1]),
         parts={} if grams is None else {"n-grams": grams @ weights},
-        constants=_beside(network, batch, weights), anchor=len(values) - 1 if last else None, exact=_EXACT, unit=unit,
+        constants=_beside(network, batch, weights), anchor=len(values) - 1 if last else None, exact=_EXACT,
         **more,
     )  # fmt: skip
 
@@ -121,7 +120,7 @@ def _traced(
     labels = [_steps(model, _rows(part, [i]), int(n))[0] for i, n in enumerate(dataset.lengths)]
     with model._at_work():
         return trace_network(
-            network, lambda: network(batch), trunk=network.encoder.layers, labels=labels, **trace_options(path, force)
+            network, lambda: network(batch), trunk=network.encoder.layers, labels=labels, path=path, force=force
         )
 
 
@@ -135,12 +134,8 @@ def _rows(given: SequenceInput, places: list[int]) -> SequenceInput:
     return SequenceInput(given.take(places), given.kind, given.steps, given.features, given.names)
 
 
-def _full(x: Tensor) -> Tensor:
-    return torch.full((len(x),), x.shape[1], dtype=torch.int64, device=x.device)
-
-
-def _number(model: Any, raw: Tensor, output: Any, against: Any) -> tuple[Tensor, float, str, str]:
-    """The number explained as weights of the raw scores (K,) and what is added; what it is; its unit."""
+def _number(model: Any, raw: Tensor, output: Any, against: Any) -> tuple[Tensor, float, str]:
+    """The number explained as weights of the raw scores (K,) and what is added; what it is."""
     if not hasattr(model, "calibration_"):
         return _regressed(model, raw, output, against)
     calibration, names = model.calibration_, model.classes_.tolist()
@@ -160,10 +155,10 @@ def _number(model: Any, raw: Tensor, output: Any, against: Any) -> tuple[Tensor,
         weights[j] = -1
         said = f"score of {names[k]} less that of {names[j]}"
     slope, bias = np.broadcast_to(calibration.slope, weights.shape), np.broadcast_to(calibration.bias, weights.shape)
-    return _tensor(weights * slope, raw), float(weights @ bias), said, ""
+    return _tensor(weights * slope, raw), float(weights @ bias), said
 
 
-def _regressed(model: Any, raw: Tensor, output: Any, against: Any) -> tuple[Tensor, float, str, str]:
+def _regressed(model: Any, raw: Tensor, output: Any, against: Any) -> tuple[Tensor, float, str]:
     if against is not None:
         raise ValueError("expected no against= for a number, got one: only classes are set against each other")
     count = raw.shape[1]
@@ -171,7 +166,7 @@ def _regressed(model: Any, raw: Tensor, output: Any, against: Any) -> tuple[Tens
     weights = np.zeros(count)
     weights[k] = model.scale_["scale"][k]
     said = "prediction" if count == 1 else f"prediction {k}"
-    return _tensor(weights, raw), float(model.scale_["center"][k]), said, ""
+    return _tensor(weights, raw), float(model.scale_["center"][k]), said
 
 
 def _tensor(values: Any, like: Tensor) -> Tensor:
@@ -184,7 +179,7 @@ def _beside(network: Any, batch: Any, weights: Tensor) -> dict[str, float]:
         return {}
     values = network.embedded(batch)
     with torch.no_grad():
-        shapes = network.convolution(values, _full(values))
+        shapes = network.convolution(values)
         scores = shapes @ network.out.weight[:, network.pooling.width :].T
     return {"convolutions": float(scores[0] @ weights)}
 

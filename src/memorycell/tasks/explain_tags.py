@@ -21,7 +21,6 @@ from memorycell.tasks.insight import (
     class_index,
     nothing,
     some_rows,
-    trace_options,
 )
 
 _EXACT = "The decomposition of one recurrent layer with a label at each step by itself is exact."
@@ -46,8 +45,8 @@ def explained(
     with torch.no_grad():
         values = network.embedded(batch)[0]
         raw = network.raw_embedded(values[None])
-        chances = network.probabilities(raw, _full(values[None]))[0].double().cpu().numpy()
-        path = network.labels(raw, _full(values[None]))[0]
+        chances = network.probabilities(raw)[0].double().cpu().numpy()
+        path = network.labels(raw)[0]
     if place is None:
         place = int(np.argmin(chances.max(1)))
     place = checked_row(place, len(values), "words" if model.input_ == "words" else "steps", "place")
@@ -57,14 +56,15 @@ def explained(
     j = int(others.argmax()) if against is None else class_index(names, against, "labels")
     if j == k:
         raise ValueError(f"expected another label than {names[k]} to set it against, got the same")
-    for label in (k, j):
-        if not chances[place, label]:
-            raise ValueError(
-                f"expected a label that can stand at place {place}, got {names[label]}: the scheme forbids it"
-            )
 
     def function(x: Tensor) -> Tensor:
         return _margin(network, network.raw_embedded(x), place, k, j)
+
+    with torch.no_grad():
+        number = float(function(values[None])[0])
+    if isinstance(network.head, CRFHead) and abs(number) > -FORBIDDEN / 2:
+        never = names[k if number < 0 else j]
+        raise ValueError(f"expected a label that can stand at place {place}, got {never}: the scheme forbids it")
 
     words = model.input_ == "words"
     shown = None if words else np.asarray(sequence, np.float64).reshape(len(sequence), -1)
@@ -114,9 +114,7 @@ def _traced(
     labels = [list(each) if model.input_ == "words" else list(range(len(each))) for each in chosen]
     trunk = [*network.encoder.layers, *([] if network.above is None else network.above.layers)]
     with model._at_work():
-        return trace_network(
-            network, lambda: network.raw(batch)[0], trunk=trunk, labels=labels, **trace_options(path, force)
-        )
+        return trace_network(network, lambda: network.raw(batch)[0], trunk=trunk, labels=labels, path=path, force=force)
 
 
 def some_explained(model: Any, X: Any) -> list[Explained]:
@@ -137,7 +135,3 @@ def _margin(network: Any, raw: Tensor, place: int, k: int, j: int) -> Tensor:
         return network.head.plain_log_partition(fixed, constrained=True)
 
     return through(k) - through(j)
-
-
-def _full(x: Tensor) -> Tensor:
-    return torch.full((len(x),), x.shape[1], dtype=torch.int64, device=x.device)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from memorycell.kernels.native import flush_subnormals
 from memorycell.layers.base import Recurrent
+from memorycell.networks.base import State, map_state
 from memorycell.training.threads import using_threads
 
 if TYPE_CHECKING:
@@ -205,6 +206,6 @@ def check_trace_size(rows: int, steps: int, network: Any) -> None:
         )
 
 
-def trace_options(path: str | os.PathLike[str] | None, force: bool) -> dict[str, Any]:
-    """Arguments of `trace_network` for a trace to files."""
-    return {} if path is None else {"path": path, "force": force}
+def repeated(state: State, rows: int) -> State:
+    """The state of one row as that of many; its rows are the last dimension but one."""
+    return map_state(lambda part: part.expand(*part.shape[:-2], rows, part.shape[-1]).contiguous(), state)

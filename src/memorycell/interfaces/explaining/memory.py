@@ -1,4 +1,4 @@
-"""What all units did with what they read, and for how long they keep it: two sections."""
+"""What all units did with what they read, what was attended to, and for how long they remember."""
 
 from __future__ import annotations
 
