@@ -22,9 +22,9 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from data import folder
-from memorycell.data.ts_files import read_ts
-from memorycell.tasks.classifier import SequenceClassifier
-from memorycell.tasks.language_model import LanguageModel
+from memorycell.data.signals.ts_files import read_ts
+from memorycell.jobs.labelling.classifier import SequenceClassifier
+from memorycell.jobs.language.task import LanguageModel
 
 
 class Split(NamedTuple):

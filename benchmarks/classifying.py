@@ -30,7 +30,7 @@ import data
 from memorycell.data.ragged import Ragged
 from memorycell.data.sequences import SequenceDataset
 from memorycell.data.streams import SampleStream
-from memorycell.networks.sequence_to_one import SequenceToOne
+from memorycell.jobs.labelling.network import SequenceToOne
 from memorycell.training import TrainingOptions, train, using_threads
 
 EMBEDDING, HIDDEN, BATCH, CLASSES = 100, 128, 64, 3

@@ -18,12 +18,12 @@ import numpy as np
 
 from data import folder, m4_hourly
 from memorycell import Forecaster
-from memorycell.data.encoded import EncodedTable, Forecasts, eligible_origins
-from memorycell.data.tables import read_table
-from memorycell.evaluation.baselines import Baseline, LastValue, NotApplicable, SeasonalNaive
-from memorycell.evaluation.ets import ETS
-from memorycell.evaluation.metrics import measure
-from memorycell.evaluation.ridge import Ridge
+from memorycell.data.tables.encoded import EncodedTable, Forecasts, eligible_origins
+from memorycell.data.tables.table import read_table
+from memorycell.jobs.forecasting.measures.baselines import Baseline, LastValue, NotApplicable, SeasonalNaive
+from memorycell.jobs.forecasting.measures.ets import ETS
+from memorycell.jobs.forecasting.measures.metrics import measure
+from memorycell.jobs.forecasting.measures.ridge import Ridge
 
 Row = dict[str, Any]
 

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from data import folder
-from memorycell.data.language_stream import LanguageStream
-from memorycell.networks.language import LanguageNetwork
-from memorycell.networks.softmax import linear_cross_entropy
-from memorycell.tasks.language_model import LanguageModel
+from memorycell.data.text.language_stream import LanguageStream
+from memorycell.jobs.language.network import LanguageNetwork
+from memorycell.jobs.language.task import LanguageModel
+from memorycell.networks.heads.softmax import linear_cross_entropy
 from memorycell.training import TrainingOptions, train, using_threads
 
 VOCABULARY, WIDTH, BATCH, STEPS, DROPOUT, CLIP = 10_000, 650, 20, 35, 0.5, 0.25

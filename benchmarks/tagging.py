@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from data import folder
-from memorycell.data.tagged_files import Tagged, read_tagged
-from memorycell.tasks.tagger import Tagger
+from memorycell.data.text.tagged_files import Tagged, read_tagged
+from memorycell.jobs.tagging.task import Tagger
 from memorycell.training.files import write_atomically
 
 Row = dict[str, Any]

@@ -22,16 +22,16 @@ import pandas as pd
 
 from memorycell import Forecaster, adding_problem
 from memorycell.cli.main import main as memorycell
-from memorycell.data.encoded import eligible_origins
-from memorycell.interfaces.drawing import PALETTE, canvas, end_labels, heading, inline_svg
-from memorycell.interfaces.plot import compare_attributions, forecast_fan
-from memorycell.interfaces.plots.network import adding_problem as draw_adding_problem
-from memorycell.interfaces.plots.traces import gates
+from memorycell.data.tables.encoded import eligible_origins
+from memorycell.pages.drawing import PALETTE, canvas, end_labels, heading, inline_svg
+from memorycell.pages.plots.network import adding_problem as draw_adding_problem
+from memorycell.pages.plots.traces import gates
+from memorycell.plot import compare_attributions, forecast_fan
 
 HERE = Path(__file__).parent
 FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 # The colours of the report's page: light ones first, then the dark scheme's.
-_STYLE = (resources.files("memorycell.interfaces") / "report.css").read_text(encoding="utf-8").split("@media")
+_STYLE = (resources.files("memorycell.pages") / "report.css").read_text(encoding="utf-8").split("@media")
 LIGHT = {**PALETTE, **dict(re.findall(r"--(\w+): (#\w+);", _STYLE[0]))}
 DARK = {**LIGHT, **dict(re.findall(r"--(\w+): (#\w+);", _STYLE[1]))}
 

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from kernels.report import Row
-from memorycell.interfaces.drawing import PALETTE
+from memorycell.pages.drawing import PALETTE
 
 COLOURS = {"forward": PALETTE["blue"], "training": PALETTE["vermilion"], "memory": PALETTE["green"]}
 MARK: dict[str, Any] = {  # the fastest peer, if it is another than torch

@@ -8,8 +8,8 @@ import pytest
 from explained_pages import HOSTILE, PAGES
 from playwright.sync_api import expect
 
-from memorycell.interfaces.explaining.cell import CellRun
-from memorycell.interfaces.explaining.runs import runs_of
+from memorycell.pages.explaining.cell import CellRun
+from memorycell.pages.explaining.runs import runs_of
 
 
 def run_of(made: Callable[[str], Any], name: str, number: int) -> CellRun:

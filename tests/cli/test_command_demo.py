@@ -8,7 +8,7 @@ import pytest
 from command_cases import Ran, refused, run
 
 from memorycell.cli import demo_language
-from memorycell.tasks.forecaster import Forecaster
+from memorycell.jobs.forecasting.task import Forecaster
 
 FILES = ["README.md", "elnino.csv", "elnino.safetensors", "forecast.csv", "report.html"]
 
@@ -62,7 +62,7 @@ def test_it_overwrites_only_its_own_files(
 
 def test_json_is_one_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shorten(monkeypatch)
-    monkeypatch.setattr("memorycell.interfaces.report.write_report", lambda *args, **options: None)
+    monkeypatch.setattr("memorycell.pages.report.write_report", lambda *args, **options: None)
     ran = run("demo", "--json", "-q", "-o", tmp_path / "new" / "folder")
     assert ran.err == ""
     said = json.loads(ran.out)

@@ -20,7 +20,7 @@ def no_training(*args: object, **kwargs: object) -> None:
 @pytest.fixture
 def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     """No work may begin in this test."""
-    from memorycell.tasks.forecaster import Forecaster
+    from memorycell.jobs.forecasting.task import Forecaster
 
     monkeypatch.setattr(Forecaster, "fit", no_training)
     monkeypatch.setattr(Forecaster, "load", no_training)
@@ -128,7 +128,7 @@ def test_a_full_disk_while_the_report_is_written(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "page.html")
 
-    monkeypatch.setattr("memorycell.interfaces.report.write_report", full)
+    monkeypatch.setattr("memorycell.pages.report.write_report", full)
     output = tmp_path / "model.safetensors"
     ran = run(
         "fit", "forecast", weather, "--target", "temp", "-o", output, "--report", tmp_path / "page.html", "-q", *SMALL

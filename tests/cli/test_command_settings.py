@@ -7,8 +7,8 @@ from command_cases import refused, run
 
 from memorycell.cli.settings import given
 from memorycell.cli.settings_forecast import FORECAST
-from memorycell.networks.forecasting import NETWORKS
-from memorycell.tasks.forecaster import Forecaster
+from memorycell.jobs.forecasting.network import NETWORKS
+from memorycell.jobs.forecasting.task import Forecaster
 
 PARAMETERS = inspect.signature(Forecaster).parameters
 

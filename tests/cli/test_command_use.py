@@ -249,7 +249,7 @@ def test_debug_shows_where(weather: Path, tmp_path: Path) -> None:
 
 
 def test_a_fault_of_ours_is_one_line_too(model: Path, weather: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from memorycell.tasks.forecaster import Forecaster
+    from memorycell.jobs.forecasting.task import Forecaster
 
     def fault(*args: object) -> None:
         raise KeyError("ghost")
@@ -272,7 +272,7 @@ def test_a_fault_of_ours_is_one_line_too(model: Path, weather: Path, monkeypatch
 def test_the_systems_errors(
     error: Exception, said: str, model: Path, weather: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from memorycell.tasks.forecaster import Forecaster
+    from memorycell.jobs.forecasting.task import Forecaster
 
     def fail(*args: object) -> None:
         raise error

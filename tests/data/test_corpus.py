@@ -14,12 +14,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memorycell.data import corpus as corpus_module
-from memorycell.data import text_file as text_file_module
-from memorycell.data.corpus import Corpus
 from memorycell.data.streams import CarriedStream
-from memorycell.data.text_codec import TextCodec
-from memorycell.data.text_file import TextFile, text_pieces
+from memorycell.data.text import corpus as corpus_module
+from memorycell.data.text import text_file as text_file_module
+from memorycell.data.text.corpus import Corpus
+from memorycell.data.text.text_codec import TextCodec
+from memorycell.data.text.text_file import TextFile, text_pieces
 
 TEXT = "the cat sat\n\nthe <unk> dog é sat\n" * 30
 WORDS = TextCodec("whitespace").fit([TEXT])

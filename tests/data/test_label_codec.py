@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memorycell.data.codec import Codec, codec_from_json
-from memorycell.data.label_codec import LabelCodec
+from memorycell.data.labels.label_codec import LabelCodec
 
 
 def again(codec: LabelCodec) -> LabelCodec:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from memorycell.data.language_stream import LanguageStream
+from memorycell.data.text.language_stream import LanguageStream
 
 
 def counted(batch):

@@ -8,7 +8,7 @@ import torch
 
 from memorycell.data.codec import codec_from_json
 from memorycell.data.ragged import Ragged
-from memorycell.data.sequence_codec import SequenceCodec, read_sequences
+from memorycell.data.signals.sequence_codec import SequenceCodec, read_sequences
 
 NAN = float("nan")
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memorycell.data.codec import Codec, codec_from_json
-from memorycell.data.symbol_codec import SPECIALS, SymbolCodec
+from memorycell.data.symbols.symbol_codec import SPECIALS, SymbolCodec
 
 
 def again(codec: SymbolCodec) -> SymbolCodec:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from memorycell.data.codec import Codec, codec_from_json
-from memorycell.data.table_codec import TableCodec
+from memorycell.data.tables.table_codec import TableCodec
 
 RNG = np.random.default_rng(0)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from memorycell.data.codec import codec_from_json
-from memorycell.data.tagged import TaggedDataset, WordCodec
+from memorycell.data.text.tagged import TaggedDataset, WordCodec
 
 SENTENCES = [["The", "cat", "the"], ["Cat", "ÉTÉ"]]
 

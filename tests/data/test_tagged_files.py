@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from memorycell.data.tagged_files import format_tagged, read_tagged
+from memorycell.data.text.tagged_files import format_tagged, read_tagged
 
 TSV = """# text one
 She\tshe\tPRON\tPRP

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memorycell.data.codec import Codec, codec_from_json
-from memorycell.data.text_codec import SPECIALS, TextCodec, checked_texts
+from memorycell.data.text.text_codec import SPECIALS, TextCodec, checked_texts
 
 TEXTS = [
     "It's fine, isn't it? #travel @air http://t.co/x1",
@@ -174,7 +174,7 @@ def test_state_is_json_and_gives_the_same_codec(unit: str) -> None:
 
 def test_another_process_learns_the_same_and_may_fork() -> None:
     code = (
-        "import os, json; from memorycell.data.text_codec import TextCodec\n"
+        "import os, json; from memorycell.data.text.text_codec import TextCodec\n"
         "texts = [chr(97 + i % 26) + chr(97 + i % 7) + 'x y' + str(i % 50) for i in range(500)]\n"
         "codecs = [TextCodec(unit, size=400).fit(texts) for unit in ('word', 'subword', 'character')]\n"
         "for codec in codecs: codec.encode(texts)\n"
@@ -296,6 +296,6 @@ def test_the_registry_imports_what_a_state_names() -> None:
         "assert not any(name.endswith('_codec') for name in sys.modules if name.startswith('memorycell.data'))\n"
         "codec_from_json({'codec': 'SymbolCodec', 'version': 1, 'separator': None, 'from_text': True,"
         " 'symbols': ['A']})\n"
-        "assert 'memorycell.data.table_codec' not in sys.modules and 'tokenizers' not in sys.modules\n"
+        "assert 'memorycell.data.tables.table_codec' not in sys.modules and 'tokenizers' not in sys.modules\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memorycell.data.ts_files import read_ts
+from memorycell.data.signals.ts_files import read_ts
 
 RAGGED = """# a comment
 @problemName two channels

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from memorycell.data.batch import Dataset
-from memorycell.data.encoded import EncodedTable, eligible_origins
-from memorycell.data.table_codec import TableCodec
-from memorycell.data.windows import WindowDataset, split_origins, training_rows
+from memorycell.data.tables.encoded import EncodedTable, eligible_origins
+from memorycell.data.tables.table_codec import TableCodec
+from memorycell.data.tables.windows import WindowDataset, split_origins, training_rows
 
 
 def encoded_panel(missing: bool = False, horizon: int = 0) -> EncodedTable:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memorycell.data.word_vectors import read_word_vectors
+from memorycell.data.text.word_vectors import read_word_vectors
 
 VOCABULARY = ["<pad>", "cat", "été", "the"]
 GLOVE = "the 0.5 1 2\ncat 2 -3 1e-2\n. . . 7 8 9\nété 1 1 1\nother 4 4 4\n"

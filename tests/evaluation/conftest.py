@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from memorycell.data.encoded import EncodedTable, eligible_origins, gather_actual
-from memorycell.data.table_codec import TableCodec
-from memorycell.evaluation.baselines import collect
+from memorycell.data.tables.encoded import EncodedTable, eligible_origins, gather_actual
+from memorycell.data.tables.table_codec import TableCodec
+from memorycell.jobs.forecasting.measures.baselines import collect
 
 
 def encode_series(series, *, dates=None, calendar=None, train=None, extra=None, ids=None) -> EncodedTable:

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from memorycell.data.calendar import say_date
-from memorycell.data.table_codec import TableCodec
-from memorycell.data.tables import read_table
-from memorycell.evaluation.backtest import backtest, evaluate_fitted
-from memorycell.evaluation.compare import compare
-from memorycell.evaluation.result import Evaluation, format_number
-from memorycell.evaluation.splits import block_origins, blocks_of_time, cut_table, rows_seen
+from memorycell.data.tables.calendar import say_date
+from memorycell.data.tables.table import read_table
+from memorycell.data.tables.table_codec import TableCodec
+from memorycell.evaluation.tables import format_number
+from memorycell.jobs.forecasting.measures.backtest import backtest, evaluate_fitted
+from memorycell.jobs.forecasting.measures.compare import compare
+from memorycell.jobs.forecasting.measures.result import Evaluation
+from memorycell.jobs.forecasting.measures.splits import block_origins, blocks_of_time, cut_table, rows_seen
 
 
 def readings(count=300, seed=0, noise=0.3):

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from memorycell.data.encoded import eligible_origins
-from memorycell.evaluation.baselines import (
+from memorycell.data.tables.encoded import eligible_origins
+from memorycell.jobs.forecasting.measures.baselines import (
     LastValue,
     NotApplicable,
     SeasonalNaive,
     choose_lags,
     filled_targets,
 )
-from memorycell.evaluation.ets import ETS
-from memorycell.evaluation.ridge import Ridge
-from memorycell.evaluation.seasons import main_season, season_lags
+from memorycell.jobs.forecasting.measures.ets import ETS
+from memorycell.jobs.forecasting.measures.ridge import Ridge
+from memorycell.jobs.forecasting.measures.seasons import main_season, season_lags
 
 ALL = (LastValue, SeasonalNaive, ETS, Ridge)
 

@@ -5,7 +5,7 @@ import warnings
 
 import pytest
 
-from memorycell.data.label_schemes import may_follow, span_scheme, split_label
+from memorycell.data.labels.label_schemes import may_follow, span_scheme, split_label
 from memorycell.evaluation.entities import Entity, entities, entity_scores
 
 LABELS = ["O", "B-a", "I-a", "B-b", "I-b", "E-a", "S-a", "E-b", "S-b"]

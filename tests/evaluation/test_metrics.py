@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from memorycell.data.encoded import Forecasts
-from memorycell.evaluation import metrics
+from memorycell.data.tables.encoded import Forecasts
+from memorycell.jobs.forecasting.measures import metrics
 
 
 def forecasts(actual, point, quantiles=None, levels=(), series=None) -> Forecasts:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from memorycell.data.batch import Batch
 from memorycell.insight.explained import Explained
+from memorycell.jobs.forecasting.network import NETWORKS, TableShape
 from memorycell.layers import GRU, LSTM, RNN
-from memorycell.networks.forecasting import NETWORKS, TableShape
 from memorycell.networks.pooling import Pooling
 
 CELLS: dict[str, Any] = {"LSTM": LSTM, "GRU": GRU, "RNN": RNN}

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from memorycell.networks.class_heads import ClassHead, LabelsHead, NumberHead
+from memorycell.networks.heads.classes import ClassHead, LabelsHead, NumberHead
 
 
 @pytest.mark.parametrize("shape", [(6,), (3, 4)])

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from memorycell.data.label_schemes import may_follow
-from memorycell.networks.crf import CRFHead
+from memorycell.data.labels.label_schemes import may_follow
+from memorycell.networks.heads.crf import CRFHead
 
 BIO = ["O", "B-a", "I-a", "B-b", "I-b"]
 BIOES = ["S-a", "B-a", "O", "I-a", "E-a"]

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from memorycell.networks.heads import QuantileHead
+from memorycell.networks.heads.quantiles import QuantileHead
 
 LEVELS = [(0.05, 0.25, 0.5, 0.75, 0.95), (0.1, 0.9), (0.5,), (0.9,), (0.01, 0.02, 0.98)]
 

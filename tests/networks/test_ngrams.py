@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from memorycell.data.batch import Batch
+from memorycell.jobs.labelling.network import SequenceToOne
 from memorycell.kernels.random import mask_stream
 from memorycell.networks.ngrams import NGramPath
-from memorycell.networks.sequence_to_one import SequenceToOne
 
 TOKENS, LENGTHS = torch.tensor([[5, 6, 7, 5], [7, 5, 0, 0], [5, 7, 6, 5]]), torch.tensor([4, 2, 4])
 

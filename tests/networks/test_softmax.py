@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from memorycell.networks import softmax
-from memorycell.networks.softmax import linear_cross_entropy, linear_log_softmax
+from memorycell.networks.heads.quantiles import softmax
+from memorycell.networks.heads.softmax import linear_cross_entropy, linear_log_softmax
 
 
 @pytest.fixture(params=[35, 8_000_000], ids=["in chunks", "at once"])

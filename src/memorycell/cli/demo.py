@@ -84,8 +84,8 @@ def demo(
     beside = _last_year(evaluation)
 
     from memorycell.cli.output import write_forecast
-    from memorycell.interfaces.report import write_report
-    from memorycell.tasks.forecast_frames import forecast_columns
+    from memorycell.jobs.forecasting.frames import forecast_columns
+    from memorycell.pages.report import write_report
 
     coming = forecast_columns(forecaster.forecast_end(str(files["data"])), forecaster.codec_)
     write_forecast(files["forecast"], coming)
@@ -142,7 +142,7 @@ def _train(header: str, rows: list[str], quiet: bool) -> Any:
     import pyarrow
     from pyarrow import csv
 
-    from memorycell.tasks.forecaster import Forecaster
+    from memorycell.jobs.forecasting.task import Forecaster
 
     text = io.BytesIO((header + "".join(rows[:-_HELD_OUT])).encode())
     past: pyarrow.Table = csv.read_csv(text)

@@ -23,8 +23,8 @@ def demo_language(output: Path, *, as_json: bool, quiet: bool) -> None:
     """Train on the strings, measure beside n-grams, write some text."""
     files = {name: output / f"stdlib{suffix}" for name, suffix in _SUFFIXES.items()}
     tell = (lambda text: None) if quiet else say
-    from memorycell.interfaces.report import write_report
-    from memorycell.tasks.language_model import LanguageModel
+    from memorycell.jobs.language.task import LanguageModel
+    from memorycell.pages.report import write_report
     from memorycell.training.files import write_atomically
 
     text = standard_text(_CHARACTERS)

@@ -82,8 +82,8 @@ def explain(
     if not as_json:
         check_output(output, PAGE, force=force, inputs=(model, data, future))
 
-    from memorycell.interfaces.explain import method_of, task_of, write_page
-    from memorycell.tasks.loading import load
+    from memorycell.jobs.registry import load
+    from memorycell.pages.explain import method_of, task_of, write_page
 
     fitted = load(model)
     given: dict[str, Any] = {
@@ -104,8 +104,8 @@ def explain(
 
 def _numbers(fitted: Any, data: Path, where: dict[str, Any], method: str) -> tuple[dict[str, Any], str]:
     """What each step adds, as plain JSON, and what was not read of the data."""
-    from memorycell.interfaces.explain import task_of
-    from memorycell.interfaces.explaining.material import explained_by, unread_of
+    from memorycell.pages.explain import task_of
+    from memorycell.pages.explaining.material import explained_by, unread_of
 
     explained = fitted.explained(data, **where)
     with fitted._at_work():
@@ -121,7 +121,7 @@ def _option(name: str) -> str:
 
 def _asked(task: str, given: dict[str, Any]) -> dict[str, Any]:
     """What was given, if such a model knows it."""
-    from memorycell.interfaces.explain import asked
+    from memorycell.pages.explain import asked
 
     found = asked(task, given, _option)
     if task == "SequenceRegressor" and "output" in found:  # its outputs have numbers

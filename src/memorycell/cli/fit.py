@@ -39,7 +39,7 @@ def fit_forecast(
     memorycell fit forecast weather.csv --target temp --horizon 7 -o weather.safetensors
     """
     run.check(data, validation)
-    from memorycell.tasks.forecaster import Forecaster
+    from memorycell.jobs.forecasting.task import Forecaster
 
     forecaster = Forecaster(**run.parameters())
     run.finish(forecaster.fit(data, target or None, validation=validation, **run.training), data)
@@ -52,7 +52,7 @@ def fit_classify(run: FitRun, data: _Labelled, validation: _Validation = None) -
     memorycell fit classify tweets.csv --text text --target sentiment
     """
     run.check(data, validation)
-    from memorycell.tasks.classifier import SequenceClassifier
+    from memorycell.jobs.labelling.classifier import SequenceClassifier
 
     classifier = SequenceClassifier(**run.parameters(within={"reading": READING}))
     watched = None if validation is None else (str(validation), None)
@@ -66,7 +66,7 @@ def fit_regress(run: FitRun, data: _Labelled, validation: _Validation = None) ->
     memorycell fit regress reviews.csv --text review --target stars
     """
     run.check(data, validation)
-    from memorycell.tasks.regressor import SequenceRegressor
+    from memorycell.jobs.labelling.regressor import SequenceRegressor
 
     regressor = SequenceRegressor(**run.parameters(within={"reading": READING}))
     watched = None if validation is None else (str(validation), None)
@@ -84,7 +84,7 @@ def fit_tag(
     memorycell fit tag train.conllu --tag UPOS
     """
     run.check(data, validation)
-    from memorycell.tasks.tagger import Tagger
+    from memorycell.jobs.tagging.task import Tagger
 
     tagger = Tagger(**run.parameters())
     watched = None if validation is None else str(validation)
@@ -102,7 +102,7 @@ def fit_language(
     memorycell fit language book.txt --unit character
     """
     run.check(data, validation)
-    from memorycell.tasks.language_model import LanguageModel
+    from memorycell.jobs.language.task import LanguageModel
 
     model = LanguageModel(**run.parameters())
     watched = None if validation is None else str(validation)

@@ -103,7 +103,7 @@ class FitRun:
         print_notes(model.notes_, quiet=self.quiet)
         save_or_rescue(model, output, force=self.force)
         if self.report is not None:
-            from memorycell.interfaces.report import write_report
+            from memorycell.pages.report import write_report
 
             try:
                 write_report(self.report, model, data, seen=True, command=command_line(self.context), force=self.force)

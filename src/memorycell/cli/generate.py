@@ -33,7 +33,7 @@ def generate(
 
     memorycell generate book.safetensors --prompt "It was" --temperature 0.8
     """
-    from memorycell.tasks.language_model import LanguageModel
+    from memorycell.jobs.language.task import LanguageModel
 
     speaker = LanguageModel.load(model)
     drawing: dict[str, Any] = {

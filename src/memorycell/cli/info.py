@@ -33,7 +33,7 @@ def info(
             print(_machine_text(found))
         return
     from memorycell.cli.describe import facts, model_card, model_text
-    from memorycell.tasks.loading import load
+    from memorycell.jobs.registry import load
 
     fitted = load(model)
     if as_json:

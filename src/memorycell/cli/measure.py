@@ -83,7 +83,7 @@ def evaluate(
     result: Any
     if read_kind(model) == "forecaster":
         _refuse(("--train", train), ("--group", group), ("--order", order), ("--learning-curve", curve))
-        from memorycell.tasks.forecaster import Forecaster
+        from memorycell.jobs.forecasting.task import Forecaster
 
         forecaster = Forecaster.load(model)
         if folds is None:
@@ -93,7 +93,7 @@ def evaluate(
     else:
         _refuse(("--step", step != 1), ("--test-fraction", test_fraction != 0.2))
         from memorycell.cli.measure_learner import evaluate_learner
-        from memorycell.tasks.loading import load
+        from memorycell.jobs.registry import load
 
         result = evaluate_learner(
             load(model), data, folds=folds, train=train, group=group, order=order, curve=curve, jobs=jobs,
@@ -135,8 +135,8 @@ def compare(
 
     Shows parameters, time, error and its spread over seeds and folds.
     """
-    from memorycell.evaluation.compare import compare as compare_cells
-    from memorycell.tasks.forecaster import Forecaster
+    from memorycell.jobs.forecasting.measures.compare import compare as compare_cells
+    from memorycell.jobs.forecasting.task import Forecaster
 
     comparison = compare_cells(
         Forecaster(**given(settings), verbose=False),
@@ -181,8 +181,8 @@ def report(
     output = output or Path(model.stem + ".html")
     check_output(output, PAGE, force=force, inputs=(model, data))
 
-    from memorycell.interfaces.report import write_report
-    from memorycell.tasks.loading import load
+    from memorycell.jobs.registry import load
+    from memorycell.pages.report import write_report
 
     fitted = load(model)
     measured = _measured(fitted, data, folds, step, test_fraction, jobs, quiet)
@@ -213,7 +213,7 @@ def _measured(
 
 
 def _backtest(forecaster: Any, data: Path, folds: int, step: int, test_fraction: float, jobs: int, quiet: bool) -> Any:
-    from memorycell.evaluation.backtest import backtest
+    from memorycell.jobs.forecasting.measures.backtest import backtest
 
     return backtest(
         forecaster, str(data), list(forecaster.target_names_), folds=folds, step=step, test_fraction=test_fraction,

@@ -71,11 +71,11 @@ def _rows(model: Any, data: Path, group: str | None, order: str | None) -> Rows:
     if name in ("Tagger", "LanguageModel") and (group or order):
         raise ValueError("--group and --order name columns of a table, and this model reads none: leave them out")
     if name == "LanguageModel":
-        from memorycell.data.text_file import read_text
+        from memorycell.data.text.text_file import read_text
 
         return Rows(read_text(data), None, None, None)
     if name == "Tagger":
-        from memorycell.data.tagged_files import read_tagged
+        from memorycell.data.text.tagged_files import read_tagged
 
         tagged = read_tagged(data, model.word, model.tag)
         return Rows(tagged.words, tagged.tags, None, None)
@@ -85,9 +85,9 @@ def _rows(model: Any, data: Path, group: str | None, order: str | None) -> Rows:
 
 def _column(data: Path, name: str, given: Any) -> Any:
     """Dates or numbers of a column, in the rows that were kept."""
-    from memorycell.data.columns import stamps_of
-    from memorycell.data.roles import require
-    from memorycell.data.tables import read_table
+    from memorycell.data.tables.columns import stamps_of
+    from memorycell.data.tables.roles import require
+    from memorycell.data.tables.table import read_table
 
     table = read_table(str(data), samples=True)
     require(table, [name], "order")

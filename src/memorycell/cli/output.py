@@ -81,7 +81,7 @@ def write_forecast(path: Path, columns: dict[str, Any]) -> None:
     Parameters
     ----------
     columns : dict of numpy arrays of one length
-        As `memorycell.tasks.forecast_frames.forecast_columns` gives them.
+        As `memorycell.jobs.forecasting.frames.forecast_columns` gives them.
     """
     from memorycell.cli.records import as_csv, as_records
     from memorycell.training.files import write_atomically
@@ -101,7 +101,7 @@ def _as_parquet(columns: dict[str, Any]) -> bytes:
     import pyarrow
     from pyarrow import parquet
 
-    from memorycell.data.arrow import as_array, as_texts
+    from memorycell.data.tables.arrow import as_array, as_texts
 
     arrays = {}
     for name, values in columns.items():

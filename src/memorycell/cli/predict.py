@@ -51,7 +51,7 @@ def predict(
         return
     if future is not None:
         raise ValueError("--future is for forecasts, and this model makes none: leave it out")
-    from memorycell.tasks.loading import load
+    from memorycell.jobs.registry import load
 
     predict_with(load(model), data, output, as_json=as_json, quiet=quiet)
 
@@ -59,8 +59,8 @@ def predict(
 def _forecast(model: Path, data: Path, future: Path | None, output: Path | None, *, as_json: bool, quiet: bool) -> None:
     # Only what forecasting needs is loaded: no pandas, no scikit-learn, no statsmodels.
     from memorycell.cli.records import as_csv, as_records, as_table
-    from memorycell.tasks.forecast_frames import forecast_columns
-    from memorycell.tasks.forecaster import Forecaster
+    from memorycell.jobs.forecasting.frames import forecast_columns
+    from memorycell.jobs.forecasting.task import Forecaster
 
     forecaster = Forecaster.load(model)
     forecasts = forecaster.forecast_end(data, future)

@@ -64,7 +64,7 @@ def _answers(model: Any, data: Path, quiet: bool) -> dict[str, Any]:
 
 def _surprise(model: Any, data: Path) -> dict[str, Any]:
     """A row a token of the text: what it is, its probability, and its surprise in nats."""
-    from memorycell.data.text_file import read_text
+    from memorycell.data.text.text_file import read_text
 
     scores = model.token_scores(read_text(data))
     logs = np.array([token.log_probability for token in scores])
@@ -75,7 +75,7 @@ def _surprise(model: Any, data: Path) -> dict[str, Any]:
 
 def _tag(model: Any, data: Path, output: Path | None, *, as_json: bool, quiet: bool) -> None:
     """The file with a column of tags."""
-    from memorycell.data.tagged_files import format_tagged, read_tagged
+    from memorycell.data.text.tagged_files import format_tagged, read_tagged
     from memorycell.training.files import write_atomically
 
     if model.input_ != "words":

@@ -11,11 +11,11 @@ Json = dict[str, Any]
 _CODECS: dict[str, Any] = {}
 # Where the codecs of this package live: a module is imported when a state names its codec, not before.
 _HOME = {
-    "LabelCodec": "memorycell.data.label_codec",
-    "SequenceCodec": "memorycell.data.sequence_codec",
-    "SymbolCodec": "memorycell.data.symbol_codec",
-    "TableCodec": "memorycell.data.table_codec",
-    "TextCodec": "memorycell.data.text_codec",
+    "LabelCodec": "memorycell.data.labels.label_codec",
+    "SequenceCodec": "memorycell.data.signals.sequence_codec",
+    "SymbolCodec": "memorycell.data.symbols.symbol_codec",
+    "TableCodec": "memorycell.data.tables.table_codec",
+    "TextCodec": "memorycell.data.text.text_codec",
 }
 _Class = TypeVar("_Class", bound=type)
 

@@ -14,8 +14,7 @@ from torch import nn
 
 from memorycell import layers
 from memorycell.data.batch import Batch
-from memorycell.evaluation.metrics import plain
-from memorycell.evaluation.result import format_number, text_table
+from memorycell.evaluation.tables import format_number, plain, text_table
 from memorycell.networks.base import Loss, Network, State
 from memorycell.training import TrainingOptions, evaluate_loss, train
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.evaluation.metrics import plain
+from memorycell.evaluation.tables import plain
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from memorycell.data.labelled import read_labelled
+from memorycell.data.labels.labelled import read_labelled
 from memorycell.evaluation.class_metrics import Ids, name_of_measure
 from memorycell.evaluation.cross_validation_result import CrossValidation, ModelScores
 from memorycell.evaluation.folds import Folds, make_folds, missing_rows, take, take_column

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from memorycell.evaluation.class_metrics import LOWER_IS_BETTER, SHARES, Measures, name_of_measure
 from memorycell.evaluation.intervals import Comparison, Interval, mean_and_spread
-from memorycell.evaluation.metrics import plain
-from memorycell.evaluation.result import format_number, text_table
+from memorycell.evaluation.tables import format_number, plain, text_table
 
 SHOWN = {
     "classes": ("accuracy", "balanced_accuracy", "macro_f1", "log_loss"),

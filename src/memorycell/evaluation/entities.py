@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from memorycell.data.label_schemes import OUTSIDE, split_label
+from memorycell.data.labels.label_schemes import OUTSIDE, split_label
 
 
 class Entity(NamedTuple):

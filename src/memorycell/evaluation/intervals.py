@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memorycell.evaluation.class_metrics import LOWER_IS_BETTER, SHARES, name_of_measure
-from memorycell.evaluation.metrics import plain
 from memorycell.evaluation.significance import ALPHA, holm
+from memorycell.evaluation.tables import plain
 
 Floats = NDArray[np.float64]
 Statistics = Callable[[Floats], dict[str, Floats]]

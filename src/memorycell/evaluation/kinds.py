@@ -213,7 +213,7 @@ class Tags(Kind):
         return metrics.tag_sums(take(self.y, rows), answers["tags"], len(self.classes))
 
     def measures(self, rows: Ids, answers: Answers) -> Measures:
-        from memorycell.data.label_schemes import span_scheme
+        from memorycell.data.labels.label_schemes import span_scheme
         from memorycell.evaluation.entities import entity_scores
 
         found = metrics.measure_tags(take(self.y, rows), answers["tags"], self.classes)

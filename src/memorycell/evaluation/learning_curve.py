@@ -14,9 +14,8 @@ from memorycell.evaluation.cross_validation import check_measure, fit_rows, read
 from memorycell.evaluation.folds import make_folds, take, take_column
 from memorycell.evaluation.intervals import MIN_FOLDS, Interval, corrected_t, mean_and_spread
 from memorycell.evaluation.kinds import Kind
-from memorycell.evaluation.metrics import plain
-from memorycell.evaluation.result import format_number, text_table
 from memorycell.evaluation.significance import ALPHA
+from memorycell.evaluation.tables import format_number, plain, text_table
 
 SIZES = (0.125, 0.25, 0.5, 1.0)
 LAST = 3  # sizes that the slope is taken from: curves flatten, and what is ahead is like what was last

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.corpus import Corpus
+from memorycell.data.text.corpus import Corpus
 from memorycell.evaluation.kneser_ney import KneserNey
 
 Floats = NDArray[np.float64]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.calendar import say_date
+from memorycell.data.tables.calendar import say_date
 
 _SHOWN = 10  # steps that a printed explanation names
 

@@ -1,0 +1,1 @@
+"""Labels, and samples that have them."""

@@ -1,0 +1,1 @@
+"""Numbers step by step."""

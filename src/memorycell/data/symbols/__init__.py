@@ -1,0 +1,1 @@
+"""Symbols: sequences of names."""

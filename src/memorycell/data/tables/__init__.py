@@ -1,0 +1,1 @@
+"""Tables: reading them, and making tensors of them."""

@@ -1,0 +1,61 @@
+"""Rows to come: where a `future` frame lies on the grid, and what must be known of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memorycell.data.tables.columns import series_codes, stamps_of
+from memorycell.data.tables.grid import Layout, say
+from memorycell.data.tables.roles import require
+from memorycell.data.tables.table import Table
+
+if TYPE_CHECKING:
+    from memorycell.data.tables.table_codec import TableCodec
+
+
+class FutureRows:
+    """The rows of a `future` frame: where they lie on the grid."""
+
+    def __init__(self, codec: TableCodec, table: Table, layout: Layout, observed: NDArray[np.int64]) -> None:
+        needed = [*codec.time_, *([codec.series_] if codec.series_ else [])]
+        require(table, [*needed, *known_names(codec)], "known-future")
+        stamps = stamps_of(table, codec.time_, codec.series_)
+        owner = np.zeros(len(table), np.int64)
+        if codec.series_:
+            codes, ids = series_codes(table, codec.series_)
+            where = {name: i for i, name in enumerate(layout.ids)}
+            owner = np.array([where.get(name, -1) for name in ids], np.int64)[codes]
+        if codec.time_:
+            position = np.full(len(table), -1)
+            own = owner >= 0
+            position[own], fits = layout.frequency.index(stamps[own], layout.starts[owner[own]])
+            if not fits.all() and layout.frequency.kind != "month":
+                bad = say(stamps[own][np.argmin(fits)])
+                raise ValueError(f"{table.source}: {bad} does not lie on the regular step of one {layout.frequency}")
+        else:
+            position = stamps + observed[owner]
+        lengths = np.diff(layout.offsets)
+        self.table = table
+        self.rows = np.flatnonzero((owner >= 0) & (position >= observed[owner]) & (position < lengths[owner]))
+        self.places = layout.offsets[owner[self.rows]] + position[self.rows]
+
+
+def known_names(codec: TableCodec) -> list[str]:
+    """The columns that must be given for rows to come."""
+    return [c.name for c in codec.known_] + [c.name for c in codec.codes_ if c.known]
+
+
+def require_known(name: str, missing: NDArray[np.bool_], ahead: NDArray | None, dates: NDArray) -> None:
+    """Raise when a known-future column is `missing` in any row `ahead`, naming the column and the dates."""
+    if ahead is None or not missing[ahead].any():
+        return
+    lacking = ahead[missing[ahead]]
+    shown = say(dates[lacking[0]]) + (f" to {say(dates[lacking[-1]])}" if len(lacking) > 1 else "")
+    raise ValueError(
+        f"known-future column {name!r} has no value for {len(lacking):,} of the rows to forecast ({shown}): "
+        "give them in "
+        "future=, or in rows of the table after the last target"
+    )

@@ -1,0 +1,281 @@
+"""The regular grid: rows of one or many series sorted, repeats settled, gaps made rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memorycell.data.tables.frequency import Frequency, infer_frequency
+from memorycell.data.tables.table import Table, listing, note
+
+_Same = Callable[[NDArray, NDArray], NDArray]
+
+
+@dataclass
+class Layout:
+    """Where each table row lies on the grid, series after series.
+
+    `rows` are the table's rows in the order of the grid and `places` their rows on it; None means 0, 1, 2,
+    ...
+    """
+
+    ids: list[str]
+    offsets: NDArray[np.int64]
+    rows: NDArray[np.int64] | None
+    places: NDArray[np.int64] | None
+    starts: NDArray
+    frequency: Frequency
+    notes: list[dict] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return int(self.offsets[-1])
+
+    def dates(self) -> NDArray:
+        """(N,) datetime64[ns] or int64: the time of each grid row."""
+        lengths = np.diff(self.offsets)
+        if len(lengths) == 1:
+            return self.frequency.grid(self.starts[0], int(lengths[0]))
+        parts = [self.frequency.grid(s, int(n)) for s, n in zip(self.starts, lengths, strict=True)]
+        return np.concatenate(parts) if parts else self.starts[:0]
+
+    def place(self, values: NDArray, empty: Any = np.nan) -> NDArray:
+        """Values of the table's rows on the grid, `empty` where no row lies; not copied if nothing moves."""
+        if self.rows is not None:
+            values = values[self.rows]
+        if self.places is None and len(values) == len(self):
+            return values
+        if values.dtype.kind != "f" and isinstance(empty, float):
+            values = values.astype(np.float64)
+        out = np.full(len(self), empty, values.dtype)
+        out[slice(len(values)) if self.places is None else self.places] = values
+        return out
+
+    def resized(self, lengths: NDArray[np.int64]) -> Layout:
+        """The layout with `lengths` grid rows a series, from each series' start."""
+        old = np.diff(self.offsets)
+        if (lengths == old).all():
+            return self
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        if len(lengths) == 1 and self.places is None and lengths[0] >= old[0]:
+            return Layout(self.ids, offsets, self.rows, None, self.starts, self.frequency, self.notes)
+        places = np.arange(len(self)) if self.places is None else self.places
+        rows = np.arange(len(places)) if self.rows is None else self.rows
+        series = np.searchsorted(self.offsets, places, side="right") - 1
+        position = places - self.offsets[series]
+        kept = position < lengths[series]
+        places = (offsets[series] + position)[kept]
+        return Layout(self.ids, offsets, rows[kept], places, self.starts, self.frequency, self.notes)
+
+
+def lay_out(
+    table: Table,
+    stamps: NDArray,
+    codes: NDArray | None,
+    ids: list[str],
+    frequency: Frequency | None,
+    same: _Same,
+) -> Layout:
+    """The grid of a table's rows.
+
+    Parameters
+    ----------
+    stamps : datetime64[ns] or int64 (n,)
+    codes : int (n,), optional
+        The series of each row; None is one series.
+    frequency : Frequency, optional
+        None finds it from the stamps.
+    same : callable
+        Given two arrays of rows, says for each pair whether all values in them are equal.
+
+    Raises
+    ------
+    ValueError
+        Rows that share a stamp but not their values; dates off the grid; a gap too long to be meant.
+    """
+    notes: list[dict] = []
+    if stamps.dtype.kind == "M" and np.isnat(stamps).any():
+        row = int(np.argmax(np.isnat(stamps)))
+        raise ValueError(f"{table.source}, {table.where(row)} has no date: fill it in or remove the row")
+    rows = _order(stamps, codes, notes)
+    times = stamps if rows is None else stamps[rows]
+    series = None if codes is None else codes if rows is None else codes[rows]
+    rows, times, series = _settle_repeats(table, rows, times, series, ids, same, notes)
+    firsts = np.zeros(1, np.int64) if series is None else np.searchsorted(series, np.arange(len(ids)))
+    if frequency is None:
+        frequency = infer_frequency(times, firsts)
+    counts = np.diff(np.append(firsts, len(times)))
+    starts = times[firsts]
+    position = _positions(table, times, starts, counts, frequency, ids, rows, notes)
+    if position is None:
+        return Layout(ids, np.array([0, len(times)]), rows, None, starts, frequency, notes)
+    lengths = position[firsts + counts - 1] + 1
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    _report_gaps(times, position, firsts, offsets, frequency, ids, notes)
+    places = position + np.repeat(offsets[:-1], counts)
+    whole = len(places) == offsets[-1]
+    return Layout(ids, offsets, rows, None if whole else places, starts, frequency, notes)
+
+
+def _order(stamps: NDArray, codes: NDArray | None, notes: list[dict]) -> NDArray | None:
+    """Row numbers sorted by series and time; None when they are in order."""
+    rising = stamps[1:] >= stamps[:-1]
+    if codes is None:
+        if rising.all():
+            return None
+        order = np.argsort(stamps, kind="stable")
+    else:
+        if ((codes[1:] > codes[:-1]) | ((codes[1:] == codes[:-1]) & rising)).all():
+            return None
+        order = np.lexsort((stamps, codes))
+        grouped = codes[order]
+        by_series = np.argsort(codes, kind="stable")
+        if ((stamps[by_series][1:] >= stamps[by_series][:-1]) | (grouped[1:] != grouped[:-1])).all():
+            return order  # interleaved series, each in order: nothing to tell
+    notes.append(note("sorted", "Rows were not in order of time: sorted."))
+    return order
+
+
+def _settle_repeats(
+    table: Table,
+    rows: NDArray | None,
+    times: NDArray,
+    series: NDArray | None,
+    ids: list[str],
+    same: _Same,
+    notes: list,
+) -> tuple[NDArray | None, NDArray, NDArray | None]:
+    """Without rows that repeat another in everything; an error when only their stamp is the same."""
+    repeated = times[1:] == times[:-1]
+    if series is not None:
+        repeated &= series[1:] == series[:-1]
+    if not repeated.any():
+        return rows, times, series
+    order = np.arange(len(times)) if rows is None else rows
+    at = np.flatnonzero(repeated)
+    equal = same(order[at], order[at + 1])
+    if not equal.all():
+        clash = at[~equal]
+        shown = listing(
+            (say(times[i]) if series is None else f"{say(times[i])} in series {ids[series[i]]!r}") for i in clash
+        )
+        first = f"{table.where(int(order[clash[0]]))} and {table.where(int(order[clash[0] + 1]))}"
+        raise ValueError(
+            f"{table.source}: {len(clash):,} dates come twice with different values ({shown}; first {first})"
+            f"{_clock_change(times[clash])}; keep one row a date, by their mean for instance, or name the "
+            "column that "
+            "tells the series apart with series="
+        )
+    text = f"{len(at):,} rows repeat another one exactly (first at {say(times[at[0]])}): left out."
+    notes.append(note("duplicates", text))
+    kept = np.append(True, ~repeated)
+    return order[kept], times[kept], None if series is None else series[kept]
+
+
+def _clock_change(times: NDArray) -> str:
+    """An hour that comes twice on a Sunday in autumn is the end of daylight saving time."""
+    if times.dtype.kind != "M":
+        return ""
+    days = times.astype("datetime64[D]")
+    hour = (times - days) // np.timedelta64(1, "h")
+    sunday = (days.astype(np.int64) + 4) % 7 == 0
+    month = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    if (sunday & (hour <= 3) & np.isin(month, (3, 4, 9, 10, 11))).all():
+        return "; these are hours at the end of daylight saving time, when clocks go back: write the times in UTC"
+    return ""
+
+
+def _positions(
+    table: Table, times: NDArray, starts: NDArray, counts: NDArray, frequency: Frequency, ids: list[str],
+    rows: NDArray | None, notes: list,
+) -> NDArray[np.int64] | None:  # fmt: skip
+    """Steps of each row from the start of its series; None for one series without a gap."""
+    if (times.dtype.kind == "M") != (frequency.kind != "step"):
+        got = "dates" if times.dtype.kind == "M" else "step numbers"
+        raise ValueError(
+            f"{table.source} counts time in {got}, but its frequency is {frequency}: expected the other kind"
+        )
+    if (
+        len(starts) == 1
+        and frequency.kind in ("step", "fixed")
+        and (np.diff(times).astype(np.int64) == frequency.step).all()
+    ):
+        return None
+    position, on_grid = frequency.index(times, np.repeat(starts, counts))
+    first = np.zeros(len(times), bool)
+    first[np.cumsum(counts)[:-1]] = True
+    clash = (np.diff(position) == 0) & ~first[1:]
+    off = int((~on_grid).sum())
+    far = ~on_grid & (_distance(times, starts, counts, position, frequency) > 0.25)
+    if clash.any() or far.sum() > max(3, 0.05 * len(times)):
+        bad = np.append(False, clash) if clash.any() else far
+        at, count = int(np.argmax(bad)), int(bad.sum())
+        where = table.where(at if rows is None else int(rows[at]))
+        raise ValueError(
+            f"{table.source}: {count:,} dates do not fit the regular step of one {frequency} "
+            f"(first {say(times[at])} in {where}): aggregate the rows to a regular grid, or give freq="
+        )
+    if off:
+        text = (
+            f"{off:,} times lie beside the regular step of one {frequency} (first {say(times[np.argmax(~on_grid)])}): "
+        )
+        notes.append(note("off grid", f"{text}each was moved to the nearest step."))
+    if frequency.kind == "month":
+        days = frequency.grid(times[0], 1)[0]
+        if days.astype("datetime64[D]") != times[0].astype("datetime64[D]"):
+            text = f"Dates fall on different days of the {frequency}: each stands for its {frequency}."
+            notes.append(note("off grid", text))
+    return position
+
+
+def _distance(
+    times: NDArray, starts: NDArray, counts: NDArray, position: NDArray, frequency: Frequency
+) -> NDArray[np.float64]:
+    """How far each time lies from its grid point, in steps; 0 where that has no meaning (months)."""
+    if frequency.kind not in ("step", "fixed"):
+        return np.full(len(times), 0.0 if frequency.kind == "month" else 1.0)
+    away = (times - np.repeat(starts, counts)).astype(np.int64) - position * frequency.step
+    return np.abs(away) / frequency.step
+
+
+def _report_gaps(
+    times: NDArray,
+    position: NDArray,
+    firsts: NDArray,
+    offsets: NDArray,
+    frequency: Frequency,
+    ids: list[str],
+    notes: list,
+) -> None:
+    missing = int(offsets[-1]) - len(times)
+    if not missing:
+        return
+    width = np.diff(position, prepend=position[:1]) - 1
+    width[firsts] = 0
+    longest = int(np.argmax(width))
+    before, after, steps = say(times[longest - 1]), say(times[longest]), int(width[longest])
+    if missing > 20 * len(times) + 1000:
+        raise ValueError(
+            f"dates leave a gap of {steps:,} steps of one {frequency} between {before} and {after}, more "
+            "than "
+            "can be filled: check these dates, or give a coarser freq="
+        )
+    first = int(np.argmax(width > 0))
+    gaps = int((width > 0).sum())
+    text = (
+        f"{missing:,} {'time is' if missing == 1 else 'times are'} missing in {gaps:,} gap{'s' if gaps > 1 else ''} "
+        f"(first after {say(times[first - 1])}; longest {steps:,} {'step' if steps == 1 else 'steps'}, from {before} "
+        f"to {after}): added as {'a row' if missing == 1 else 'rows'} of missing values."
+    )
+    notes.append(note("gaps", text))
+
+
+def say(time: Any) -> str:
+    """A time as short as it can be written: "2024-03-31", "2024-03-31 14:00", "17"."""
+    if not isinstance(time, np.datetime64):
+        return str(time)
+    text = str(time.astype("datetime64[s]")).replace("T", " ")
+    return text.removesuffix(" 00:00:00").removesuffix(":00") if not text.endswith(" 00:00:00") else text[:10]

@@ -1,0 +1,218 @@
+"""read_long: tables in long form, one row a step, as sequences with a label each or a label a step."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memorycell.data.labels.labelled import Labelled, labels_of
+from memorycell.data.tables.arrow import is_valid
+from memorycell.data.tables.columns import series_codes
+from memorycell.data.tables.dates import read_time
+from memorycell.data.tables.roles import require
+from memorycell.data.tables.table import Table, listing, note
+
+
+def read_long(
+    table: Table,
+    id: str,
+    *,
+    time: str | None = None,
+    values: list[str] | None = None,
+    target: str | None = None,
+    group: str | None = None,
+    labels: Literal["sequence", "step", "none"] = "sequence",
+) -> Labelled:
+    """The sequences of a table in long form, in the order in which their ids first come.
+
+    Parameters
+    ----------
+    table : Table
+        One row a step, see `read_table`.
+    id : str
+        Column that says which sequence a row belongs to.
+    time : str, optional
+        Column by which the steps of each sequence are put in order; without it they keep the table's order.
+    values : list of str, optional
+        Columns of numbers, the channels; or one column of text, the symbols of a sequence. By default all numeric
+        columns that are left.
+    target, group : str, optional
+        Columns of the label and of the group; a group is constant within a sequence.
+    labels : str
+        "sequence": the label is constant within a sequence; sequences without one are left out, and counted in the
+        notes. "step": each step has its own. "none": no label is read.
+
+    Raises
+    ------
+    ValueError
+        A column that is not there, two rows of one time in a sequence, a row without id or time, a label or group
+        that changes within a sequence, a step without its label.
+
+    Example
+    -------
+    >>> from memorycell.data.tables.table import read_table
+    >>> table = read_table({"walk": [1, 1, 2], "t": [1, 0, 0], "x": [2.0, 1.0, 5.0], "who": ["a", "a", "b"]})
+    >>> data = read_long(table, "walk", time="t", target="who")
+    >>> [x.ravel().tolist() for x in data.x], data.y.tolist()
+    ([[1.0, 2.0], [5.0]], ['a', 'b'])
+    """
+    used = [name for name in (id, time, target, group) if name is not None]
+    require(table, [*used, *(values or ())], "needed")
+    again = [name for name in used if used.count(name) > 1]
+    if again:
+        raise ValueError(f"column {again[0]!r} is given twice, of id, time, target and group: expected different ones")
+    codes, ids = series_codes(table, id)
+    order, offsets = _order(table, codes, ids, id, time)
+    notes = list(table.notes)
+    names = _value_columns(table, values, used, notes)
+    flat: Any
+    if len(names) == 1 and table.is_text(names[0]):
+        texts = table.texts(names[0])
+        missing = ~is_valid(texts)
+        if missing.any():
+            where = table.where(int(np.argmax(missing)))
+            raise ValueError(
+                f"column {names[0]!r} of {table.source} has no symbol in {where}: fill it in, or leave it out"
+            )
+        flat = np.array(texts.to_pylist(), object)[order]
+    else:
+        flat = np.stack([table.numbers(name).astype(np.float64) for name in names], axis=1)[order]
+    x = [flat[a:b] for a, b in pairwise(offsets)]
+    if flat.dtype == object:
+        x = [part.tolist() for part in x]
+    y, kept = _labels(table, target, labels, order, offsets, (id, ids), notes)
+    groups = None if group is None else _constant(table, group, order, offsets, (id, ids))
+    rows = np.flatnonzero(kept)
+    return Labelled(
+        x=[x[i] for i in rows],
+        y=[y[i] for i in rows] if isinstance(y, list) else None if y is None else y[rows],
+        groups=None if groups is None else groups[rows],
+        names=names,
+        notes=notes,
+        source=table.source,
+        rows=rows,
+        ids=[ids[i] for i in rows],
+    )
+
+
+def _order(
+    table: Table, codes: NDArray[np.int64], ids: list[str], id: str, time: str | None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows, sequence after sequence and each in order of time, and where each sequence begins (n + 1,)."""
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(ids)))]).astype(np.int64)
+    if time is None:
+        return np.argsort(codes, kind="stable"), offsets
+    times = table.numbers(time) if table.is_numeric(time) else read_time(table, [time]).values
+    missing = np.isnat(times) if times.dtype.kind == "M" else np.isnan(times)
+    if missing.any():
+        row = int(np.argmax(missing))
+        raise ValueError(f"column {time!r} of {table.source} has no time in {table.where(row)}: fill it in")
+    order = np.lexsort((times, codes))
+    same = (np.diff(times[order].astype(np.int64) if times.dtype.kind == "M" else times[order]) == 0) & (
+        np.diff(codes[order]) == 0
+    )
+    if same.any():
+        first, second = sorted(order[int(np.argmax(same)) :][:2].tolist())
+        raise ValueError(
+            f"{table.source} has {int(same.sum()):,} rows that repeat a time in their sequence: {id} "
+            f"{ids[codes[first]]!r}, {time} {times[first]}, in {table.where(first)} and {table.where(second)}: "
+            "keep one row a step"
+        )
+    return order, offsets
+
+
+def _value_columns(table: Table, values: list[str] | None, used: list[str], notes: list[dict]) -> list[str]:
+    if values is not None:
+        words = [name for name in values if not table.is_numeric(name)]
+        if not values or (words and (len(values) > 1 or not table.is_text(words[0]))):
+            raise ValueError(
+                f"{table.source}: expected value columns of numbers, or one of symbols, got {listing(words) or 'none'}"
+            )
+        return values
+    names = [name for name in table.columns if name not in used and table.is_numeric(name)]
+    rest = [name for name in table.columns if name not in used and name not in names]
+    if not names and len(rest) == 1 and table.is_text(rest[0]):
+        return rest
+    if not names:
+        raise ValueError(f"{table.source} has no numeric column beside {listing(used)}: name the columns with values=")
+    if rest:
+        notes.append(note("dropped", f"Left out, as they hold no numbers: columns {listing(rest)}."))
+    return names
+
+
+def _labels(
+    table: Table,
+    target: str | None,
+    labels: str,
+    order: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    named: tuple[str, list[str]],
+    notes: list[dict],
+) -> tuple[Any, NDArray[np.bool_]]:
+    """The labels, an array or a list of one array a sequence, and which sequences have them."""
+    id, ids = named
+    everything = np.ones(len(ids), bool)
+    if labels == "none":
+        return None, everything
+    if target is None:
+        raise ValueError(
+            f"{table.source}: name the column of the label with target=; it has {listing(table.columns, 12)}"
+        )
+    found, valid = labels_of(table, target)
+    if not valid.any():
+        raise ValueError(f"{table.source} has no label in any row of column {target!r}")
+    found, valid = found[order], valid[order]
+    if labels == "step":
+        if not valid.all():
+            row = int(order[int(np.argmin(valid))])
+            raise ValueError(
+                f"column {target!r} of {table.source} has no label in {table.where(row)}: expected one at each step; "
+                "leave out that sequence, or label it"
+            )
+        return [found[a:b] for a, b in pairwise(offsets)], everything
+    y, kept = _first_of_each(found, valid, offsets)
+    differs = valid & (found != np.repeat(y, np.diff(offsets)))
+    if differs.any():
+        at = int(np.argmax(differs))
+        sequence = int(np.searchsorted(offsets, at, side="right")) - 1
+        raise ValueError(
+            f"label {target!r} of {table.source} changes within {id} {ids[sequence]!r} (to {found[at]!s:.40} in "
+            f"{table.where(int(order[at]))}): expected one label a sequence, or labels='step'"
+        )
+    if not kept.all():
+        first = ids[int(np.argmin(kept))]
+        said = f"{int((~kept).sum()):,} of {len(ids):,} sequences have no label in column {target!r}"
+        notes.append(note("unlabelled", f"{said} (first {id} {first!r}): left out."))
+    return y, kept
+
+
+def _first_of_each(
+    found: NDArray, valid: NDArray[np.bool_], offsets: NDArray[np.int64]
+) -> tuple[NDArray, NDArray[np.bool_]]:
+    """The first label that is there of each sequence, and which sequences have one."""
+    owner = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    y = np.zeros(len(offsets) - 1, found.dtype)
+    y[owner[valid][::-1]] = found[valid][::-1]
+    kept = np.zeros(len(y), bool)
+    kept[owner[valid]] = True
+    return y, kept
+
+
+def _constant(
+    table: Table, group: str, order: NDArray[np.int64], offsets: NDArray[np.int64], named: tuple[str, list[str]]
+) -> NDArray:
+    """The group of each sequence as text."""
+    codes, groups = series_codes(table, group)
+    codes = codes[order]
+    first = codes[offsets[:-1]]
+    differs = codes != np.repeat(first, np.diff(offsets))
+    if differs.any():
+        sequence = int(np.searchsorted(offsets, int(np.argmax(differs)), side="right")) - 1
+        id, ids = named
+        raise ValueError(
+            f"group {group!r} of {table.source} changes within {id} {ids[sequence]!r}: expected one group a sequence"
+        )
+    return np.array(groups)[first]

@@ -1,0 +1,185 @@
+"""What each column of a table is for: target, past or known covariate, category, static."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from memorycell.data.tables.arrow import as_texts, to_numpy
+from memorycell.data.tables.table import Table, listing, note
+
+MOST_CATEGORIES = 100
+_MOST_DECLARED = 10_000
+_SEEN = 10
+
+
+@dataclass
+class Roles:
+    """Names of the columns by role; `codes` says of each category column whether it is known ahead."""
+
+    targets: list[str]
+    past: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    codes: dict[str, bool] = field(default_factory=dict)
+    static: list[str] = field(default_factory=list)
+    static_codes: list[str] = field(default_factory=list)
+    notes: list[dict] = field(default_factory=list)
+
+
+def require(table: Table, names: Iterable[str], role: str) -> None:
+    """Raise a ValueError that names the columns a table lacks, with the nearest ones it has."""
+    missing = [name for name in names if name not in table.columns]
+    if not missing:
+        return
+    near = difflib.get_close_matches(missing[0], table.columns, 3, 0.5)
+    lower = [name for name in table.columns if name.lower() == missing[0].lower()]
+    hint = f"did you mean {listing(lower or near)}?" if lower or near else f"it has {listing(table.columns, 12)}"
+    raise ValueError(f"{table.source} has no {role} column {listing(missing)}: {hint}")
+
+
+def find_series(table: Table, series: str | None) -> str | None:
+    """The column that tells the series apart: the given one, or one of the customary name unique_id."""
+    if series is not None:
+        require(table, [series], "series")
+        return series
+    return "unique_id" if "unique_id" in table.columns else None
+
+
+def decide_roles(
+    table: Table,
+    target: list[str] | None,
+    *,
+    time: list[str],
+    series: str | None,
+    known_future: list[str],
+    static: list[str],
+    categorical: list[str],
+    exclude: list[str],
+) -> Roles:
+    """The role of every column. Declared roles are checked, the rest follow from the columns' types.
+
+    Raises
+    ------
+    ValueError
+        A column that is not there, one with two roles, no target where several could be meant, a target of
+        text.
+    """
+    for names, role in ((known_future, "known-future"), (static, "static"), (categorical, "categorical")):
+        require(table, names, role)
+    used = {*time, series, *exclude}
+    targets = _targets(table, target, used | {*known_future, *static, *categorical}, series)
+    _refuse_two_roles(targets, time, series, known_future, static, exclude, categorical)
+    roles = Roles(targets)
+    for name in table.columns:
+        if name in used or name in targets:
+            continue
+        label = name in categorical or table.is_text(name)
+        if not label and not table.is_numeric(name):
+            roles.notes.append(note("dropped", f"Column {name!r} was left out: it holds further dates."))
+            continue
+        if name in static:
+            (roles.static_codes if label else roles.static).append(name)
+        elif label:
+            if _worth_coding(table, name, name in categorical or name in known_future, roles.notes):
+                roles.codes[name] = name in known_future
+        else:
+            (roles.known if name in known_future else roles.past).append(name)
+    return roles
+
+
+def _targets(table: Table, target: list[str] | None, taken: set, series: str | None) -> list[str]:
+    if target is None:
+        numeric = [name for name in table.columns if name not in taken and table.is_numeric(name)]
+        if series == "unique_id" and "y" in numeric:
+            return ["y"]
+        if len(numeric) == 1:
+            return numeric
+        odd = [name for name in table.odd if name not in taken]
+        if not numeric and odd:
+            raise _not_numeric(table, odd[0])
+        if not numeric:
+            held = listing(table.columns, 12)
+            raise ValueError(
+                f"{table.source} has no numeric column to forecast (its columns: {held}): check delimiter "
+                "and decimal mark"
+            )
+        raise ValueError(
+            f"{table.source} has {len(numeric)} numeric columns ({listing(numeric, 12)}): say which to "
+            "forecast with target="
+        )
+    if not target:
+        raise ValueError("expected at least one target column, got an empty list")
+    require(table, target, "target")
+    for name in target:
+        if not table.is_numeric(name):
+            raise _not_numeric(table, name)
+    if len(set(target)) < len(target):
+        raise ValueError(f"target columns are named twice: {listing(target)}")
+    return list(target)
+
+
+def _not_numeric(table: Table, name: str) -> ValueError:
+    if name in table.odd:
+        count, first = table.odd[name]
+        shown = ", ".join(f"{value!r} in {table.where(row)}" for row, value in first)
+        return ValueError(
+            f"target {name!r} of {table.source} is not numeric: {count:,} of {len(table):,} values are no "
+            f"numbers ({shown}"
+            f"{', …' if count > len(first) else ''}), too many to treat as missing: mend them or leave them "
+            "empty"
+        )
+    value = next((v for v in table.data.column(name).slice(0, 1000).to_pylist() if v is not None), None)
+    return ValueError(
+        f"target {name!r} of {table.source} is not numeric: it holds {table.data.schema.field(name).type}, "
+        "such as "
+        f"{str(value)!r:.60}; a decimal comma or a thousands separator may be the cause, or another column "
+        "is meant"
+    )
+
+
+def _refuse_two_roles(
+    targets: list[str], time: list[str], series: str | None, known: list[str], static: list[str], exclude:
+    list[str], categorical: list[str],
+) -> None:  # fmt: skip
+    groups = {"target": targets, "time": time, "series": [series] if series else [], "known_future": known,
+              "static": static, "exclude": exclude}  # fmt: skip
+    roles: dict[str, str] = {}
+    for role, names in groups.items():
+        for name in names:
+            if roles.setdefault(name, role) != role:
+                raise ValueError(f"column {name!r} cannot be both {roles[name]} and {role}: give it one role")
+    for name in categorical:
+        if roles.get(name) in ("target", "time", "series", "exclude"):
+            raise ValueError(f"column {name!r} cannot be both categorical and {roles[name]}: give it one role")
+
+
+def _worth_coding(table: Table, name: str, declared: bool, notes: list[dict]) -> bool:
+    texts = table.texts(name)
+    present = len(texts) - texts.null_count
+    count = pc.count_distinct(texts, mode="only_valid").as_py()
+    if declared:
+        if count > _MOST_DECLARED:
+            raise ValueError(
+                f"column {name!r} has {count:,} categories, more than {_MOST_DECLARED:,}: group the rare ones"
+            )
+        return True
+    if count <= 1:
+        notes.append(note("dropped", f"Column {name!r} was left out: it holds one text only."))
+        return False
+    if count > MOST_CATEGORIES or present < _SEEN * count:
+        text = f"Column {name!r} was left out: {count:,} different texts in {present:,} rows are too many to learn from"
+        notes.append(note("dropped", f"{text} (name it in categorical= to keep it)."))
+        return False
+    return True
+
+
+def codes_of(texts: pa.ChunkedArray, categories: list[str]) -> NDArray[np.int64]:
+    """int64 codes of texts: 1 + their place in `categories`, 0 for missing or unknown ones."""
+    places = pc.index_in(texts, as_texts(categories), skip_nulls=True)
+    return to_numpy(places, missing=-1).astype(np.int64) + 1

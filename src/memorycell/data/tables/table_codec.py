@@ -1,0 +1,237 @@
+"""TableCodec: fitted on training rows, it turns tables into tensors on a regular grid and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memorycell.data.codec import Json, register_codec
+from memorycell.data.scaling import FILLS
+from memorycell.data.tables.calendar import calendar_names
+from memorycell.data.tables.columns import Coded, Number, Placed, place
+from memorycell.data.tables.dates import Stamps, find_time
+from memorycell.data.tables.encoded import EncodedTable
+from memorycell.data.tables.encoding import encode_placed
+from memorycell.data.tables.fitting import fit_columns
+from memorycell.data.tables.frequency import Frequency
+from memorycell.data.tables.roles import decide_roles, find_series
+from memorycell.data.tables.table import Table, listing, note, read_table
+from memorycell.data.tables.table_state import codec_fields, codec_state
+
+Holdout = float | Callable[[NDArray[np.int64]], NDArray[np.int64]]
+
+
+@register_codec
+class TableCodec:
+    """Tables of one or many series as tensors: columns find their roles, scales come from training rows only.
+
+    Parameters
+    ----------
+    target : str or list of str, optional
+        What to forecast; may be left out when the table has one numeric column (or is ``unique_id, ds, y``).
+    time : str or list of str, optional
+        The column of dates or step numbers, or several that make a date. By default found.
+    series : str, optional
+        The column that says which series a row belongs to. By default ``unique_id`` in ``unique_id, ds, y``.
+    known_future, static, categorical, exclude : sequences of str
+        Columns known ahead of time; constant within a series; to be read as categories; to be left out.
+    calendar : bool, default True
+        Whether to add the time of day, day of week and time of year.
+    fill : {"auto", "forward", "median", "error"}
+        Missing inputs take the last value before them, else the training median ("auto", "forward"); always
+        the median; or are refused. Missing targets are never learned from.
+    freq : str, optional
+        The step of the grid ("h", "15min", "D", "MS", ...). By default found.
+
+    Attributes
+    ----------
+    frequency_ : Frequency
+    target_names_, ids_ : list of str
+    center_, scale_ : float64 (S, K)
+        Level and spread of each target in each series, over the training rows.
+    notes_ : list of dict
+        What was done to the data: ``{"kind", "text"}``.
+
+    Example
+    -------
+    >>> codec = TableCodec("y").fit({"y": [1.0, 2.0, 3.0, 4.0, 5.0]}, holdout=0.4)
+    >>> codec.center_, codec.encode({"y": [2.0, 4.0]}).target_in_units().ravel().round(3)
+    (array([[2.]]), array([2., 4.]))
+    """
+
+    target_names_: list[str]
+    ids_: list[str]
+    series_: str | None
+    time_: list[str]
+    dated_: bool
+    frequency_: Frequency
+    calendar_: list[str]
+    center_: NDArray[np.float64]
+    scale_: NDArray[np.float64]
+    pooled_: list[tuple[float, float]]
+    targets_: list[Number]
+    past_: list[Number]
+    known_: list[Number]
+    static_: list[Number]
+    codes_: list[Coded]
+    static_codes_: list[Coded]
+    notes_: list[dict]
+
+    def __init__(
+        self,
+        target: str | Sequence[str] | None = None,
+        *,
+        time: str | Sequence[str] | None = None,
+        series: str | None = None,
+        known_future: Sequence[str] = (),
+        static: Sequence[str] = (),
+        categorical: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        calendar: bool = True,
+        fill: str = "auto",
+        freq: str | Frequency | None = None,
+    ) -> None:
+        if fill not in FILLS:
+            raise ValueError(f"expected fill to be one of {listing(FILLS)}, got {fill!r}")
+        self.target = _names(target)
+        self.time = _names(time)
+        self.series = series
+        self.known_future = _names(known_future) or []
+        self.static = _names(static) or []
+        self.categorical = _names(categorical) or []
+        self.exclude = _names(exclude) or []
+        self.calendar = calendar
+        self.fill = fill
+        self.freq = None if freq is None else Frequency.parse(freq)
+
+    def fit(self, table: Any, *, holdout: Holdout = 0.0) -> TableCodec:
+        """Learn roles, frequency, categories and scales.
+
+        Parameters
+        ----------
+        table : anything `read_table` takes
+        holdout : float in [0, 1), or callable
+            Share of each series' last rows that statistics must not see; or a function from the observed rows
+            of each series (int64 (S,)) to the training rows of each.
+
+        Raises
+        ------
+        ValueError
+            Whatever makes the table unfit: see docs/tables.md.
+        """
+        table = read_table(table)
+        self.series_ = find_series(table, self.series)
+        taken = {
+            self.series_,
+            *(self.target or []),
+            *self.known_future,
+            *self.static,
+            *self.categorical,
+            *self.exclude,
+        }
+        stamps = find_time(table, self.time, taken - {None})  # type: ignore[arg-type]
+        notes = _time_notes(table, stamps, self.time is not None)
+        self.time_ = stamps.columns if stamps else []
+        self.dated_ = bool(stamps and stamps.values.dtype.kind == "M")
+        roles = decide_roles(
+            table, self.target, time=self.time_, series=self.series_, known_future=self.known_future,
+            static=self.static, categorical=self.categorical, exclude=self.exclude,
+        )  # fmt: skip
+        self.target_names_ = roles.targets
+        placed = place(table, stamps, self.series_, self.freq, roles)
+        self.frequency_ = placed.layout.frequency
+        self.ids_ = placed.layout.ids
+        notes += [*roles.notes, *placed.notes]
+        training = _training_rows(placed, holdout)
+        fit_columns(self, placed, roles, training, notes)
+        span = float(training.max(initial=0)) * self.frequency_.span
+        self.calendar_ = calendar_names(self.frequency_, span) if self.calendar and self.dated_ else []
+        self.notes_ = [*table.notes, *notes]
+        return self
+
+    def encode(self, table: Any, *, horizon: int = 0, future: Any = None) -> EncodedTable:
+        """Tensors of a table, with `horizon` rows of the future after each series.
+
+        Parameters
+        ----------
+        table : anything `read_table` takes
+            With the columns of the table that was fitted. Trailing rows without targets and past covariates
+            are the future, from which known-future columns are taken.
+        horizon : int
+        future : anything `read_table` takes, optional
+            Known-future columns (with the time and series columns) of the rows to come; these come first.
+
+        Raises
+        ------
+        ValueError
+            Missing columns, missing known-future values, another frequency.
+        """
+        if not hasattr(self, "ids_"):
+            raise ValueError("this TableCodec is not fitted yet: call fit first")
+        if horizon < 0:
+            raise ValueError(f"expected horizon of 0 or more, got {horizon}")
+        return encode_placed(self, read_table(table), horizon, None if future is None else read_table(future))
+
+    def decode(
+        self, scaled: Any, series: NDArray[np.int64] | None = None, *, encoded: EncodedTable | None = None
+    ) -> NDArray[np.float64]:
+        """Targets in units from scaled ones of shape (n, ..., K).
+
+        `series` (n,) says whose each row is (default: all of the first), counted as in `encoded` when that is
+        given (needed for series that were not in the fitted table), else as in `ids_`.
+        """
+        values = np.asarray(scaled, np.float64)
+        owner = np.zeros(len(values), np.int64) if series is None else np.asarray(series)
+        center = self.center_ if encoded is None else encoded.center
+        scale = self.scale_ if encoded is None else encoded.scale
+        shape = (len(values), *(1,) * (values.ndim - 2), values.shape[-1])
+        return values * scale[owner].reshape(shape) + center[owner].reshape(shape)
+
+    def to_json(self) -> Json:
+        """All that was learned, as plain JSON."""
+        return codec_state(self)
+
+    @classmethod
+    def from_json(cls, state: Json) -> TableCodec:
+        """The codec that `to_json` wrote; ValueError for anything damaged, foreign or out of bounds."""
+        options, learned = codec_fields(state)
+        codec = cls(**options)
+        for name, value in learned.items():
+            setattr(codec, name, value)
+        return codec
+
+    @property
+    def time_name(self) -> str:
+        """The time's name in forecasts: its column, "date" if several make it, "step" if there is none."""
+        return self.time_[0] if len(self.time_) == 1 else "date" if self.dated_ else "step"
+
+
+def _names(names: str | Sequence[str] | None) -> list[str] | None:
+    if names is None:
+        return None
+    return [names] if isinstance(names, str) else [str(name) for name in names]
+
+
+def _time_notes(table: Table, stamps: Stamps | None, given: bool) -> list[dict]:
+    if stamps is None:
+        return [note("time", "No column of dates was found: rows count as steps, in their order.")]
+    found = [] if given else [note("time", f"Time is taken from {listing(stamps.columns)}.")]
+    return [*found, *stamps.notes]
+
+
+def _training_rows(placed: Placed, holdout: Holdout) -> NDArray[np.int64]:
+    observed = placed.observed
+    if callable(holdout):
+        training = np.asarray(holdout(observed), np.int64)
+    elif 0 <= holdout < 1:
+        training = np.ceil(observed * (1 - holdout) - 1e-9).astype(np.int64)
+    else:
+        raise ValueError(f"expected holdout of 0 or more and below 1, got {holdout}")
+    if training.max(initial=0) < 2:
+        raise ValueError(
+            f"{placed.table.source} has too few rows: expected at least 2 to train on, got {training.max(initial=0)}"
+        )
+    return np.minimum(training, observed)

@@ -1,0 +1,1 @@
+"""Text: files, corpora, codecs of words, characters and subwords."""

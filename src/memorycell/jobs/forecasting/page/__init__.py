@@ -1,0 +1,1 @@
+"""The page on a forecaster: its sections, pictures and words."""

@@ -1,0 +1,105 @@
+"""The page on a regressor: how near its numbers come, where they are furthest off, and what moved them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from memorycell.evaluation.class_metrics import measure_numbers
+from memorycell.evaluation.cross_validation_result import CrossValidation
+from memorycell.jobs.labelling.mistakes import largest_errors
+from memorycell.jobs.labelling.samples import READS, Judged, Samples, caveat, data_section, judge, read_samples
+from memorycell.pages.page import Html, Section, document, element, facts, figure, paragraph, table
+from memorycell.pages.plots.classes import predicted_and_true
+from memorycell.pages.sections.data import quiet_copy
+from memorycell.pages.sections.learner import learning, network_section, reproduction, validation_loss
+from memorycell.pages.sections.memory import AT_MOST, remembering
+from memorycell.pages.sections.scores import FOOTER, MEASURE, accuracy, headline, is_new, score
+from memorycell.pages.wording import counted, significant
+
+_MOST_OUTPUTS = 4
+
+
+def page(
+    model: Any,
+    data: Any,
+    *,
+    evaluation: CrossValidation | None = None,
+    seen: bool | None = None,
+    unit: str | None = None,
+    command: str | None = None,
+) -> str:
+    """The page as text; see `memorycell.write_report`."""
+    model = quiet_copy(model)
+    samples = read_samples(model, data)
+    judged = judge(model, samples, evaluation, seen)
+    new = is_new(evaluation, seen)
+    honest = judged.measures if judged is not None and judged.honest and evaluation is None else None
+    after = f" {unit}" if unit else ""
+    target = f": {model.target}" if isinstance(model.target, str) else ""
+    title = f"Numbers from {READS[model.input_['kind']]}{target}"
+    setting = "" if honest is None or judged is None else caveat(judged, samples, seen)
+    sections = [
+        accuracy(evaluation, MEASURE, honest, setting, new), _numbers(samples, judged, seen),
+        largest_errors(model, samples, judged, after), data_section(model, samples),
+        learning(model, ": squared error of standardised numbers", evaluation),
+        remembering(model, samples.given.take(range(min(len(samples), AT_MOST))), "This regressor"),
+        network_section(model),
+        reproduction(model, "regressor", command, samples.file, samples.source, seen),
+    ]  # fmt: skip
+    found = headline(evaluation, honest, samples.noun, new)
+    several = evaluation is not None and found and len(evaluation.models) > 1
+    lead = f"{found} {evaluation.outcome}" if several and evaluation is not None else found
+    if not lead:
+        lead = f"How near its numbers come for new {READS[samples.given.kind]} was not measured here."
+    header = Html(
+        element("p", "memorycell report", class_="eyebrow")
+        + element("h1", title)
+        + element("p", lead, class_="lead")
+        + facts(_cards(model, None if new is False else evaluation, honest, after), "cards")
+    )
+    return document(title, header, sections, element("p", FOOTER))
+
+
+def _cards(model: Any, evaluation: CrossValidation | None, honest: Any, after: str) -> dict[str, str]:
+    values = evaluation.models[0].measures.values if evaluation is not None else honest.values if honest else {}
+    cards = {}
+    for name, said, unit in (("rmse", "RMSE", after), ("r2", "R²", "")):
+        if name in values:
+            cards[said] = f"{score(name, values[name])}{unit}"
+    loss = validation_loss(model)
+    if not cards and loss is not None:
+        cards["validation loss"] = significant(loss)
+    cards["trained in"] = f"{significant(model.train_seconds_, 2)} s"
+    cards["parameters"] = f"{model.n_parameters_:,}"
+    return cards
+
+
+def _numbers(samples: Samples, judged: Judged | None, seen: bool | None) -> Section:
+    """Predicted against true, of each output."""
+    section = Section("numbers", "Predicted and true")
+    if judged is None:
+        return section
+    section.add(paragraph(caveat(judged, samples, seen)))
+    true, predicted = np.asarray(judged.true, float), np.asarray(judged.answers["numbers"], float)
+    outputs = true.shape[1]
+    rows = []
+    for k in range(outputs):
+        found = measure_numbers(true[:, [k]], predicted[:, [k]]).values
+        bias = significant(float((predicted - true)[:, k].mean()))
+        name = "all" if outputs == 1 else f"output {k + 1}"
+        rows.append([name, *(score(each, found[each]) for each in ("rmse", "mae", "r2")), bias])
+    section.add(table(["", "RMSE", "MAE", "R²", "mean of predicted less true"], rows, shown=12))
+    for k in range(min(outputs, _MOST_OUTPUTS)):
+        section.add(
+            figure(
+                lambda width, k=k: predicted_and_true(true[:, k], predicted[:, k], width=width),  # type: ignore[misc]
+                f"numbers-{k}",
+                ("" if outputs == 1 else f"Output {k + 1}. ")
+                + "Dots on the dotted line are right; what is left over should show no pattern.",
+            )
+        )
+    if outputs > _MOST_OUTPUTS:
+        section.add(paragraph(f"{counted(outputs - _MOST_OUTPUTS, 'more output')} not drawn."))
+    return section

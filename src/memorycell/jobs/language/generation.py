@@ -1,0 +1,143 @@
+"""Writing text: a language network asked for one token after the other."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from memorycell.data.text.text_codec import END, PAD, SPECIALS, UNK, TextCodec
+from memorycell.jobs.language.network import LanguageNetwork
+from memorycell.jobs.language.text import by_lines
+from memorycell.networks.base import State
+from memorycell.networks.decoding import beam_search, sample
+
+_FEED = 512  # tokens of a prompt at a time
+
+
+class Speaker:
+    """Continues texts; never writes ``<pad>`` or ``<unk>``."""
+
+    def __init__(self, network: LanguageNetwork, codec: TextCodec) -> None:
+        self.network, self.codec = network.eval(), codec
+        self.device = next(network.parameters()).device
+        self.streams: list[Any] | None = None
+
+    @torch.no_grad()
+    def begin(self, prompt: str) -> tuple[Tensor, State]:
+        """The last token of the prompt (1,), and the state before it."""
+        if not isinstance(prompt, str):
+            raise TypeError(f"expected a prompt that is a text, got {type(prompt).__name__}")
+        lines = prompt.split("\n") if by_lines(self.codec) else [prompt]
+        encoded = [self.codec.encode([line], end=number < len(lines) - 1).values for number, line in enumerate(lines)]
+        ids = torch.cat([torch.tensor([END]), *encoded])
+        unknown = int((ids == UNK).sum())
+        if unknown and unknown == int((ids[1:] != END).sum()):
+            raise ValueError(
+                f"expected a prompt of known {self.codec.unit}s, got {prompt[:60]!r}, of which the model knows none: "
+                "begin with something that occurs in its training text"
+            )
+        if unknown:
+            strange = list(_unknown(self.codec, lines))[:5]
+            warnings.warn(f"the model does not know {', '.join(map(repr, strange))} of the prompt", stacklevel=4)
+        state: State = None
+        for part in ids[:-1].to(self.device).split(_FEED):
+            if len(part):
+                _, state = self.network(part.unsqueeze(0), state)
+        if state is None:
+            state = self.network.encoder.init_state(1)
+        return ids[-1:].to(self.device), state
+
+    def speak(
+        self,
+        begun: tuple[Tensor, State],
+        length: int | None,
+        *,
+        seed: int,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        until_end: bool = False,
+    ) -> Iterator[str]:
+        """Pieces of text, drawn one token at a time."""
+        if length is not None and length < 1:
+            raise ValueError(f"expected a length of at least 1 token, got {length}")
+        start, state = begun
+        self._open(state)
+        generator = torch.Generator(self.device).manual_seed(seed)
+        symbols = sample(
+            self,  # type: ignore[arg-type]  # it asks for `step` alone
+            None,
+            start,
+            steps=sys.maxsize if length is None else length,
+            end=END if until_end else None,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            generator=generator,
+        )
+        return self._written(symbols, until_end, int(start) == END)
+
+    def best(self, prompt: str, length: int, beam: int) -> str:
+        """The most probable continuation that a beam search finds, up to ``<end>`` or `length` tokens."""
+        start, state = self.begin(prompt)
+        found = beam_search(self, state, start, beam=beam, steps=length, end=END)[0][0]  # type: ignore[arg-type]
+        return "".join(self._written(iter(torch.tensor(found.symbols).view(-1, 1)), True, int(start) == END))
+
+    def _open(self, state: State) -> None:
+        """Streams of the layers, in `state`: one row is fed in microseconds, without a graph."""
+        self.streams = []
+        for layer, own in zip(self.network.encoder.layers, state, strict=True):
+            stream = layer.stream(1)  # type: ignore[operator]
+            stream.state = own
+            self.streams.append(stream)
+
+    @torch.no_grad()
+    def step(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
+        """Scores (B, V) of the next token and the next state; the streams keep theirs, where they are open."""
+        if self.streams is None:
+            scores, state = self.network.step(symbols, state)
+        else:
+            x = self.network.encoder.embed(symbols)
+            for stream in self.streams:
+                x = stream.step(x)
+            scores = self.network.scores(x)
+        scores[..., PAD] = scores[..., UNK] = -torch.inf
+        return scores, state
+
+    def select_state(self, state: State, rows: Tensor) -> State:
+        return self.network.select_state(state, rows)
+
+    def _written(self, symbols: Iterator[Tensor], until_end: bool, fresh: bool) -> Iterator[str]:
+        """What the symbols add to the text; bytes of a character that is not whole yet wait."""
+        held: list[int] = []
+        for symbol in symbols:
+            token = int(symbol)
+            if token == END and until_end:
+                break
+            if by_lines(self.codec):
+                word = self.codec.vocabulary[token]
+                yield "\n" if token == END else word if fresh else f" {word}"
+                fresh = token == END
+                continue
+            if token == END:
+                yield "\n"
+                continue
+            held.append(token)
+            text = self.codec.decode(held)
+            if not text.endswith("�") or len(held) > 4:
+                held.clear()
+                yield text
+        if held:
+            yield self.codec.decode(held)
+
+
+def _unknown(codec: TextCodec, lines: list[str]) -> Iterator[str]:
+    for line in lines:
+        for token, start, stop in codec.tokens(line):
+            if token == SPECIALS[UNK]:
+                yield line[start:stop]

@@ -1,0 +1,133 @@
+"""Parameters declared once: the fields of a dataclass, from which constructor, check, option and help all follow.
+
+Loads no torch, so that ``memorycell fit … --help`` is quick.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from memorycell.jobs.values import Device, Fields, Seed, Value, Whole
+
+_KEY = "option"
+
+
+@dataclass(frozen=True)
+class Option:
+    """A parameter of a task, or something else that a command is told, as the command line has it.
+
+    Attributes
+    ----------
+    name : str
+        The parameter; the option is the same with dashes unless `flag` says otherwise.
+    value : what it may be
+    group : the heading of the help that it stands under
+    help : one sentence for the help of the command
+    more : what else there is to say in the documentation
+    default : what it is where nothing is given
+    said : the default in words, where it is None and that is no answer
+    flag : the option, where it is not the name with dashes; of a switch what says no, after a slash
+    reading : whether it says how data are read, rather than what is done with them
+    """
+
+    name: str
+    value: Value
+    group: str
+    help: str
+    more: str = ""
+    default: Any = None
+    said: str = ""
+    flag: str = ""
+    reading: bool = False
+
+    @property
+    def option(self) -> str:
+        """The option as typed: ``--hidden-size``, ``--lowercase/--keep-case``."""
+        own = self.name.replace("_", "-")
+        return self.flag or (f"--{own}/--no-{own}" if self.value.switch else f"--{own}")
+
+    @property
+    def first(self) -> str:
+        """The option as messages name it."""
+        return self.option.partition("/")[0]
+
+    @property
+    def default_said(self) -> str:
+        """The default as help shows it; "" where there is nothing to show."""
+        return self.said or self.value.said(self.default)
+
+    def text(self) -> str:
+        """What the documentation of the parameter says."""
+        return f"{self.help} {self.more}".strip()
+
+
+def declared(
+    default: Any, value: Value, group: str, help: str, more: str = "", *, said: str = "", flag: str = ""
+) -> Any:
+    """A field of a dataclass of parameters; see `Option`, whose name and default are those of the field.
+
+    Example
+    -------
+    >>> @dataclass
+    ... class Settings:
+    ...     depth: int = declared(1, Whole(), "Network", "Layers on top of each other.")
+    >>> Settings().depth, options(Settings)[0].option, options(Settings)[0].default_said
+    (1, '--depth', '1')
+    """
+    return field(default=default, metadata={_KEY: (value, group, help, more, said, flag)})
+
+
+def options(parameters: type) -> list[Option]:
+    """What a class of parameters declares, in the order of its constructor."""
+    found = []
+    for each in dataclasses.fields(parameters):
+        if _KEY in each.metadata:
+            value, group, help, more, said, flag = each.metadata[_KEY]
+            found.append(Option(each.name, value, group, help, more, each.default, said, flag))
+    return found
+
+
+def check(parameters: Any) -> None:
+    """Raise ValueError or TypeError for a parameter that is not what it may be: the first such."""
+    for option in options(type(parameters)):
+        option.value.check(option.name, getattr(parameters, option.name))
+
+
+def documentation(parameters: type) -> str:
+    """The section "Parameters" of a docstring, as numpydoc has it."""
+    types = {each.name: each.type for each in dataclasses.fields(parameters)}
+    entries = []
+    for option in options(parameters):
+        default = f", default {option.default!r}" if option.default is not None else ""
+        entries.append(f"{option.name} : {types[option.name]}{default}\n    {option.text()}")
+    return "\n".join(["Parameters", "----------", *entries])
+
+
+@dataclass(kw_only=True, eq=False, repr=False)
+class TrainingParameters:
+    """What every task has."""
+
+    training: Mapping[str, Any] | None = declared(
+        None, Fields(), "Training", "Further field of TrainingOptions, such as weight_decay=0.01.",
+        "In Python a mapping of all such fields.",
+    )  # fmt: skip
+    random_state: Any = declared(
+        0, Seed(), "Training", "Seed of everything random.",
+        "A whole number, a generator of numpy's, or None for another seed each time; `seed_` is what came of it. The "
+        "global generators are left alone.", flag="--seed",
+    )  # fmt: skip
+    device: str = declared(
+        "auto", Device(), "Training", "Where to compute.",
+        '"auto": CUDA, else MPS or XPU where torch has them, else the CPU. Anything else is given to torch as it is.',
+    )  # fmt: skip
+    n_threads: int | None = declared(
+        None, Whole(optional=True), "Training", "Threads.", "None: a rule of the shapes; the choice is `n_threads_`.",
+        said="by the shapes", flag="--threads",
+    )  # fmt: skip
+    verbose: bool | None = None  # a progress bar; None: where stderr is a terminal, or in a notebook
+
+
+VERBOSE = "verbose : bool | None\n    Show a progress bar; None: where stderr is a terminal, or in a notebook."

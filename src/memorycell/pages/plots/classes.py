@@ -1,0 +1,323 @@
+"""plot_classes: what classifiers, regressors and taggers answer and how often they are right, as figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike, NDArray
+
+from memorycell.evaluation.class_metrics import SHARES, Measures, name_of_measure
+from memorycell.evaluation.cross_validation_result import CrossValidation
+from memorycell.pages.drawing import (
+    DASHES,
+    FONT,
+    PALETTE,
+    SERIES,
+    WIDE,
+    canvas,
+    end_labels,
+    far_left,
+    heading,
+    label,
+    name_rows,
+    write,
+    x_label,
+)
+from memorycell.pages.wording import percent, significant
+
+MOST_CLASSES = 30  # of a confusion matrix
+MOST_CURVES = 6
+FEWEST = 5  # answers of a group whose share of right ones is drawn
+_STRONGEST = 0.6  # opacity of a cell that holds a whole row: text on it is still read
+_MOST_POINTS = 2000  # of a scatter plot
+
+
+def models_scored(evaluation: CrossValidation, *, width: float = WIDE) -> Figure:
+    """The score of every model as a dot, best on top, with its interval.
+
+    Example
+    -------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from memorycell.evaluation.cross_validation import cross_validate
+    >>> x = np.random.default_rng(0).normal(size=(60, 4))
+    >>> figure = models_scored(cross_validate(DecisionTreeClassifier(random_state=0), x, x[:, 0] > 0, folds=2))
+    >>> figure.axes[0].get_yticklabels()[0].get_text()
+    'DecisionTreeClassifier'
+    """
+    ranking, measure = evaluation.ranking, evaluation.measure
+    figure, (ax,) = canvas(width, 62 + 34 * len(ranking))
+    known = any(math.isfinite(model.intervals[measure].low) for model in ranking)
+    shares = measure in SHARES
+    band = f", line: {percent(evaluation.level)} interval" if known else ""
+    far_left(figure, f"{name_of_measure(measure)}{' in %' if shares else ''}{band}")
+    _sideways(ax, width)
+    for place, model in enumerate(ranking):
+        colour = PALETTE["blue"] if model is evaluation.models[0] else PALETTE["grey"]
+        scale = 100 if shares else 1
+        found, value = model.intervals[measure], scale * model.measures.values[measure]
+        if math.isfinite(found.low):
+            ends = [scale * found.low, scale * found.high]
+            ax.plot(ends, [place, place], color=colour, linewidth=5, alpha=0.3, solid_capstyle="butt")
+        if math.isfinite(value):
+            ax.plot(value, place, "o", color=colour, markersize=9)
+            _above(ax, f"{value:.1f}" if shares else significant(value), value, place, colour)
+    name_rows(ax, [model.name for model in ranking], 30 if width > 500 else 17, FONT)
+    for tick, model in zip(ax.get_yticklabels(), ranking, strict=True):
+        tick.set_color(PALETTE["blue"] if model is evaluation.models[0] else PALETTE["ink"])
+    ax.set_ylim(len(ranking) - 0.5, -0.75)
+    ax.margins(x=0.08)
+    return figure
+
+
+def _sideways(ax: Axes, width: float) -> None:
+    ax.grid(visible=False, axis="y")
+    ax.grid(visible=True, axis="x", color=PALETTE["grid"], linewidth=0.7)
+    ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 120)), steps=[1, 2, 5, 10]))
+
+
+def _above(ax: Axes, text: str, x: float, y: float, colour: str) -> None:
+    ax.annotate(
+        text, (x, y), xytext=(0, 10), textcoords="offset points", ha="center", color=colour, fontsize=FONT - 1,
+        parse_math=False,
+    )  # fmt: skip
+
+
+def most_confused(counts: NDArray[np.int64], most: int = MOST_CLASSES) -> NDArray[np.int64]:
+    """Which of K classes to show where K is more than `most`: those with most rows that are, or are taken for, others.
+
+    Example
+    -------
+    >>> most_confused(np.array([[9, 0, 1], [0, 9, 0], [2, 0, 7]]), 2).tolist()
+    [0, 2]
+    """
+    if len(counts) <= most:
+        return np.arange(len(counts))
+    wrong = counts - np.diag(np.diag(counts))
+    return np.sort(np.argsort(-(wrong.sum(0) + wrong.sum(1)), kind="stable")[:most])
+
+
+def confusion(counts: NDArray[np.int64], classes: Sequence[Any], *, width: float = WIDE) -> Figure:
+    """A confusion matrix: a row a true class, a column an answer, cells shaded by their share of the row.
+
+    Where there is room each cell says its share in % and its count. Of more than 30 classes the most confused.
+
+    Parameters
+    ----------
+    counts : int64 (K, K)
+    classes : K names
+
+    Example
+    -------
+    >>> figure = confusion(np.array([[8, 2], [1, 9]]), ["no", "yes"])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['80 %', '8', '20 %', '2', '10 %', '1', '90 %', '9']
+    """
+    rows = most_confused(counts)
+    totals = counts.sum(1)[rows]
+    counts, names = counts[np.ix_(rows, rows)], [classes[row] for row in rows]
+    k = len(rows)
+    wide = width > 500
+    room = width - (190 if wide else 120)
+    cell = min(room / k, 92 if wide else 64)
+    high = max(min(cell, 52), 12)
+    upright = cell < 12 + 6.2 * max(len(label(name, 14)) for name in names)
+    font = min(FONT - 1, 0.62 * high, 0.33 * cell + 2)
+    figure, (ax,) = canvas(width, high * k + (118 if upright else 60))
+    ax.grid(visible=False)
+    ax.spines["bottom"].set_visible(False)
+    for i in range(k):
+        for j in range(k):
+            share = counts[i, j] / totals[i] if totals[i] else 0.0
+            colour = PALETTE["blue"] if i == j else PALETTE["vermilion"]
+            ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, color=colour, alpha=_STRONGEST * share, linewidth=0))
+            _cell_text(ax, i, j, int(counts[i, j]), share, font, cell, high)
+    for edge in np.arange(k + 1) - 0.5:
+        ax.plot([-0.5, k - 0.5], [edge, edge], color=PALETTE["grid"], linewidth=0.7)
+        ax.plot([edge, edge], [-0.5, k - 0.5], color=PALETTE["grid"], linewidth=0.7)
+    ax.set_xlim(-0.5, k - 0.5)
+    ax.set_ylim(k - 0.5, -0.5)
+    ax.set_xticks(range(k), [label(name, 14) for name in names], rotation=90 if upright else 0)
+    ax.xaxis.tick_top()
+    name_rows(ax, names, 18 if wide else 11, FONT)
+    for ticks, size in ((ax.get_xticklabels(), cell if upright else FONT), (ax.get_yticklabels(), high)):
+        for tick in ticks:
+            tick.set(parse_math=False, fontsize=min(FONT - 1, 0.9 * size), color=PALETTE["ink"])
+    ax.set_ylabel("is", fontsize=FONT - 1, color=PALETTE["muted"], rotation=0, ha="right", va="center")
+    ax.xaxis.set_label_position("top")
+    ax.set_xlabel("answered", fontsize=FONT - 1, color=PALETTE["muted"])
+    return figure
+
+
+def _cell_text(ax: Axes, i: int, j: int, count: int, share: float, font: float, cell: float, high: float) -> None:
+    colour = PALETTE["ink"] if count else PALETTE["muted"]
+    # Cells have their room: a thousand of them need no layout.
+    options = {"ha": "center", "fontsize": font, "in_layout": False}
+    if not count and i != j and cell < 90:
+        return
+    if cell >= 46 and high >= 34:
+        write(ax, j, i - 0.16, percent(share, 0), colour, **options)
+        write(ax, j, i + 0.2, f"{count:,}", colour, **{**options, "fontsize": font - 1.5})
+    elif count and (cell >= 24 or 100 * share >= 9.5 or i == j) and font >= 6:
+        write(ax, j, i, f"{100 * share:.0f}", colour, **options)
+
+
+def curves(measures: Measures, *, width: float = WIDE) -> Figure:
+    """ROC and precision–recall curves, each class against the rest; of two classes the second, of many the commonest.
+
+    Parameters
+    ----------
+    measures : with `roc` and `precision_recall`
+    """
+    chosen = _curves_shown(measures)
+    wide = width > 500
+    figure, axes = canvas(width, 300 if wide else 560, 1 if wide else 2, ncols=2 if wide else 1)
+    drawn = (("ROC", "false positive rate", measures.roc), ("precision", "recall", measures.precision_recall))
+    for ax, (name, below, found) in zip(axes, drawn, strict=True):
+        heading(ax, "true positive rate (ROC)" if name == "ROC" else "precision")
+        x_label(ax, below)
+        if name == "ROC":
+            ax.plot([0, 1], [0, 1], color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
+        lines = [curve for curve in found if curve["class"] in chosen]
+        for place, curve in enumerate(lines):
+            ax.plot(
+                curve["x"], curve["y"], color=SERIES[place % len(SERIES)], linewidth=1.6,
+                linestyle=DASHES[place % len(DASHES)], drawstyle="default" if name == "ROC" else "steps-pre",
+            )  # fmt: skip
+        _key(ax, [(f"{label(each['class'], 14)} {each['area']:.3f}", each) for each in lines], name == "ROC")
+        ax.set_xlim(-0.01, 1.01)
+        ax.set_ylim(-0.02, 1.04)
+        ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    return figure
+
+
+def _key(ax: Axes, lines: Sequence[tuple[str, Any]], roc: bool) -> None:
+    """Names and areas of curves, in the corner that they leave free."""
+    x = 0.97 if roc else 0.03
+    for place, (text, _) in enumerate(lines):
+        y = 0.05 + 0.075 * (len(lines) - 1 - place)
+        write(
+            ax, x, y, text, SERIES[place % len(SERIES)], ha="right" if roc else "left", transform=ax.transAxes,
+        )  # fmt: skip
+
+
+def _curves_shown(measures: Measures) -> list[Any]:
+    classes = [curve["class"] for curve in measures.roc]
+    if len(measures.classes) == 2:
+        return classes[-1:]
+    if len(classes) <= MOST_CURVES:
+        return classes
+    support = {row["class"]: row["support"] for row in measures.per_class}
+    return sorted(classes, key=lambda name: -support[name])[:MOST_CURVES]
+
+
+def reliability(bins: Sequence[dict[str, float]], *, width: float = WIDE) -> Figure:
+    """How often answers are right, by the probability that they were given; dots on the line are as they should be.
+
+    Parameters
+    ----------
+    bins : "confidence", "accuracy" and "count" of each, see `Measures`
+    """
+    figure, (ax,) = canvas(width, 260)
+    bins = [found for found in bins if found["count"] >= FEWEST]
+    heading(ax, "share that is right")
+    x_label(ax, "probability of the answer")
+    ax.plot([0, 1], [0, 1], color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
+    total = sum(found["count"] for found in bins)
+    x, y = ([found[name] for found in bins] for name in ("confidence", "accuracy"))
+    ax.plot(x, y, color=PALETTE["blue"], linewidth=1, alpha=0.5)
+    sizes = [16 + 500 * found["count"] / max(total, 1) for found in bins]
+    ax.scatter(x, y, s=sizes, color=PALETTE["blue"], alpha=0.8, linewidth=0)
+    ax.set_xlim(min([0.45, *x]) - 0.03, 1.02)
+    ax.set_ylim(-0.04, 1.06)
+    return figure
+
+
+def class_counts(names: Sequence[Any], counts: Sequence[int], *, width: float = WIDE) -> Figure:
+    """How many samples each class has: a bar each, most on top."""
+    order = sorted(range(len(names)), key=lambda k: -counts[k])[:MOST_CLASSES]
+    high = 26 if len(order) <= 12 else 18
+    figure, (ax,) = canvas(width, 34 + high * len(order))
+    total = max(sum(counts), 1)
+    _sideways(ax, width)
+    ax.barh(range(len(order)), [counts[k] for k in order], color=PALETTE["blue"], alpha=0.55, height=0.62)
+    for place, k in enumerate(order):
+        ax.annotate(
+            f"{counts[k]:,} ({percent(counts[k] / total, 0)})", (counts[k], place), xytext=(6, 0),
+            textcoords="offset points", va="center", color=PALETTE["ink"], fontsize=FONT - 1, parse_math=False,
+            annotation_clip=False,
+        )  # fmt: skip
+    name_rows(ax, [names[k] for k in order], 24 if width > 500 else 14, FONT)
+    ax.set_ylim(len(order) - 0.4, -0.6)
+    ax.set_xlim(0, 1.22 * max(max(counts), 1))
+    ax.set_xticks([])
+    return figure
+
+
+def histogram(values: ArrayLike, what: str, *, width: float = WIDE, log: bool = False) -> Figure:
+    """How often values occur; `log` counts logarithmically."""
+    figure, (ax,) = canvas(width, 190)
+    found = np.asarray(values, float)
+    heading(ax, "how many, logarithmic" if log else "how many")
+    x_label(ax, what)
+    whole = bool(len(found)) and bool((found == found.round()).all())
+    low, high = (float(found.min()), float(found.max())) if len(found) else (0.0, 1.0)
+    size = max(1.0, math.ceil((high - low + 1) / 40)) if whole else max(high - low, 1e-9) / 40
+    edges = np.arange(low - (0.5 if whole else 0), high + 1.01 * size, size)
+    ax.hist(found, edges.tolist(), color=PALETTE["blue"], alpha=0.55, log=log)
+    ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 90))))
+    return figure
+
+
+def predicted_and_true(true: NDArray[np.float64], predicted: NDArray[np.float64], *, width: float = WIDE) -> Figure:
+    """Predicted against true numbers, and what is left (predicted less true) against the predicted.
+
+    Parameters
+    ----------
+    true, predicted : (n,); of more than 2,000 some are drawn
+    """
+    wide = width > 500
+    figure, axes = canvas(width, 300 if wide else 560, 1 if wide else 2, ncols=2 if wide else 1)
+    rows = np.arange(len(true))
+    if len(rows) > _MOST_POINTS:
+        rows = np.random.default_rng(0).choice(rows, _MOST_POINTS, replace=False)
+    some: dict[str, Any] = {
+        "color": PALETTE["blue"],
+        "alpha": 0.75 if len(rows) <= 150 else 0.4,
+        "linewidth": 0,
+        "s": 16,
+    }
+    ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
+    axes[0].plot(ends, ends, color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
+    axes[0].scatter(true[rows], predicted[rows], **some)
+    heading(axes[0], "predicted")
+    x_label(axes[0], "true")
+    axes[1].axhline(0, color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
+    axes[1].scatter(predicted[rows], (predicted - true)[rows], **some)
+    heading(axes[1], "predicted less true")
+    x_label(axes[1], "predicted")
+    for ax in axes:
+        ax.xaxis.set_major_locator(MaxNLocator(4, integer=False))
+    return figure
+
+
+def surprise_through_text(nats: NDArray[np.float64], *, width: float = WIDE) -> Figure:
+    """The mean surprise of stretches of a text, from its beginning to its end, and that of the whole."""
+    figure, (ax,) = canvas(width, 190)
+    parts = np.array_split(nats, max(1, min(60, len(nats) // 20)))
+    heading(ax, "nats a token, mean of stretches")
+    x_label(ax, "token")
+    places = np.cumsum([len(part) for part in parts]) - np.array([len(part) for part in parts]) / 2
+    ax.plot(places, [part.mean() for part in parts], color=PALETTE["blue"], linewidth=1.5)
+    ax.axhline(nats.mean(), color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
+    ax.set_ylim(0, None)
+    ax.margins(x=0.01)
+    end_labels(ax, [(float(nats.mean()), "mean", PALETTE["muted"])], 130)
+    return figure

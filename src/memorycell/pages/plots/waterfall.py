@@ -1,0 +1,104 @@
+"""plot_waterfall: an output as the sum of its parts, one below the other."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from memorycell.pages.drawing import FONT, PALETTE, heading, label, name_rows, write
+from memorycell.pages.plots.steps import token
+from memorycell.pages.wording import fixed, significant
+
+if TYPE_CHECKING:
+    from memorycell.insight.explanation import Explanation
+
+_TOP = 6  # words named
+
+
+def parts_of(explanation: Explanation, words: bool) -> list[tuple[str, float]]:
+    """Names and sizes of what the output is the sum of: the strongest words, or the two signs of steps, and the terms.
+
+    Example
+    -------
+    >>> from memorycell.insight.explanation import Explanation
+    >>> parts_of(Explanation("occlusion", "score", 3.0, [0, 1], np.array([3.5, -1.0]), {"bias": 0.5}), words=False)
+    [('1 step that adds', 3.5), ('1 step that takes away', -1.0), ('bias', 0.5)]
+    """
+    scores = np.nan_to_num(np.asarray(explanation.scores, float))
+    parts: list[tuple[str, float]] = []
+    if words:
+        top = np.sort(np.argsort(-np.abs(scores), kind="stable")[:_TOP])
+        parts += [(token(explanation.labels[step], 24), float(scores[step])) for step in top]
+        if len(scores) > len(top):
+            rest = len(scores) - len(top)
+            name = f"the other {rest:,}" if rest > 1 else "the other one"
+            parts.append((name, float(scores.sum() - scores[top].sum())))
+    else:
+        for sign, one, many in ((1, "adds", "add"), (-1, "takes away", "take away")):
+            chosen = sign * scores > 0
+            count = int(chosen.sum())
+            if count:
+                said = f"step that {one}" if count == 1 else f"steps that {many}"
+                parts.append((f"{count:,} {said}", float(scores[chosen].sum())))
+    return parts + [(label(name, 24), float(value)) for name, value in explanation.terms.items()]
+
+
+def waterfall(ax: Axes, parts: list[tuple[str, float]], explanation: Explanation, width: float) -> None:
+    """Bars from zero to the output, each beginning where the one above it ends; their names on the left, on a narrow
+    picture above each."""
+    value, wide = float(explanation.value), width > 500
+    unit = f" {label(explanation.unit, 12)}" if explanation.unit else ""
+    heading(ax, f"what adds up to {significant(value)}{unit}")
+    ax.grid(visible=False, axis="y")
+    sizes = np.nan_to_num([size for _, size in parts])
+    ends = np.concatenate([[0.0], sizes.cumsum()])
+    drawn = [*zip(ends[:-1], sizes, strict=True), (0.0, float(np.nan_to_num(value)))]
+    decimals = _decimals([*sizes, *ends, value])
+    for place, (start, size) in enumerate(drawn):
+        last = place == len(parts)
+        name = "ink" if last else "blue" if size >= 0 else "vermilion"
+        ax.barh(
+            place, size, left=start, height=0.62 if wide else 0.42, color=PALETTE[name], alpha=0.75, linewidth=0,
+            hatch=None if size >= 0 or last else "////", edgecolor=PALETTE["grid"],
+        )  # fmt: skip
+        if wide and not last:
+            ax.plot([start + size] * 2, [place, place + 1], color=PALETTE["muted"], linewidth=0.8)
+        half = 0.5 if wide else 0.21  # on a narrow picture names stand between the bars
+        ax.plot([0, 0], [place - half, place + half], color=PALETTE["muted"], linewidth=0.8)
+        text = _said(size, decimals)
+        ax.annotate(
+            f"+{text}" if size > 0 and not last else text, (max(start, start + size), place), xytext=(5, 0),
+            textcoords="offset points", va="center", color=PALETTE["ink"], fontsize=FONT - 1, annotation_clip=False,
+        )  # fmt: skip
+    low, high = min([*ends, value, 0.0]), max([*ends, value, 0.0])
+    room = (high - low) or 1.0
+    ax.set_xlim(low - 0.02 * room, high + (0.11 if wide else 0.25) * room)
+    ax.set_ylim(len(parts) + 0.5, -0.6)
+    ax.xaxis.set_major_locator(MaxNLocator(5 if wide else 3))
+    _name(ax, [name for name, _ in parts] + ["output"], wide)
+
+
+def _name(ax: Axes, names: list[str], wide: bool) -> None:
+    if wide:
+        name_rows(ax, names, 26)
+        return
+    ax.set_yticks([])
+    for place, name in enumerate(names):
+        write(
+            ax, 0, place - 0.46, label(name, 40), PALETTE["ink"], transform=ax.get_yaxis_transform(), fontsize=FONT - 2
+        )
+
+
+def _decimals(values: list[float]) -> int:
+    """So many that the largest has four digits."""
+    most = float(np.nanmax(np.abs(values)))
+    return int(np.clip(3 - math.floor(math.log10(most)), 0, 8)) if 0 < most < math.inf else 2
+
+
+def _said(size: float, decimals: int) -> str:
+    text = fixed(size, decimals)
+    return significant(size, 1) if size and not any(c in "123456789" for c in text) else text

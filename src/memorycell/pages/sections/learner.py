@@ -1,0 +1,144 @@
+"""The sections on the model that every page but the forecaster's has: learning, network, choices, repeating."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from memorycell.evaluation.cross_validation_result import CrossValidation
+from memorycell.pages.page import Section, facts, table
+from memorycell.pages.sections import model as report_model
+from memorycell.pages.wording import percent, significant
+
+_RISEN = 0.1  # of the validation loss, from which over-fitting is said
+_KIND = "the default for {kind}"
+_WHY = {
+    "kind": "seen from the data",
+    "bidirectional": "both, unless it is causal",
+    "convolution": "for series of numbers of 8 steps and more",
+    "max_length": _KIND,
+    "batch_size": "by the number of samples",
+    "epochs": "so many training steps as such data usually need",
+    "crf": "where labels mark spans (BIO, BIOES)",
+    "scheme": "seen from the labels",
+    "constrained": "where the training labels keep to their scheme",
+    "min_count": "by the number of samples",
+}
+_NAMES = {
+    "alpha": "activation regularisation",
+    "beta": "temporal activation regularisation",
+    "bptt": "steps that gradients travel back",
+    "crf": "conditional random field",
+    "max_length": "longest sequence read",
+    "min_count": "least count of a known word",
+}
+
+
+def learning(model: Any, of: str, evaluation: CrossValidation | None = None) -> Section:
+    """The learning curve, and over-fitting by name: as the evaluation found it, else by the curve."""
+    found = evaluation.overfitting if evaluation is not None else None
+    return report_model.learning(model, of, found or rising(model))
+
+
+def rising(model: Any) -> str:
+    """A sentence where the validation loss rose by a tenth or more after its best while the training loss fell.
+
+    Example
+    -------
+    >>> class Model:
+    ...     history_ = [{"epoch": k, "loss": 1 / k, "val_loss": loss} for k, loss in enumerate([1.0, 0.5, 0.9], 1)]
+    ...     best_epoch_ = 2
+    >>> rising(Model()).split(":")[0]
+    'Over-fitting after epoch 2'
+    """
+    history = [row for row in model.history_ if row.get("val_loss") is not None]
+    best = next((row for row in history if row["epoch"] == model.best_epoch_), None)
+    if best is None or history[-1] is best:
+        return ""
+    last = history[-1]
+    if last["val_loss"] < (1 + _RISEN) * best["val_loss"] or last["loss"] >= best["loss"]:
+        return ""
+    return (
+        f"Over-fitting after epoch {best['epoch']}: by epoch {last['epoch']} the validation loss had risen from "
+        f"{significant(best['val_loss'])} to {significant(last['val_loss'])} while the training loss fell on (said "
+        f"where it rises by {percent(_RISEN)} or more). The weights of epoch {best['epoch']} were kept."
+    )
+
+
+def validation_loss(model: Any) -> float | None:
+    """The validation loss of the epoch whose weights were kept, None where nothing was held out."""
+    best = next((row for row in model.history_ if row["epoch"] == model.best_epoch_), None)
+    return None if best is None else best.get("val_loss")
+
+
+def network_section(model: Any, more: Mapping[str, Any] | None = None) -> Section:
+    """The network, its size and the choices that were made."""
+    section = Section("model", "The model")
+    section.add(
+        facts(
+            {
+                "network": network_text(model),
+                "parameters": f"{model.n_parameters_:,}",
+                "vocabulary": f"{model.codec_.size:,}" if hasattr(model.codec_, "size") else None,
+                **(more or {}),
+            }
+        ),
+        table(["choice", "value", "why"], _choices(model), words=3),
+    )
+    return section
+
+
+def network_text(model: Any) -> str:
+    """The network in one line."""
+    config, encoder = model.network_.config(), model.network_.encoder
+    sizes = "-".join(str(size) for size in encoder.hidden_sizes)
+    extra = [" in each direction"] if encoder.bidirectional else []
+    extra += [f", {', '.join(config['pooling'])} pooled"] if config.get("pooling") else []
+    extra += [", convolutions beside it"] if config.get("convolution") else []
+    extra += [", a conditional random field on top"] if model.plan_.get("crf") else []
+    extra += [", the output tied to the embedding"] if config.get("tied") else []
+    return f"{type(model.network_).__name__}: {encoder.cell} of {sizes} units{''.join(extra)}"
+
+
+def _choices(model: Any) -> list[list[str]]:
+    given, reasons = model.get_params(deep=False), model.plan_.get("reasons") or {}
+    rows = []
+    for name, value in model.plan_.items():
+        if value is None or name == "reasons":
+            continue
+        if isinstance(value, Mapping):
+            said = ", ".join(
+                f"{key} {each:g}" if isinstance(each, float) else f"{key} {each}" for key, each in value.items()
+            )
+        elif isinstance(value, Sequence) and not isinstance(value, str):
+            said = ", ".join(str(each) for each in value)
+        else:
+            said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else _number(value)
+        chosen = "auto" in (given.get(name, "auto"), given.get(_plain_name(name)))
+        why = reasons.get(name) or (_WHY.get(name, _KIND) if chosen else "given by the user, or the default")
+        why = why.format(kind=_reads(model))
+        rows.append([_NAMES.get(name, name.replace("_", " ")), said, why])
+    return rows
+
+
+def _reads(model: Any) -> str:
+    """What it reads, in a word."""
+    given = getattr(model, "input_", "text")
+    return str(given["kind"] if isinstance(given, dict) else given)
+
+
+def _plain_name(name: str) -> str:
+    return name.removesuffix("s")
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def reproduction(
+    model: Any, name: str, command: str | None, file: Path | None, source: str, seen: bool | None = None
+) -> Section:
+    """How to make the model again; `name` is that of the variable, `seen` whether `file` is what it learned from."""
+    lines = report_model.python_lines(model, name, repr(file.name) if file and seen else "training_data")
+    return report_model.reproduced(model, lines, command, file, source)

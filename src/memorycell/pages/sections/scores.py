@@ -1,0 +1,250 @@
+"""The report's sections on how good a classifier, regressor or tagger is: beside baselines, and class by class."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memorycell.evaluation.class_metrics import SHARES, Measures, name_of_measure
+from memorycell.evaluation.cross_validation_result import SHOWN, CrossValidation
+from memorycell.pages.page import Html, Section, bullets, element, figure, paragraph, table
+from memorycell.pages.plots.classes import FEWEST, MOST_CLASSES, confusion, curves, models_scored, reliability
+from memorycell.pages.wording import counted, percent, significant
+
+_CONFUSIONS = 10
+MEASURE = Html(
+    "Ask it about samples that it has not seen, <code>memorycell evaluate MODEL NEW_DATA</code>, or train it anew on "
+    "parts of the data, <code>memorycell evaluate MODEL DATA --folds 5</code>: both compare it with simple baselines."
+)
+UNKNOWN = "Whether it was trained on some of them is not recorded: if it was, these figures flatter it."
+OLD = "It was trained on them: these figures say what it has learned, not how good it is."
+FOOTER = "What it does on samples like these tells of others only as far as those are like them."
+_TWICE = ("micro_f1", "weighted_f1")  # measures that say what others beside them say
+_FEWEST = 50  # answers, below which their probabilities are not judged
+
+
+def score(name: str, value: float | None) -> str:
+    """A measure in its own way: shares in %."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return percent(value, 1) if name in SHARES or name == "entity_f1" else significant(value)
+
+
+def is_new(evaluation: Any, seen: bool | None) -> bool | None:
+    """Whether an evaluation is of samples that its models were not trained on; None where that is not known."""
+    if evaluation is None:
+        return None if seen is None else not seen
+    folds = isinstance(evaluation, CrossValidation) and evaluation.split != "held out"
+    if folds or seen is not None:
+        return folds or not seen
+    # Who names the training data beside the others, for the baselines, has kept them apart.
+    apart = evaluation.sizes[0][0] if isinstance(evaluation, CrossValidation) else getattr(evaluation, "baseline", None)
+    return True if apart else None
+
+
+def accuracy(
+    evaluation: CrossValidation | None,
+    how: str,
+    honest: Measures | None = None,
+    setting: str = "",
+    new: bool | None = True,
+) -> Section:
+    """The task beside its baselines, with what may be said of each; without an evaluation, `how` to get one.
+
+    `honest` and `setting`: measures on data that are known to be new, and what those data are. `new`: see `is_new`.
+    """
+    section = Section("accuracy", "How good it is, beside what else one would try")
+    if evaluation is None:
+        if honest is not None:
+            names = [name for name in honest.values if name in SHARES or name in ("rmse", "mae", "r2")]
+            names = [name for name in names if name not in _TWICE or "accuracy" not in names]
+            rows = [[name_of_measure(name), score(name, honest.values[name])] for name in names]
+            section.add(paragraph(setting), table(["measure", ""], rows))
+        section.add(paragraph(how))
+        return section
+    section.add(
+        paragraph(_setting(evaluation, new)),
+        paragraph(evaluation.outcome),
+        figure(
+            lambda width: models_scored(evaluation, width=width),
+            "models",
+            f"{_capital(name_of_measure(evaluation.measure))} of each model; "
+            f"{'more' if evaluation.measure in SHARES else 'less'} is better. "
+            f"Intervals: {evaluation.interval_method}.",
+        ),
+        _models(evaluation),
+        bullets(f"{_capital(found.text)}." for found in evaluation.comparisons),
+        paragraph(evaluation.overfitting or ""),
+    )
+    section.add(*_folds(evaluation))
+    notes = [*evaluation.notes, *(f"{one.name}: {text}" for one in evaluation.models for text in one.notes)]
+    if notes:
+        made = bullets(f"{_capital(text).rstrip('.')}." for text in notes)
+        section.add(Html(f"<details><summary>Remarks on the comparison</summary>{made}</details>"))
+    return section
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _setting(evaluation: CrossValidation, new: bool | None) -> str:
+    rows, folds = f"{len(evaluation.rows):,} {evaluation.noun}", len(evaluation.sizes)
+    if evaluation.split == "held out":
+        train = evaluation.sizes[0][0]
+        fitted = f" The baselines were fitted on its {train:,} training {evaluation.noun}." if train else ""
+        if not new:
+            return f"This very model, asked about {rows}. {OLD if new is False else UNKNOWN}{fitted}"
+        return f"This very model, asked about {rows} that it was not trained on.{fitted}"
+    return (
+        f"In {folds} {evaluation.split} folds, each time fitted anew, codecs and all, on the other folds, all models "
+        f"were asked about {rows}. The model of this page has learned from all of them."
+    )
+
+
+def _models(evaluation: CrossValidation) -> Html:
+    rows = evaluation.table()
+    names = [name for name in SHOWN[evaluation.kind] if any(name in row for row in rows)]
+    if evaluation.measure not in names:
+        names.insert(0, evaluation.measure)
+    body = []
+    for row in rows:
+        cells: list[Any] = [row["model"]]
+        for name in names:
+            said: Any = score(name, row.get(name))
+            if name == evaluation.measure and row["low"] is not None and math.isfinite(row["low"]):
+                low, high = (score(name, row[end]).removesuffix(" %") for end in ("low", "high"))
+                said = Html(f"{said}{element('small', f'{low}–{high}')}")
+            cells.append(said)
+        body.append([*cells, f"{significant(row['fit_seconds'], 2)} s" if row["fit_seconds"] >= 0.01 else "< 0.01 s"])
+    ours = [i for i, row in enumerate(rows) if row["model"] == evaluation.models[0].name]
+    return table(["model", *(name_of_measure(name) for name in names), "fit"], body, strong=ours)
+
+
+def _folds(evaluation: CrossValidation) -> list[Html]:
+    found = evaluation.models[0].folds.get(evaluation.measure, [])
+    train = evaluation.train.get(evaluation.measure, [])
+    if len(found) < 2:
+        if not train:
+            return []
+        said = score(evaluation.measure, train[0])
+        return [
+            paragraph(f"On its own training {evaluation.noun} its {name_of_measure(evaluation.measure)} is {said}.")
+        ]
+    called = name_of_measure(evaluation.measure)
+    rows = []
+    for number, (value, (n_train, n_test)) in enumerate(zip(found, evaluation.sizes, strict=True)):
+        more = [score(evaluation.measure, train[number])] if train else []
+        rows.append([str(number + 1), f"{n_train:,}", f"{n_test:,}", score(evaluation.measure, value), *more])
+    headings = ["fold", "trained on", "tested on", called, *(["the same on training data"] if train else [])]
+    made = table(headings, rows)
+    return [Html(f"<details><summary>Fold by fold</summary>{made}</details>")]
+
+
+def per_class(measures: Measures, what: str, *, shown: int = 12) -> Html:
+    """Precision, recall and F1 of each class, the most frequent first."""
+    found = sorted(measures.per_class, key=lambda row: -row["support"])
+    rows = [[row["class"], *(percent(row[name], 1) for name in ("precision", "recall", "f1")), f"{row['support']:,}"]
+            for row in found]  # fmt: skip
+    return table([what, "precision", "recall", "F1", "there are"], rows, shown=shown)
+
+
+def confusions(measures: Measures, noun: str = "class") -> list[Html]:
+    """The confusion matrix as a picture, and in words what is most often taken for what."""
+    counts = measures.confusion
+    if counts is None or len(counts) < 2:
+        return []
+    k, more = len(counts), len(counts) - MOST_CLASSES
+    left_out = f" Of {k:,} the {MOST_CLASSES} that are most often confused." if more > 0 else ""
+    return [
+        figure(
+            lambda width: confusion(counts, measures.classes, width=width),
+            "confusion",
+            f"Each row is a true {noun}, each column an answer; numbers are the share of the row in %"
+            f", with counts where there is room. Blue is right, vermilion wrong.{left_out}",
+        ),
+        _most_common(counts, measures.classes) if k > 2 else Html(),
+    ]
+
+
+def _most_common(counts: NDArray[np.int64], classes: list[Any]) -> Html:
+    wrong = counts - np.diag(np.diag(counts))
+    order = np.argsort(-wrong.ravel(), kind="stable")[:_CONFUSIONS]
+    totals = counts.sum(1)
+    rows = [
+        [classes[i], classes[j], f"{wrong[i, j]:,}", percent(wrong[i, j] / totals[i], 0)]
+        for i, j in (divmod(int(place), len(counts)) for place in order)
+        if wrong[i, j]
+    ]
+    if not rows:
+        return Html()
+    return Html(
+        element("h3", "What is most often taken for what")
+        + table(["is", "answered", "times", "share of those that are"], rows, words=2, shown=6)
+    )
+
+
+def probabilities(measures: Measures, note: str) -> list[Html]:
+    """ROC and precision–recall curves, and whether the probabilities come true."""
+    parts: list[Html] = []
+    if measures.roc:
+        two = len(measures.classes) == 2
+        others = (
+            ""
+            if two
+            else ", each class against the rest" + (" (the six most frequent)" if len(measures.roc) > 6 else "")
+        )
+        parts += [
+            element("h3", "How well its probabilities rank"),
+            figure(
+                lambda width: curves(measures, width=width),
+                "curves",
+                f"Left or above: the share found against the share of false alarms; then precision against recall"
+                f"{others}. The numbers are the areas under the curves (1 is perfect; chance is 0.5 of the first).",
+            ),
+        ]
+    if measures.reliability and measures.count >= _FEWEST:
+        error = measures.values.get("calibration_error", math.nan)
+        parts += [
+            element("h3", "Whether its probabilities can be believed"),
+            paragraph(
+                f"On average a probability is {percent(error, 1)} off the share of answers that are right "
+                "(expected calibration error, 15 bins).",
+                note,
+            ),
+            figure(
+                lambda width: reliability(measures.reliability, width=width),
+                "reliability",
+                f"Answers by their probability, in groups of {FEWEST} and more, large dots for many. Below the dotted "
+                "line it is too sure of itself, above it too unsure.",
+            ),
+        ]
+    return parts
+
+
+def headline(evaluation: CrossValidation | None, measures: Measures | None, noun: str, new: bool | None = True) -> str:
+    """How good it is, in a sentence or two; "" where that is not known."""
+    if new is False:
+        return ""
+    if evaluation is not None:
+        name, value = evaluation.measure, evaluation.score
+        found = evaluation.models[0].intervals[name]
+        number, unit = len(evaluation.rows), evaluation.noun
+        band = ""
+        if math.isfinite(found.low):
+            low, high = (score(name, end) for end in (found.low, found.high))
+            band = f" ({percent(evaluation.level)} interval {low.removesuffix(' %')} to {high})"
+    elif measures is not None:
+        name = next(each for each in ("accuracy", "micro_f1", "rmse") if each in measures.values)
+        value, band, number, unit = measures.values[name], "", measures.count, ""
+    else:
+        return ""
+    rows = f"{number:,} {unit}" if unit else counted(number, noun)
+    if name == "accuracy" and noun != "word":
+        said = f"Right for {score(name, value)} of {rows}"
+    else:
+        said = f"{_capital(name_of_measure(name))} {score(name, value)} on {rows}"
+    return f"{said} that it had not seen{band}." if new else f"{said}{band}. {UNKNOWN}"

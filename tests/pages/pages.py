@@ -1,0 +1,71 @@
+"""A page as a browser and an attacker see it."""
+
+from html.parser import HTMLParser
+
+import pytest
+
+from memorycell import write_report
+
+HOSTILE = '<script>alert(1)</script>"><img src=x onerror=alert(1)>'
+REVERSED = "\u202egnp\u0007"  # a mark that turns the direction of writing, and a control character
+VOID = {"meta", "br", "img", "link", "input", "hr"}
+
+
+class Page(HTMLParser):
+    """Checks that tags nest, and collects what a browser would act on."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open, self.tags, self.ids, self.links, self.words, self.sections = [], [], [], [], [], []
+        self.marks = []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"left open: {self.open}"
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.tags.append(tag)
+        self.ids += [given["id"]] if "id" in given else []
+        self.links += [given[name] for name in ("href", "src", "xlink:href", "action", "data") if name in given]
+        assert not [name for name in given if name.startswith("on")], given
+        if tag == "section":
+            self.sections.append(given["id"])
+        if tag == "mark":
+            self.marks.append(given["class"])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-3:]}"
+        self.open.pop()
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "title"):
+            self.words.append(data)
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split()).replace("\xa0", " ")
+
+    def check_safe(self) -> None:
+        """Nothing runs, nothing comes from elsewhere, nothing turns the page's writing around."""
+        assert not {"script", "link", "iframe", "object", "embed", "img", "base"} & set(self.tags)
+        assert all(link.startswith(("#", "data:image/png;base64,")) for link in self.links)
+        assert len(self.ids) == len(set(self.ids))
+        assert "\u202e" not in self.text and "\u0007" not in self.text
+
+
+def page_of(folder, *args, drawn=False, **options) -> Page:
+    """The report as a page that was checked; its figures are made, but put into it only if they are to be `drawn`."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not drawn:
+            patch.setattr("memorycell.pages.page.inline_svg", lambda figure, key, caption: "<svg></svg>")
+        path = write_report(folder / "r.html", *args, force=True, **options)
+    page = Page(path.read_text(encoding="utf-8"))
+    page.check_safe()
+    return page
