@@ -100,7 +100,7 @@ def demo(
         force=True,
     )
     if as_json:
-        from memorycell.cli.records import as_records
+        from memorycell.data.records import as_records
 
         named = {name: str(path) for name, path in files.items()}
         print_json(
@@ -159,7 +159,7 @@ def _last_year(evaluation: Any) -> dict[str, Any]:
 
 
 def _text(beside: dict[str, Any], coming: dict[str, Any], evaluation: Any, files: dict[str, Path]) -> str:
-    from memorycell.cli.records import as_table
+    from memorycell.data.records import as_table
 
     folder = files["data"].parent
     return "\n".join(

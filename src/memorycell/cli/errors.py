@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import typer
 
+from memorycell.data.lines import one_line
+
 USER, BUG, INTERRUPTED, PIPE = 2, 1, 130, 141
 
 # typer has its own copy of click in new releases and depends on click in old ones: this is either's ClickException.
@@ -48,18 +50,6 @@ def say(text: str) -> None:
     """One line on stderr."""
     with contextlib.suppress(OSError):
         print(f"memorycell: {one_line(text)}", file=sys.stderr, flush=True)
-
-
-def one_line(text: object) -> str:
-    """Text without line breaks and without control characters, which a column's name could send to the terminal.
-
-    Example
-    -------
-    >>> one_line("no column\\n   'a\\x1b[31m'")
-    "no column 'a\\\\x1b[31m'"
-    """
-    joined = " ".join(str(text).split())
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in joined)
 
 
 def as_options(text: str) -> str:

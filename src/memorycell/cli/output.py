@@ -83,7 +83,7 @@ def write_forecast(path: Path, columns: dict[str, Any]) -> None:
     columns : dict of numpy arrays of one length
         As `memorycell.jobs.forecasting.frames.forecast_columns` gives them.
     """
-    from memorycell.cli.records import as_csv, as_records
+    from memorycell.data.records import as_csv, as_records
     from memorycell.training.files import write_atomically
 
     suffix = path.suffix.lower()

@@ -58,7 +58,7 @@ def predict(
 
 def _forecast(model: Path, data: Path, future: Path | None, output: Path | None, *, as_json: bool, quiet: bool) -> None:
     # Only what forecasting needs is loaded: no pandas, no scikit-learn, no statsmodels.
-    from memorycell.cli.records import as_csv, as_records, as_table
+    from memorycell.data.records import as_csv, as_records, as_table
     from memorycell.jobs.forecasting.frames import forecast_columns
     from memorycell.jobs.forecasting.task import Forecaster
 

@@ -20,7 +20,7 @@ def predict_with(model: Any, data: Path, output: Path | None, *, as_json: bool, 
         _tag(model, data, output, as_json=as_json, quiet=quiet)
         return
     columns = _surprise(model, data) if type(model).__name__ == "LanguageModel" else _answers(model, data, quiet)
-    from memorycell.cli.records import as_csv, as_records, as_table
+    from memorycell.data.records import as_csv, as_records, as_table
 
     if output is not None:
         write_forecast(output, columns)

@@ -1,4 +1,4 @@
-"""A forecast's columns as text: CSV, JSON records, a table to read."""
+"""Columns as text: CSV, JSON records, a table to read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.cli.errors import one_line
+from memorycell.data.lines import one_line
 
 _SHOWN = 60  # rows of a table on the screen
 
