@@ -4,11 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-browser check-native lint bench docs clean help
+.PHONY: demo test check-long test-services test-browser check-native lint bench docs clean help
 
 help:
 	@echo "make demo   set up and forecast real sea-surface temperatures"
-	@echo "make test   set up and run all tests"
+	@echo "make test   set up and run all tests, in parallel"
+	@echo "make check-long   run the tests that take long: many more fuzzed calls, many more kills"
+	@echo "make test-services   run the tests that need other programs (Debian)"
 	@echo "make test-browser   look at the explain page with Chromium (Debian)"
 	@echo "make check-native   run the kernels under sanitizers, valgrind, clang, and as aarch64 (Debian)"
 	@echo "make lint   check style and types"
@@ -27,7 +29,13 @@ demo: $(STAMP)
 	$(BIN)/memorycell demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal --durations 20 --durations-min 1
+
+check-long: $(STAMP)
+	$(BIN)/python -m pytest -m long --durations 20
+
+# What needs programs that pip does not bring; today that is a browser.
+test-services: test-browser
 
 test-browser: $(STAMP)
 	$(BIN)/python -m pip install -q -c constraints.txt playwright

@@ -109,7 +109,7 @@ def airline_tweets(folds: int = 5, language: dict[str, Any] | None = None) -> It
 
 def airline_pretrained() -> Iterator[Split]:
     """The same, begun with a language model of each fold's training tweets."""
-    return airline_tweets(language={"unit": "word", "lowercase": True, "hidden_sizes": (400, 300), "epochs": 12})
+    return airline_tweets(language={"unit": "word", "lowercase": True, "hidden_size": (400, 300), "epochs": 12})
 
 
 JOBS: dict[str, Callable[[], Iterator[Split]]] = {
@@ -122,8 +122,8 @@ def run(split: Split, seed: int, options: dict[str, Any]) -> dict[str, Any]:
     begun, clock = time.process_time(), time.perf_counter()
     own = dict(split.options)
     if split.language is not None:
-        own["pretrained"] = LanguageModel(seed=seed, verbose=False, **split.language).fit(split.train[0])
-    model = SequenceClassifier(seed=seed, **{**own, **options}).fit(*split.train)
+        own["pretrained"] = LanguageModel(random_state=seed, verbose=False, **split.language).fit(split.train[0])
+    model = SequenceClassifier(random_state=seed, **{**own, **options}).fit(*split.train)
     trained, seconds = time.process_time() - begun, time.perf_counter() - clock
     answers, truth = model.predict(split.test[0]), np.asarray(split.test[1])
     right = answers == truth

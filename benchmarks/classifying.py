@@ -94,7 +94,7 @@ def plain(tokens: list[Tensor], labels: Tensor, vocabulary: int, epochs: int, *,
 def ours(tokens: list[Tensor], labels: Tensor, vocabulary: int, epochs: int, pooling: tuple[str, ...]) -> None:
     dataset = SequenceDataset({"tokens": Ragged.of(tokens)}, labels)
     network = SequenceToOne(
-        vocabulary, n_outputs=CLASSES, embedding_size=EMBEDDING, hidden_sizes=(HIDDEN,), pooling=pooling
+        vocabulary, n_outputs=CLASSES, embedding_size=EMBEDDING, hidden_size=(HIDDEN,), pooling=pooling
     )
     options = TrainingOptions(
         epochs=epochs, optimizer="adam", schedule="constant", patience=None, n_threads=torch.get_num_threads()

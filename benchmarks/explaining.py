@@ -78,7 +78,7 @@ def sentence(models: Path) -> None:
     """Why the name of a speaker ends in a colon, and what was written after it."""
     text = (folder() / "tinyshakespeare/input.txt").read_text(encoding="utf-8")
     cut = int(0.9 * len(text))
-    options: dict[str, Any] = {"hidden_sizes": (256,), "embedding_size": 64, "epochs": 4, "batch_size": 32, "bptt": 64}
+    options: dict[str, Any] = {"hidden_size": (256,), "embedding_size": 64, "epochs": 4, "batch_size": 32, "bptt": 64}
     model = kept(
         models / "shakespeare.safetensors",
         lambda: LanguageModel("character", validation_fraction=0.0, n_threads=1, **options).fit(text[:cut]),

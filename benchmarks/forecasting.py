@@ -19,7 +19,7 @@ import numpy as np
 from data import folder, m4_hourly
 from memorycell import Forecaster
 from memorycell.data.tables.encoded import EncodedTable, Forecasts, eligible_origins
-from memorycell.data.tables.table import read_table
+from memorycell.data.tables.reading import read_table
 from memorycell.jobs.forecasting.measures.baselines import Baseline, LastValue, NotApplicable, SeasonalNaive
 from memorycell.jobs.forecasting.measures.ets import ETS
 from memorycell.jobs.forecasting.measures.metrics import measure
@@ -72,7 +72,7 @@ def melbourne(seeds: int) -> Iterator[Row]:
             runs, covers, seconds = [], [], []
             for seed in range(seeds):
                 begun = time.perf_counter()
-                model = Forecaster(window=6, calendar=calendar, seed=seed).fit(past, target)
+                model = Forecaster(window=6, calendar=calendar, random_state=seed).fit(past, target)
                 seconds.append(time.perf_counter() - begun)
                 encoded = model.codec_.encode(table)
                 origins = eligible_origins(encoded, 6, 1)
@@ -104,7 +104,7 @@ def etth1(seeds: int, window: int) -> Iterator[Row]:
         begun = time.perf_counter()
         model = Forecaster(
             horizon=96, window=window, calendar=False, validation_fraction=0.125, calibration_fraction=0.125,
-            refit=False, seed=seed, loss="absolute",
+            refit=False, random_state=seed, loss="absolute",
         ).fit(past, targets)  # fmt: skip
         seconds = time.perf_counter() - begun
         encoded = model.codec_.encode(whole)
@@ -136,7 +136,7 @@ def m4(seeds: int) -> Iterator[Row]:
         yield {"job": "M4 hourly", "model": f"seasonal naive {season}", "error": smape(naive)}
     for seed in range(seeds):
         begun = time.perf_counter()
-        model = Forecaster(horizon=48, window=168, series="unique_id", time="step", loss="absolute", seed=seed).fit(
+        model = Forecaster(horizon=48, window=168, series="unique_id", time="step", loss="absolute", random_state=seed).fit(
             table, "y"
         )
         forecasts = model.forecast_end()
@@ -158,7 +158,7 @@ def pm25(seeds: int) -> Iterator[Row]:
     past = table.take(np.arange(len(table)) < rows)
     for seed in range(seeds):
         begun = time.perf_counter()
-        model = Forecaster(seed=seed, exclude=["No"]).fit(past, "pm2.5")
+        model = Forecaster(random_state=seed, exclude=["No"]).fit(past, "pm2.5")
         seconds = time.perf_counter() - begun
         encoded = model.codec_.encode(table)
         origins = eligible_origins(encoded, model.window_, 1)

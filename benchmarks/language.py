@@ -196,7 +196,7 @@ def shakespeare(arguments: argparse.Namespace) -> Iterator[Row]:
     text = (folder() / "tinyshakespeare/input.txt").read_text(encoding="utf-8")
     cut = int(0.9 * len(text))
     model = LanguageModel(
-        "character", hidden_sizes=(448, 448), embedding_size=64, dropout=0.25, epochs=14, batch_size=32, bptt=64,
+        "character", hidden_size=(448, 448), embedding_size=64, dropout=0.25, epochs=14, batch_size=32, bptt=64,
         learning_rate=3e-3, validation_fraction=0.0, training={"warmup_steps": 100}, n_threads=1, device="cpu",
     )  # fmt: skip
     begun = time.process_time()
@@ -209,14 +209,14 @@ def wikitext2(arguments: argparse.Namespace) -> Iterator[Row]:
 
     An adaptive softmax, because scoring all 33,278 words costs many times as much as the recurrent layers. The plan of
     a full AWD-LSTM run (Merity et al. 2017: test perplexity 65.8 after some hundred epochs on a GPU) would be
-    ``LanguageModel("whitespace", tied=True, hidden_sizes=(1150, 1150, 400), embedding_size=400, batch_size=80,
+    ``LanguageModel("whitespace", tied=True, hidden_size=(1150, 1150, 400), embedding_size=400, batch_size=80,
     bptt=70, optimizer="asgd", epochs=750, dropout={"embedding": 0.1, "input": 0.65, "between": 0.3, "output": 0.4,
     "weight": 0.5}, alpha=2, beta=1)``.
     """
     parts = folder() / "wikitext2"
     dropout = {"embedding": 0.05, "input": 0.2, "between": 0.2, "output": 0.3, "weight": 0.2}
     model = LanguageModel(
-        "whitespace", min_count=1, embedding_size=256, hidden_sizes=(320, 320), tied=False, softmax="adaptive",
+        "whitespace", min_count=1, embedding_size=256, hidden_size=(320, 320), tied=False, softmax="adaptive",
         dropout=dropout, alpha=1.0, beta=0.5, epochs=7, batch_size=32, bptt=35, learning_rate=2e-3, patience=None,
         training={"weight_decay": 0.02, "warmup_steps": 300}, n_threads=1, device="cpu",
     )  # fmt: skip

@@ -53,7 +53,7 @@ def run(seed: int, options: Row, work: Path) -> Row:
     begun = time.process_time()
     name = "-".join(["ud_ewt", *(f"{key}={value}" for key, value in options.items()), str(seed)])
     checkpoint = work / f"{name}.checkpoint"
-    tagger = Tagger(word=0, tag=2, seed=seed, n_threads=1, **options)
+    tagger = Tagger(word=0, tag=2, random_state=seed, n_threads=1, **options)
     tagger.fit(read("train"), validation=read("dev"), checkpoint=checkpoint)
     minutes = (time.process_time() - begun) / 60
     scores = tagger.evaluate(read("test"))

@@ -8,30 +8,28 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from memorycell.jobs.card import resolved
+from memorycell.jobs.registry import own
+
 _HOME = {
     "Comparison": "memorycell.jobs.forecasting.measures.compare",
     "Corpus": "memorycell.data.text.corpus",
-    "CrossValidation": "memorycell.evaluation.cross_validation_result",
+    "CrossValidation": "memorycell.evaluation.result",
     "DivergedError": "memorycell.training",
     "Evaluation": "memorycell.jobs.forecasting.measures.result",
     "Explained": "memorycell.insight.explained",
     "Explanation": "memorycell.insight.explanation",
-    "Forecaster": "memorycell.jobs.forecasting.task",
     "GRU": "memorycell.layers",
     "GRUCell": "memorycell.layers",
     "LSTM": "memorycell.layers",
     "LSTMCell": "memorycell.layers",
-    "LanguageModel": "memorycell.jobs.language.task",
     "LearningCurve": "memorycell.evaluation.learning_curve",
     "ModelFileError": "memorycell.training",
     "ModelTrace": "memorycell.insight.tracing",
     "ParameterGroup": "memorycell.training",
     "RNN": "memorycell.layers",
     "RNNCell": "memorycell.layers",
-    "SequenceClassifier": "memorycell.jobs.labelling.classifier",
-    "SequenceRegressor": "memorycell.jobs.labelling.regressor",
     "States": "memorycell.insight.states",
-    "Tagger": "memorycell.jobs.tagging.task",
     "TextCodec": "memorycell.data.text.text_codec",
     "Trace": "memorycell.layers",
     "TrainingOptions": "memorycell.training",
@@ -39,7 +37,7 @@ _HOME = {
     "active_units": "memorycell.insight.patterns",
     "adding_problem": "memorycell.evaluation.adding_problem",
     "backtest": "memorycell.jobs.forecasting.measures.backtest",
-    "compare": "memorycell.jobs.forecasting.measures.compare",
+    "compare_cells": "memorycell.jobs.forecasting.measures.compare",
     "cross_validate": "memorycell.evaluation.cross_validation",
     "evaluate_fitted": "memorycell.jobs.forecasting.measures.backtest",
     "evaluate_held_out": "memorycell.evaluation.cross_validation",
@@ -54,8 +52,8 @@ _HOME = {
     "memory": "memorycell.insight.memory",
     "nearest_states": "memorycell.insight.neighbours",
     "project": "memorycell.insight.projection",
-    "read_labelled": "memorycell.data.labels.labelled",
-    "read_table": "memorycell.data.tables.table",
+    "read_labelled": "memorycell.data.labels.reading",
+    "read_table": "memorycell.data.tables.reading",
     "read_tagged": "memorycell.data.text.tagged_files",
     "trace_network": "memorycell.insight.tracing",
     "train": "memorycell.training",
@@ -63,9 +61,12 @@ _HOME = {
     "write_report": "memorycell.pages.report",
 }
 
-_MODULES = {"plot": "memorycell.plot"}
+# The tasks: a row each room in the registry.
+_TASKS = {job.name: job.task for job in own().jobs}
 
-__all__ = sorted([*_HOME, *_MODULES])
+_MODULES = {"checks": "memorycell.checks", "plot": "memorycell.plot"}
+
+__all__ = sorted([*_HOME, *_TASKS, *_MODULES])
 
 
 def __getattr__(name: str) -> Any:
@@ -73,6 +74,8 @@ def __getattr__(name: str) -> Any:
         return _version()
     if name in _MODULES:
         value = importlib.import_module(_MODULES[name])
+    elif name in _TASKS:
+        value = resolved(_TASKS[name])
     elif name in _HOME:
         value = getattr(importlib.import_module(_HOME[name]), name)
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from memorycell import Forecaster, LanguageModel, SequenceClassifier, Tagger, write_explanation
 
 HOSTILE = "</script><script>window.hacked=1</script><img/src=x/onerror=window.hacked=1>\u202egnp"
-QUICK: dict[str, Any] = {"epochs": 1, "verbose": False, "n_threads": 1, "seed": 3}
+QUICK: dict[str, Any] = {"epochs": 1, "verbose": False, "n_threads": 1, "random_state": 3}
 
 
 def waves(count: int = 16) -> tuple[list[np.ndarray], list[str]]:
@@ -62,7 +62,7 @@ def language(path: Path) -> Any:
 def tagged(path: Path) -> Any:
     words = [["the", "dog", "barks"], ["a", "small", "cat", "sleeps"]] * 8
     tags = [["DET", "NOUN", "VERB"], ["DET", "ADJ", "NOUN", "VERB"]] * 8
-    model = Tagger(hidden_sizes=(4,), embedding_size=4, **QUICK).fit(words, tags)
+    model = Tagger(hidden_size=4, embedding_size=4, **QUICK).fit(words, tags)
     write_explanation(path, model, words, row=1, place=2)
     return model, words, {"row": 1, "place": 2}
 

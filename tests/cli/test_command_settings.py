@@ -4,9 +4,9 @@ import inspect
 
 import pytest
 from command_cases import refused, run
-
 from memorycell.cli.settings import given
 from memorycell.cli.settings_forecast import FORECAST
+
 from memorycell.jobs.forecasting.network import NETWORKS
 from memorycell.jobs.forecasting.task import Forecaster
 

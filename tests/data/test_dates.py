@@ -7,7 +7,7 @@ import pytest
 from memorycell.data.tables.calendar import calendar_features, calendar_names
 from memorycell.data.tables.dates import find_time, read_time
 from memorycell.data.tables.frequency import Frequency, infer_frequency
-from memorycell.data.tables.table import read_table
+from memorycell.data.tables.reading import read_table
 
 WRITTEN = {
     "iso": (["2024-03-01", "2024-03-02"], "2024-03-02"),

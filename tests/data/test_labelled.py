@@ -8,7 +8,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from memorycell.data.labels.labelled import read_labelled
+from memorycell.data.labels.reading import read_labelled
 
 TWEETS = {
     "tweet_id": [11, 12, 13, 14, 15, 16],

@@ -7,9 +7,9 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from memorycell.data.labels.labelled import read_labelled
+from memorycell.data.labels.reading import read_labelled
 from memorycell.data.tables.long_tables import read_long
-from memorycell.data.tables.table import read_table
+from memorycell.data.tables.reading import read_table
 
 COLUMNS = {
     "walk": ["b", "a", "b", "a", "b"],

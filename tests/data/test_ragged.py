@@ -49,13 +49,17 @@ def test_nothing_at_all() -> None:
     assert values.shape == (1, 1, 2)
 
 
-def test_a_dataset_pads_ragged_targets_and_gives_padding_no_weight() -> None:
+def test_a_dataset_pads_ragged_targets_and_says_how_long_they_are() -> None:
     words = Ragged.of([torch.tensor([5, 6, 7]), torch.tensor([8])])
     tags = Ragged.of([torch.tensor([1, 2, 1]), torch.tensor([2])])
     batch = SequenceDataset({"tokens": words}, tags).gather(torch.tensor([1, 0]))
-    assert batch.targets is not None and batch.weights is not None
+    assert batch.targets is not None and batch.weights is None
     assert batch.targets.tolist() == [[2, 0, 0], [1, 2, 1]]
-    assert batch.weights.tolist() == [[1, 0, 0], [1, 1, 1]]
+    assert batch.lengths["targets"].tolist() == [1, 3]
+    weights = batch.step_weights()
+    assert weights is not None and weights.tolist() == [[1, 0, 0], [1, 1, 1]]
+    of_words = SequenceDataset({"tokens": words}, torch.tensor([1, 0])).gather(torch.tensor([1, 0]))
+    assert "targets" not in of_words.lengths and of_words.step_weights() is None
 
 
 def test_a_part_of_a_dataset_is_a_dataset() -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from memorycell.data.tables.table import read_table
+from memorycell.data.tables.reading import read_table
 
 WIDE = ",".join(f"c{i}" for i in range(100_000)) + "\n" + ",".join(["1"] * 100_000) + "\n"
 
@@ -194,7 +194,7 @@ def test_parquet_with_too_many_columns(tmp_path: Path) -> None:
 def test_reading_a_file_loads_neither_pandas_nor_torch(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "date,t\n2024-01-01,1\n2024-01-02,2\n")
     code = (
-        "import sys; from memorycell.data.tables.table import read_table;"
+        "import sys; from memorycell.data.tables.reading import read_table;"
         "from memorycell.data.tables.dates import find_time;"
         f"find_time(read_table({str(path)!r})); sys.exit('pandas' in sys.modules or 'torch' in sys.modules)"
     )

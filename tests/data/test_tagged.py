@@ -1,6 +1,8 @@
 """Words and their spelling as ids, and batches that hold each form once."""
 
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -91,3 +93,28 @@ def test_a_damaged_state_is_refused(change: dict[str, Any]) -> None:
 def test_wrong_parameters(options: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="expected"):
         WordCodec(**options)
+
+
+def test_a_part_of_encoded_sentences_is_what_encoding_that_part_gives() -> None:
+    sentences = [["b", "a", "c"], ["d"], ["c", "a", "c", "b"], ["d", "e"]]
+    codec = WordCodec(min_count=1).fit(sentences)
+    for rows in ([2, 3], [0], [1, 2], [3, 2, 1], []):
+        part = codec.encode(sentences).take(torch.tensor(rows, dtype=torch.int64))
+        alone = codec.encode([sentences[row] for row in rows])
+        for one, other in zip(part, alone, strict=True):
+            assert one.values.tolist() == other.values.tolist() and one.offsets.tolist() == other.offsets.tolist()
+
+
+def test_ids_are_the_same_in_every_process() -> None:
+    code = (
+        "from memorycell.data.text.tagged import WordCodec\n"
+        "print(''.join(WordCodec().fit([['thequickbrownfox', 'jumpsoverthelazydog']]).characters))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1"}, check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }  # fmt: skip
+    assert len(found) == 1

@@ -68,14 +68,16 @@ def calendar_dates():
 class LeastSquares:
     """A forecaster with the surface that `backtest` asks for: linear in the window, by least squares.
 
-    `cell` and `seed` only change its predictions by a little noise, so that models can be compared.
+    `cell` and `random_state` only change its predictions by a little noise, so that models can be compared.
     """
 
-    def __init__(self, horizon=1, window=6, *, cell="linear", seed=0, noise=0.0, bias=0.0, series=None, time=None):
+    def __init__(
+        self, horizon=1, window=6, *, cell="linear", random_state=0, noise=0.0, bias=0.0, series=None, time=None
+    ):
         self.horizon = horizon
         self.window = window
         self.cell = cell
-        self.seed = seed
+        self.random_state = random_state
         self.noise = noise
         self.bias = bias
         self.series = series
@@ -84,7 +86,7 @@ class LeastSquares:
     def get_params(self, deep=True):
         return {name: getattr(self, name) for name in self._names}
 
-    _names = ("horizon", "window", "cell", "seed", "noise", "bias", "series", "time")
+    _names = ("horizon", "window", "cell", "random_state", "noise", "bias", "series", "time")
 
     def set_params(self, **params):
         for name, value in params.items():
@@ -119,7 +121,7 @@ class LeastSquares:
         shape = (len(origins), self.horizon, -1)
         series = np.searchsorted(encoded.offsets, origins, side="right") - 1
         scale, center = encoded.scale[series][:, None], encoded.center[series][:, None]
-        wobble = np.random.default_rng(self.seed).normal(0, self.noise or 1e-12, y.shape) + self.bias
+        wobble = np.random.default_rng(self.random_state).normal(0, self.noise or 1e-12, y.shape) + self.bias
         scaled = (x @ self.weights_ + wobble).reshape(shape)
         levels = (0.05, 0.25, 0.5, 0.75, 0.95)
         spread = np.quantile(self.residuals_, levels, axis=0).T.reshape(self.horizon, -1, len(levels))

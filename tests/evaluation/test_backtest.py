@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 from memorycell.data.tables.calendar import say_date
-from memorycell.data.tables.table import read_table
+from memorycell.data.tables.reading import read_table
 from memorycell.data.tables.table_codec import TableCodec
 from memorycell.evaluation.tables import format_number
 from memorycell.jobs.forecasting.measures.backtest import backtest, evaluate_fitted
-from memorycell.jobs.forecasting.measures.compare import compare
+from memorycell.jobs.forecasting.measures.compare import compare_cells
 from memorycell.jobs.forecasting.measures.result import Evaluation
 from memorycell.jobs.forecasting.measures.splits import block_origins, blocks_of_time, cut_table, rows_seen
 
@@ -231,10 +231,10 @@ def test_progress_is_told(least_squares):
 
 
 def test_compare_shows_parameters_time_error_and_spread(least_squares):
-    result = compare(least_squares(window=7, noise=0.2), daily(150), cells=("LSTM", "GRU"), seeds=3, folds=2)
-    assert [cell.errors.shape for cell in result.cells] == [(3, 2), (3, 2)]
-    assert result.cells[0].parameters == 8
-    assert result.cells[0].seed_spread > 0
+    result = compare_cells(least_squares(window=7, noise=0.2), daily(150), cells=("LSTM", "GRU"), seeds=3, folds=2)
+    assert [cell.errors.shape for cell in result.results] == [(3, 2), (3, 2)]
+    assert result.results[0].parameters == 8
+    assert result.results[0].seed_spread > 0
     assert "within the spread over seeds" in result.verdicts()[0]
     assert "3 seeds × 2 folds" in result.summary()
     json.dumps(result.to_dict(), allow_nan=False)
@@ -246,7 +246,7 @@ def test_compare_says_when_seeds_do_not_explain_it(least_squares):
             self.bias = 2.0 if self.cell == "RNN" else 0.0
             return super().fit(table, target)
 
-    result = compare(Biased(window=7, noise=0.05), daily(150), cells=("RNN", "GRU"), seeds=3, folds=2)
+    result = compare_cells(Biased(window=7, noise=0.05), daily(150), cells=("RNN", "GRU"), seeds=3, folds=2)
     (said,) = result.verdicts()
     assert said.startswith("RNN is ")
     assert "more than the seeds explain" in said
@@ -254,12 +254,12 @@ def test_compare_says_when_seeds_do_not_explain_it(least_squares):
 
 
 def test_compare_with_one_seed_has_no_spread(least_squares):
-    result = compare(least_squares(window=7), daily(120), cells=("GRU",), seeds=(7,), folds=1)
+    result = compare_cells(least_squares(window=7), daily(120), cells=("GRU",), seeds=(7,), folds=1)
     assert result.seeds == (7,)
     assert result.to_dict()["cells"][0]["seed_spread"] is None
     assert "one seed shows no spread" in result.summary()
     with pytest.raises(ValueError, match="one cell and one seed"):
-        compare(least_squares(), daily(120), cells=())
+        compare_cells(least_squares(), daily(120), cells=())
 
 
 @pytest.mark.parametrize(

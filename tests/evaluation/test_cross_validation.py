@@ -15,11 +15,12 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClas
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB, MultinomialNB
 from sklearn.pipeline import make_pipeline
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from memorycell.data.ragged import Ragged
 from memorycell.evaluation.cross_validation import cross_validate, evaluate_held_out
 from memorycell.evaluation.text_baselines import MostFrequentTag
+from memorycell.pages.sections.scores import accuracy
 
 
 def blobs(n: int = 90, seed: int = 0, apart: float = 3.0) -> tuple[np.ndarray, np.ndarray]:
@@ -193,6 +194,22 @@ def test_numbers() -> None:
     assert poor.outcome.startswith("A baseline wins: ridge on ")
 
 
+def test_more_of_r2_is_better() -> None:
+    generator = np.random.default_rng(1)
+    X = generator.normal(size=(120, 6))
+    y = X[:, 0] + generator.normal(size=120)
+    result = cross_validate(DecisionTreeRegressor(random_state=0), X, y, folds=3, measure="r2")
+    assert result.overfitting is not None
+    assert result.overfitting.startswith("Over-fitting: R² 1.000 on training rows against ")
+    assert result.best.name.startswith("ridge on ") and result.ranking[-1].measures.values["r2"] < 0.01
+    assert result.outcome.startswith("A baseline wins: ridge on ")
+    by_rmse = cross_validate(DecisionTreeRegressor(random_state=0), X, y, folds=3)
+    assert [model.name for model in result.ranking] == [model.name for model in by_rmse.ranking]
+    page = accuracy(result, "").html()
+    assert "R² of each model; more is better." in page and result.overfitting in page
+    assert cross_validate(LinearRegression(), X, y, folds=3, measure="r2").overfitting is None
+
+
 def test_several_labels() -> None:
     X = np.random.default_rng(2).normal(size=(100, 5))
     truth = X[:, :3] > 0.3
@@ -286,7 +303,7 @@ def test_language() -> None:
     assert result.score == pytest.approx(30)
     assert result.comparisons[0].baseline == "Kneser–Ney 7-gram"
     assert result.comparisons[0].outcome == "worse"
-    assert "perplexity" in result.summary() and "bits a token" in result.summary()
+    assert "perplexity" in result.summary() and "bits per token" in result.summary()
 
 
 def test_one_text_is_read_in_stretches() -> None:
@@ -309,6 +326,19 @@ def test_other_measures() -> None:
         cross_validate(RidgeClassifier(), X, y, folds=3, measure="log_loss")
     with pytest.raises(ValueError, match="one of accuracy, balanced_accuracy"):
         cross_validate(GaussianNB(), X, y, folds=3, measure="rmse")
+
+
+def test_a_measure_that_tables_do_not_show_of_themselves_comes_first() -> None:
+    X, y = blobs(60, apart=2.0)
+    result = cross_validate(GaussianNB(), X, y, folds=2, measure="brier", baselines=False)
+    assert [measure.key for measure in result.shown] == [
+        "brier",
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+        "log_loss",
+    ]
+    assert result.summary().splitlines()[2].split()[:3] == ["Brier", "score", "interval"]
 
 
 def test_baselines_of_ones_own_and_one_that_cannot_be_fitted() -> None:
@@ -338,6 +368,7 @@ def test_held_out_rows() -> None:
     assert result.rows.tolist() == list(range(40))
     assert result.score == model.score(X[80:], y[80:])
     assert len(result.comparisons) == 3 and "accuracy" in result.train
+    assert evaluate_held_out(model, X[80:], y[80:], train=[X[:80], y[:80]]).train == result.train
     assert "40 rows tested, held out; 3 classes" in result.summary()
     alone = evaluate_held_out(model, X[80:].tolist(), y[80:].tolist(), groups=np.arange(40) % 20)
     assert alone.comparisons == [] and alone.interval_method == "bootstrap of 20 pooled test groups"

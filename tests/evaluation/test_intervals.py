@@ -6,6 +6,7 @@ from scipy import stats
 
 from memorycell.evaluation.class_metrics import class_statistics, class_sums, number_statistics, number_sums
 from memorycell.evaluation.intervals import Rows, assess, corrected_t, mean_and_spread, percentiles, resampled_sums
+from memorycell.evaluation.measures import MEASURES
 
 
 def test_the_corrected_interval_by_hand() -> None:
@@ -64,7 +65,7 @@ def test_better_worse_and_no_difference(method: str) -> None:
     n = 600
     models = {"ours": answers(n, 0.8, 0), "poor": answers(n, 0.5, 1), "good": answers(n, 0.97, 2)}
     models["alike"] = models["ours"]
-    found, compared = assess(models, class_statistics, "accuracy", rows_of(n, method=method))
+    found, compared = assess(models, class_statistics, MEASURES["accuracy"], rows_of(n, method=method))
     assert [each.outcome for each in compared] == ["better", "worse", "no difference"]
     assert compared[0].text.startswith("better than poor by ")
     assert "points in accuracy (95 % interval" in compared[0].text
@@ -83,20 +84,20 @@ def test_errors_are_better_when_they_are_lower() -> None:
     generator = np.random.default_rng(3)
     true = generator.normal(size=(200, 1))
     near, far = (number_sums(true, true + generator.normal(0, size, (200, 1))) for size in (0.1, 0.5))
-    _, (good,) = assess({"near": near, "far": far}, number_statistics, "rmse", rows_of(200))
+    _, (good,) = assess({"near": near, "far": far}, number_statistics, MEASURES["rmse"], rows_of(200))
     assert good.outcome == "better" and good.difference < 0
     assert " % in RMSE (95 % interval " in good.text and "−" not in good.text
-    _, (bad,) = assess({"far": far, "near": near}, number_statistics, "rmse", rows_of(200))
+    _, (bad,) = assess({"far": far, "near": near}, number_statistics, MEASURES["rmse"], rows_of(200))
     assert bad.outcome == "worse" and bad.text.startswith("near is better by ")
 
 
 def test_too_few_to_tell() -> None:
     models = {"ours": answers(18, 1.0, 0), "other": answers(18, 0.3, 1)}
-    found, (few,) = assess(models, class_statistics, "accuracy", rows_of(18))
+    found, (few,) = assess(models, class_statistics, MEASURES["accuracy"], rows_of(18))
     assert few.outcome == "too few"
     assert few.text == "other: too few rows to tell (18; this needs 20)"
     assert np.isnan(found["ours"]["accuracy"].low)
-    _, (few,) = assess(models, class_statistics, "accuracy", rows_of(18, 2, method="folds"))
+    _, (few,) = assess(models, class_statistics, MEASURES["accuracy"], rows_of(18, 2, method="folds"))
     assert few.text == "other: too few folds to tell (2; this needs 3)"
 
 
@@ -105,10 +106,10 @@ def test_few_groups_are_left_to_the_folds() -> None:
     groups = np.arange(90) % 8
     few = Rows(groups % 4, np.full(4, 1 / 3), groups)
     assert few.by_folds and "4 folds" in few.said
-    _, (compared,) = assess(models, class_statistics, "accuracy", few)
+    _, (compared,) = assess(models, class_statistics, MEASURES["accuracy"], few)
     assert compared.outcome == "better"
     _, (asked,) = assess(
-        models, class_statistics, "accuracy", Rows(groups % 4, np.full(4, 1 / 3), groups, "rows", "bootstrap")
+        models, class_statistics, MEASURES["accuracy"], Rows(groups % 4, np.full(4, 1 / 3), groups, "rows", "bootstrap")
     )
     assert asked.text == "other: too few groups to tell (8; this needs 20)"
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from memorycell.evaluation.learning_curve import learning_curve
 
@@ -62,6 +62,20 @@ def test_a_rising_curve_is_worth_more_data() -> None:
     assert curve.rows == [48, 144, 480]
     assert "training rows" in str(curve) and curve.text in str(curve)
     json.dumps(curve.to_dict())
+
+
+def test_a_rising_r2_is_worth_more_data_and_a_falling_error_too() -> None:
+    X = np.random.default_rng(1).uniform(-1, 1, size=(400, 3))
+    y = X[:, 0] * X[:, 1]
+    for measure in ("r2", "rmse"):
+        curve = learning_curve(KNeighborsRegressor(3), X, y, sizes=(0.1, 0.3, 1.0), folds=4, measure=measure)
+        assert curve.outcome == "more" and curve.text.startswith("More data is worth it"), measure
+
+
+def test_a_score_that_an_estimator_cannot_give() -> None:
+    X, y = numbered(60)
+    with pytest.raises(ValueError, match="log loss needs predict_proba, which RidgeClassifier lacks: take accuracy"):
+        learning_curve(RidgeClassifier(), X, y, sizes=(0.5, 1.0), folds=2, measure="log_loss")
 
 
 def test_a_flat_curve_is_not() -> None:

@@ -51,12 +51,12 @@ def waves():
 
 @pytest.fixture(scope="module", params=[False, True], ids=["softmax", "crf"])
 def tagger(request):
-    return Tagger(hidden_sizes=6, crf=request.param, epochs=1, min_count=1, verbose=False).fit(WORDS, TAGS)
+    return Tagger(hidden_size=6, crf=request.param, epochs=1, min_count=1, verbose=False).fit(WORDS, TAGS)
 
 
 @pytest.fixture(scope="module")
 def language():
-    model = LanguageModel(embedding_size=8, hidden_sizes=[6, 8], min_count=1, bptt=8, epochs=1, verbose=False)
+    model = LanguageModel(embedding_size=8, hidden_size=[6, 8], min_count=1, bptt=8, epochs=1, verbose=False)
     return model.fit("\n".join(TEXTS * 8))
 
 
@@ -164,7 +164,7 @@ def test_a_tag_is_explained(tagger):
 
 
 def test_a_tagger_above_another_network_is_explained(language):
-    model = Tagger(pretrained=language, hidden_sizes=6, epochs=1, verbose=False).fit(WORDS, TAGS)
+    model = Tagger(pretrained=language, hidden_size=6, epochs=1, verbose=False).fit(WORDS, TAGS)
     chances = np.sort(model.predict_proba(WORDS)[1][2])
     adds_up(model, WORDS, np.log(chances[-1] / chances[-2]), row=1, place=2, output=model.predict(WORDS)[1][2])
 
@@ -272,7 +272,7 @@ def test_wrong_questions_say_what_there_is(plain, moods, language, tagger, monke
 def test_marks_of_a_scheme_are_explained():
     """A conditional random field that forbids what its scheme forbids, whose gradients are finite all the same."""
     tags = [["O", "B-X", "I-X"], ["O", "B-X", "I-X", "O"], ["B-X", "O"]] * 3
-    model = Tagger(hidden_sizes=6, epochs=2, min_count=1, verbose=False).fit(WORDS, tags)
+    model = Tagger(hidden_size=6, epochs=2, min_count=1, verbose=False).fit(WORDS, tags)
     assert model.plan_["crf"]
     for row, place in ((0, 1), (1, 2)):
         chances = model.predict_proba(WORDS)[row][place]
@@ -318,7 +318,7 @@ def test_the_past_is_explained_without_knowing_the_future():
 
 
 def test_subwords_are_asked_for_as_they_are_written():
-    options = {"size": 300, "embedding_size": 8, "hidden_sizes": [8], "min_count": 1, "bptt": 8, "epochs": 1}
+    options = {"size": 300, "embedding_size": 8, "hidden_size": [8], "min_count": 1, "bptt": 8, "epochs": 1}
     model = LanguageModel("subword", verbose=False, **options).fit("\n".join(TEXTS * 8))
     assert any("Ġ" in token for token in model.codec_.vocabulary)
     marked = next(token for token in model.codec_.vocabulary[3:] if token.startswith("Ġ") and len(token) > 1)

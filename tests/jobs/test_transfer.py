@@ -30,7 +30,7 @@ def moody(count, seed, length=12):
 
 def language(texts, init_from=None, **changes):
     options = {
-        "hidden_sizes": (32,), "embedding_size": 32, "epochs": 5, "batch_size": 16, "bptt": 35, "learning_rate": 0.02,
+        "hidden_size": (32,), "embedding_size": 32, "epochs": 5, "batch_size": 16, "bptt": 35, "learning_rate": 0.02,
         "min_count": 1, "dropout": 0.1, "alpha": 0.0, "beta": 0.0, "n_threads": 1, "verbose": False, **changes,
     }  # fmt: skip
     return LanguageModel(**options).fit("\n".join(texts), init_from=init_from)
@@ -48,8 +48,8 @@ def classifier(**changes):
 
 def test_pre_training_on_unlabelled_text_helps_a_classifier_of_few_labels(reader):
     labelled, unseen = moody(4, 2), moody(300, 3)
-    fresh = [classifier(seed=seed).fit(*labelled).score(*unseen) for seed in range(2)]
-    transferred = [classifier(seed=seed, pretrained=reader).fit(*labelled).score(*unseen) for seed in range(2)]
+    fresh = [classifier(random_state=seed).fit(*labelled).score(*unseen) for seed in range(2)]
+    transferred = [classifier(random_state=seed, pretrained=reader).fit(*labelled).score(*unseen) for seed in range(2)]
     assert min(transferred) > 0.93 and np.mean(transferred) > np.mean(fresh) + 0.15
 
 
@@ -60,7 +60,7 @@ def test_pre_training_on_unlabelled_text_helps_a_tagger_of_few_labels(reader):
 
     labelled, unseen = tagged(4, 4), tagged(100, 5)
     options = {
-        "hidden_sizes": 16, "characters": False, "epochs": 30, "validation_fraction": 0.0, "word_dropout": 0.0,
+        "hidden_size": 16, "characters": False, "epochs": 30, "validation_fraction": 0.0, "word_dropout": 0.0,
         "batch_size": 4, "min_count": 1, "n_threads": 1, "verbose": False,
     }  # fmt: skip
     fresh = Tagger(**options).fit(*labelled).score(*unseen)
@@ -128,7 +128,7 @@ def test_other_units_and_untied_or_adaptive_models_go_on_too(unit):
     text = "\n".join(moody(40, 1)[0])
     softmax = "adaptive" if unit == "subword" else "full"
     first = LanguageModel(
-        unit, size=300 if unit == "subword" else None, hidden_sizes=(8, 16), embedding_size=5, epochs=1, tied=False,
+        unit, size=300 if unit == "subword" else None, hidden_size=(8, 16), embedding_size=5, epochs=1, tied=False,
         softmax=softmax, cell="GRU", n_threads=1, verbose=False,
     ).fit(text)  # fmt: skip
     second = LanguageModel(n_threads=1, epochs=1, verbose=False, training={"learning_rate": 1e-30}).fit(

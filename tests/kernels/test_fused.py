@@ -11,11 +11,12 @@ from torch import nn
 from memorycell.kernels import fused, native, reference
 from memorycell.kernels.reference import Weights
 
+pytestmark = pytest.mark.library
 THEIRS = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN_TANH": nn.RNN, "RNN_RELU": nn.RNN}
 MODES = pytest.mark.parametrize("mode", fused.MODES)
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 THREADS = pytest.mark.parametrize("threads", [1, 2], ids=["1-thread", "2-threads"], indirect=True)
-LEVELS = pytest.mark.parametrize("level", native.levels(), indirect=True)
+LEVELS = pytest.mark.parametrize("level", native.levels() or ["none"], indirect=True)
 
 
 class Shape(NamedTuple):
@@ -58,8 +59,10 @@ def poisoned():
 def n_threads(n):
     before = torch.get_num_threads()
     torch.set_num_threads(n)
-    yield
-    torch.set_num_threads(before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -171,12 +174,17 @@ def errors(found, wanted):
 @SHAPED
 @MODES
 def test_float32(mode, shape, threads, level):
-    """Close to the truth, and about as close as torch.nn: twice its error, and a few roundings for tiny shapes."""
+    """Close to the truth, and about as close as torch.nn: twice its error, and a few roundings.
+
+    Those of a gradient grow with the numbers that a bias sums, one for each step of each row. In which order torch
+    sums, and with how much luck, depends on the processor.
+    """
+    eps, summed = torch.finfo(torch.float32).eps, (shape.steps * shape.batch) ** 0.5
     results = zip(by_fused(mode, shape, torch.float32), by_torch(mode, shape), by_reference(mode, shape), strict=True)
-    for (ours, torchs, truth), bound in zip(results, (1e-5, 1e-4), strict=True):
+    for (ours, torchs, truth), bound, few in zip(results, (1e-5, 1e-4), (4, 8 + summed / 2), strict=True):
         worst, torchs_worst = max(errors(ours, truth)), max(errors(torchs, truth))
         assert worst < bound
-        assert worst < 2 * torchs_worst + 4 * torch.finfo(torch.float32).eps
+        assert worst < 2 * torchs_worst + few * eps
 
 
 @LEVELS
@@ -267,10 +275,12 @@ def test_the_mode_of_each_thread_is_left_as_it_was(flushed):
     with n_threads(2):
         assert subnormal_products() == 1 << 18  # and both threads are there: new ones would inherit the mode
         torch.set_flush_denormal(flushed)  # in this thread, which computes one half
-        before = subnormal_products()
-        by_fused("LSTM", SHAPES["many-rows"], torch.float32)
-        after = subnormal_products()
-        torch.set_flush_denormal(False)
+        try:
+            before = subnormal_products()
+            by_fused("LSTM", SHAPES["many-rows"], torch.float32)
+            after = subnormal_products()
+        finally:
+            torch.set_flush_denormal(False)
     assert before == after == 1 << (17 if flushed else 18)
 
 

@@ -25,6 +25,7 @@ from torch import nn
 from memorycell.kernels import native
 from memorycell.layers import LSTM
 
+pytestmark = pytest.mark.library
 ALL = {"peephole": True, "coupled": True, "layer_norm": True, "zoneout": (0.3, 0.2), **NOISE}
 CASES = {
     name: (LSTM, {"proj_size": 3, **variant})
@@ -67,7 +68,7 @@ def test_the_reference_s_numbers(case, form, training):
     assert max(errors(layer, form, x, (), lengths)) < 1e-10
 
 
-@pytest.mark.parametrize("level", native.levels())
+@pytest.mark.parametrize("level", native.levels() or ["none"])
 @THREADS
 @pytest.mark.parametrize("variant", [{}, ALL], ids=["plain", "all"])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)

@@ -20,6 +20,7 @@ from nested_cases import (
 from memorycell.kernels import native
 from memorycell.layers import GRU, GRUCell
 
+pytestmark = pytest.mark.library
 ALL = {"layer_norm": True, "zoneout": 0.3, **NOISE}
 CASES = {
     name: (GRU, {"reset_after": False, **variant})
@@ -57,7 +58,7 @@ def test_the_reference_s_numbers(case, form, training):
     assert max(errors(layer, form, x, (), lengths)) < 1e-10
 
 
-@pytest.mark.parametrize("level", native.levels())
+@pytest.mark.parametrize("level", native.levels() or ["none"])
 @THREADS
 @pytest.mark.parametrize("variant", [{}, ALL], ids=["plain", "all"])
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)

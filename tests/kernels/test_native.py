@@ -2,6 +2,7 @@
 
 import math
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,15 @@ from memorycell.kernels import fused, native
 from memorycell.layers import LSTM
 
 SIZE = 1 << 18  # elements enough for torch to share them among two threads
+LIBRARY = pytest.mark.library
+# Of SIZE elements, those that flush_subnormals does not reach: without the library it is for the calling thread alone.
+LEFT = 0 if native.available() else SIZE // 2
+
+
+def loaded():
+    """The library; without one the reason why."""
+    assert native.library() is not None, native.why_missing()
+    return native.library()
 
 
 @pytest.fixture(autouse=True)
@@ -35,9 +45,11 @@ def reloaded(monkeypatch):
     native.level.cache_clear()
 
 
-def test_the_build_has_a_library():
-    """Without one these tests would prove nothing: install the package, or name the library in MEMORYCELL_NATIVE."""
-    assert native.library() is not None, native.why_missing()
+def test_the_build_has_a_library_where_it_could_be_built():
+    """Without one most of these tests prove little: that is right where there is no compiler, or somebody said so."""
+    if native.library() is None:
+        compilers = [name for name in ("c++", "g++", "clang++") if shutil.which(name)]
+        assert "MEMORYCELL_NATIVE" in os.environ or not compilers, native.why_missing()
 
 
 def _subnormal_gradients() -> int:
@@ -56,7 +68,7 @@ def _with_variable(value: str, code: str) -> str:
 def test_backward_is_flushed_in_both_threads_and_only_within():
     assert _subnormal_gradients() == SIZE
     with native.flush_subnormals():
-        assert _subnormal_gradients() == 0
+        assert _subnormal_gradients() == LEFT
     assert _subnormal_gradients() == SIZE
 
 
@@ -64,7 +76,7 @@ def test_each_thread_gets_its_own_mode_back_also_after_an_exception():
     torch.set_flush_denormal(True)  # torch switches this thread alone: half of the elements
     assert _subnormal_gradients() == SIZE // 2
     with pytest.raises(KeyError), native.flush_subnormals(), native.flush_subnormals():
-        assert _subnormal_gradients() == 0
+        assert _subnormal_gradients() == LEFT
         raise KeyError
     assert _subnormal_gradients() == SIZE // 2
 
@@ -104,12 +116,14 @@ def test_a_library_that_cannot_be_used_is_said(tmp_path, monkeypatch, reloaded, 
     assert expected.get(kind, "no native library at") in native.why_missing() and str(path) in native.why_missing()
 
 
+@LIBRARY
 def test_a_library_of_another_interface_is_refused(monkeypatch, reloaded):
     monkeypatch.setattr(native, "_ABI", 99)
     assert native.library() is None
     assert "interface version" in native.why_missing() and "expected 99: reinstall" in native.why_missing()
 
 
+@LIBRARY
 def test_a_library_with_another_openmp_is_refused(monkeypatch, reloaded):
     monkeypatch.setattr(native, "_torch_openmp", lambda: 1)
     assert native.library() is None and "another OpenMP runtime than torch" in native.why_missing()
@@ -132,32 +146,37 @@ def test_without_a_library_layers_run_on_torch_unless_it_is_forced(monkeypatch, 
 # ---- Levels ----
 
 
+@LIBRARY
 def test_levels_are_those_of_the_library_that_run_best_first():
-    known = ["v4", "v3", "v2", "base"]
+    library, known = loaded(), ["v4", "v3", "v2", "base"]
     assert native.levels() == sorted(native.levels(), key=known.index) != []
-    library = native.library()
     for wrong in (-1, 99):
         assert library.mc_level_name(wrong) is None
         assert library.mc_level_runs(wrong) == 0 and library.mc_peak(wrong, 1) == 0
     assert 0 < library.mc_peak(native.level(), 1) < math.inf
 
 
-@pytest.mark.parametrize("name", native.levels())
+@LIBRARY
+@pytest.mark.parametrize("name", native.levels() or ["none"])
 def test_a_level_is_forced_by_its_name(monkeypatch, reloaded, name):
     monkeypatch.setenv("MEMORYCELL_ISA", name)
+    assert loaded().mc_level_name(native.level()).decode() == name
     assert native.level_name() == name
-    assert native.library().mc_level_name(native.level()).decode() == name
 
 
+@LIBRARY
 @pytest.mark.parametrize("backend", ["auto", "cpp"])
 def test_a_level_that_does_not_run_is_an_error(monkeypatch, reloaded, backend):
+    loaded()
     monkeypatch.setenv("MEMORYCELL_ISA", "v9")
     layer = LSTM(3, 5, backend=backend)
     with pytest.raises(ValueError, match=f"MEMORYCELL_ISA to be one of {', '.join(native.levels())}.*got 'v9'"):
         layer(torch.randn(4, 2, 3))
 
 
+@LIBRARY
 def test_without_a_choice_the_best_level_runs(monkeypatch, reloaded):
+    loaded()
     monkeypatch.setenv("MEMORYCELL_ISA", "")
     assert native.level_name() == native.levels()[0]
 
@@ -165,8 +184,9 @@ def test_without_a_choice_the_best_level_runs(monkeypatch, reloaded):
 # ---- The interface ----
 
 
+@LIBRARY
 def test_the_structs_are_as_long_here_as_there():
-    library = native.library()
+    library = loaded()
     assert library.mc_run_bytes() == fused._RUN.size and library.mc_gradients_bytes() == fused._GRADIENTS.size
 
 
@@ -177,9 +197,10 @@ def _run(**changes: int) -> bytes:
     return fused._RUN.pack(*fields.values(), 0, 1, 1, 1, *rest)
 
 
+@LIBRARY
 @pytest.mark.parametrize("changes", [{"level": -1}, {"level": 99}, {"bytes": 2}, {"mode": 4}, {"mode": -1}], ids=str)
 def test_what_no_level_knows_is_refused(changes):
-    library, run = native.library(), _run(**changes)
+    library, run = loaded(), _run(**changes)
     assert library.mc_reserve_bytes(_run()) == 0 and library.mc_reserve_bytes(run) == -1
     assert library.mc_forward(run, 1, 1) == library.mc_trace(run, None, 0, 0, 1) == 2
     assert library.mc_backward(run, bytes(fused._GRADIENTS.size), 1, 1) == 2

@@ -6,6 +6,7 @@ from recurrent_cases import PLAIN, parts, random_state
 from torch import nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pack_sequence
 
+from memorycell.kernels import native, torch_ops
 from memorycell.layers import GRUCell, LSTMCell, RNNCell
 
 # Torch says once a process that it runs projections without oneDNN.
@@ -152,9 +153,86 @@ def test_cells(case, backend, bias, shape):
     assert torch.equal(parts(a(x, hx=state))[0], parts(a(x, state))[0])
 
 
-def test_torch_s_operators_go_where_autocast_sends_them():
-    a, b = pair("LSTM", backend="torch")
+NARROW = pytest.mark.parametrize("narrow", [torch.bfloat16, torch.float16], ids=str)
+
+
+def under_autocast(layer, x, narrow, state=None):
+    """Output, final state and all gradients."""
+    x = x.clone().requires_grad_()
+    with torch.autocast("cpu", narrow):
+        output, final = layer(x, state)
+    values = [data_of(output), *parts(final)]
+    return values + list(torch.autograd.grad(values, [x, *layer.parameters()], [torch.ones_like(v) for v in values]))
+
+
+def in_float32(layer, x, narrow, state=None):
+    """The same without autocast, rounded to its dtype at the end."""
+    x = x.clone().requires_grad_()
+    output, final = layer(x.float(), state)
+    values = [part.to(narrow) for part in (output, *parts(final))]
+    return values + list(torch.autograd.grad(values, [x, *layer.parameters()], [torch.ones_like(v) for v in values]))
+
+
+def same(found, wanted):
+    return all(a.dtype is b.dtype and torch.equal(a, b) for a, b in zip(found, wanted, strict=True))
+
+
+@pytest.fixture
+def no_narrow_lstm(monkeypatch):
+    """As on a processor whose oneDNN has an LSTM in float32 alone."""
+    monkeypatch.setattr(torch_ops, "_ONEDNN_DTYPES", frozenset([torch.float32]))
+
+
+@NARROW
+@CELLS
+@pytest.mark.parametrize("given", [torch.float32, torch.bfloat16], ids=str)
+def test_autocast_goes_where_torch_sends_it_if_torch_can(case, given, narrow):
+    """Torch cannot always, for want of an LSTM of oneDNN: a fact of the processor, which the test asks torch for."""
+    a, b = pair(case, backend="torch", num_layers=2, bidirectional=True)
+    x, state = torch.randn(3, 5, 4).to(given), random_state(a, 5)
+    for before in (None, state):
+        try:
+            wanted = under_autocast(b, x, narrow, before)
+        except RuntimeError as error:
+            assert "LSTM forward propagation primitive" in str(error)
+            with pytest.warns(UserWarning, match=f"oneDNN has no LSTM in {narrow} on this processor, .* in float32"):
+                assert same(under_autocast(a, x, narrow, before), in_float32(b, x, narrow, before))
+        else:
+            assert same(under_autocast(a, x, narrow, before), wanted)
+
+
+@NARROW
+@pytest.mark.parametrize("backend", ["auto", "torch"])
+def test_autocast_on_a_processor_without_narrow_lstms(no_narrow_lstm, monkeypatch, backend, narrow):
+    monkeypatch.setattr(native, "_load", lambda: (None, "no native library here"))  # "auto" would take it
+    a, b = pair("LSTM", backend, num_layers=2)
     x = torch.randn(3, 5, 4)
-    with torch.autocast("cpu", torch.bfloat16):
-        ours, theirs = a(x)[0], b(x)[0]
-    assert ours.dtype is theirs.dtype and torch.equal(ours, theirs)
+    with pytest.warns(UserWarning, match=f"oneDNN has no LSTM in {narrow}"):
+        assert same(under_autocast(a, x, narrow), in_float32(b, x, narrow))
+
+
+@NARROW
+def test_autocast_that_does_not_ask_onednn_is_torch_s_own(no_narrow_lstm, narrow):
+    a, b = pair("LSTM", backend="torch")
+    packed = pack_sequence([torch.randn(n, 4) for n in (5, 2)])
+    with torch.autocast("cpu", narrow):
+        assert torch.equal(a(packed)[0].data, b(packed)[0].data)
+        assert a(torch.randn(3, 0, 4))[0].dtype is b(torch.randn(3, 0, 4))[0].dtype
+    x = torch.randn(3, 5, 4)
+    torch._C._set_mkldnn_enabled(False)
+    try:
+        assert same(under_autocast(a, x, narrow), under_autocast(b, x, narrow))
+    finally:
+        torch._C._set_mkldnn_enabled(True)
+    assert torch.equal(a(x)[0], b(x)[0])
+
+
+def test_autocast_without_narrow_lstms_compiles_to_one_graph(no_narrow_lstm):
+    torch._dynamo.reset()
+    a, b = pair("LSTM", backend="torch")
+    compiled = torch.compile(a, fullgraph=True, backend="aot_eager")
+    x = torch.randn(3, 5, 4)
+    found, wanted = (f(m, x, torch.bfloat16) for f, m in ((under_autocast, compiled), (in_float32, b)))
+    assert same(found[:3], wanted[:3])
+    # Torch compiles the way back under the caller's autocast, whatever the way there has switched off.
+    torch.testing.assert_close(found[3:], wanted[3:], rtol=0.02, atol=0.02)

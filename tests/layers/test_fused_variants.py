@@ -10,6 +10,7 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 from memorycell.kernels.random import mask_stream
 from memorycell.layers import GRU, LSTM, RNN
 
+pytestmark = pytest.mark.library
 NOISE = {"recurrent_dropout": 0.4, "weight_dropout": 0.3}
 CASES = {
     "LSTM": (LSTM, {}),

@@ -8,6 +8,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from memorycell.kernels import fused, native
 from memorycell.layers import LSTM, LSTMCell
 
+pytestmark = pytest.mark.library
 X, H = torch.zeros(4, 2, 3), torch.zeros(1, 2, 5)
 PACKED = pack_padded_sequence(X, [4, 2])
 
@@ -51,7 +52,7 @@ WRONG = {
     "state-device": (lambda: lstm()(X, (H.to("meta"), H)), "expected state h on cpu like x, got meta"),
     "state-device-ragged": (lambda: lstm()(X, (H, H.to("meta")), lengths=[1, 2]), "expected state c on cpu like x"),
     "cell-state-device": (
-        lambda: LSTMCell(3, 5)(X[0], (H[0].to("meta"), H[0])),
+        lambda: LSTMCell(3, 5, backend="cpp")(X[0], (H[0].to("meta"), H[0])),
         "expected state h on cpu like x, got meta",
     ),
     "sizes-too-many": (

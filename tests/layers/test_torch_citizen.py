@@ -20,8 +20,9 @@ CASES = {
     "GRU-reset-before": (GRU, {"reset_after": False}),
     "RNN": (RNN, {"nonlinearity": "relu", "bias": False}),
 }
-# What torch.compile says to itself while it traces an autograd function.
 pytestmark = [
+    pytest.mark.library,
+    # What torch.compile says to itself while it traces an autograd function.
     pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf"),
 ]

@@ -1,11 +1,13 @@
 """The CRF against the enumeration of every sequence of labels, in float64."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
+from memorycell.data.batch import Batch
 from memorycell.data.labels.label_schemes import may_follow
 from memorycell.networks.heads.crf import CRFHead
 
@@ -67,13 +69,13 @@ def test_partition_marginals_and_best_path_are_those_of_all_sequences(
     head = head_of(labels)
     raw = raw_for(head)
     partition = head.log_partition(raw, LENGTHS, constrained)
-    marginals, best = head.decode(raw, LENGTHS), head.best_path(raw, LENGTHS)
+    marginals, best = head.probabilities(raw, LENGTHS), head.predict(raw, LENGTHS)
     for row, length in enumerate(LENGTHS.tolist()):
         if not length:
             assert partition[row] == 0
             continue
         expected, _, _ = enumerate_row(head, raw[row, :length], constrained)
-        _, chances, path = enumerate_row(head, raw[row, :length], True)  # decoding always obeys
+        _, chances, path = enumerate_row(head, raw[row, :length], True)  # answers always obey
         torch.testing.assert_close(partition[row], expected.detach(), rtol=1e-12, atol=1e-12)
         torch.testing.assert_close(marginals[row, :length], chances, rtol=1e-10, atol=1e-12)
         assert tuple(best[row, :length].tolist()) == path
@@ -90,7 +92,7 @@ def test_the_fused_partition_is_the_plain_one_for_near_and_far_scores(spread: fl
         plain = head.plain_log_partition(raw, LENGTHS, constrained)
         torch.testing.assert_close(head.log_partition(raw, LENGTHS, constrained), plain.detach())
     if spread > 1:
-        marginals = head.decode(raw, LENGTHS)
+        marginals = head.probabilities(raw, LENGTHS)
         torch.testing.assert_close(marginals.sum(2), (torch.arange(4) < LENGTHS.unsqueeze(1)).double())
 
 
@@ -101,12 +103,15 @@ def test_loss_and_gradients(labels: int | list[str], spread: float) -> None:
     raw = spread / 2 * torch.nan_to_num(raw_for(head))
     targets = torch.randint(head.n_outputs, raw.shape[:2], generator=torch.Generator().manual_seed(3))
     row_weights = torch.tensor([1.0, 2.0, 1.0, 0.5, 1.0], dtype=torch.float64)
-    weights = (torch.arange(4) < LENGTHS.unsqueeze(1)) * row_weights.unsqueeze(1)
+    # Beyond the end of a row weights may be anything: only lengths say where it is.
+    weights = row_weights.unsqueeze(1).expand(-1, 4).clone().masked_fill(torch.arange(4) >= LENGTHS.unsqueeze(1), 7.0)
+    weights[:, 0] = row_weights
+    batch = Batch({}, {"targets": LENGTHS}, targets, weights)
 
     def loss(raw: Tensor, *_: Tensor) -> Tensor:
-        return head.loss(raw, targets, weights)[0]
+        return head.loss(raw, batch)[0]
 
-    total, count = head.loss(raw, targets, weights)
+    total, count = head.loss(raw, batch)
     by_hand = 0.0
     for row, length in enumerate(LENGTHS.tolist()):
         if length:
@@ -116,17 +121,18 @@ def test_loss_and_gradients(labels: int | list[str], spread: float) -> None:
             partition = head.plain_log_partition(raw[row : row + 1, :length])[0]
             by_hand += (row_weights[row] * (partition - score)).item()
     assert total.item() == pytest.approx(by_hand, rel=1e-11)
-    assert float(count) == pytest.approx(float(weights.sum()))
+    assert float(count) == pytest.approx(float((LENGTHS * row_weights).sum()))
     assert torch.autograd.gradcheck(loss, (raw.requires_grad_(), *head.parameters()), fast_mode=True)
 
 
 def test_constrained_training_leaves_out_what_is_forbidden() -> None:
     head = head_of(BIO, constrained_training=True)
     raw = torch.nan_to_num(raw_for(head)).requires_grad_()
-    weights = (torch.arange(4) < LENGTHS.unsqueeze(1)).double()
     targets = torch.tensor([[1, 2, 0, 3], [0, 9, 9, 9], [9, 9, 9, 9], [3, 4, 4, 9], [1, 1, 9, 9]])
-    targets = targets.where(weights > 0, 2)  # beyond the end: I-a, which may not stand there, and does not matter
-    total, _ = head.loss(raw, targets, weights)
+    # Beyond the end: I-a, which may not stand there, and does not matter.
+    targets = targets.where(torch.arange(4) < LENGTHS.unsqueeze(1), 2)
+    batch = Batch({}, {"targets": LENGTHS}, targets)
+    total, _ = head.loss(raw, batch)
     paths = [targets[row, :length].tolist() for row, length in enumerate(LENGTHS.tolist())]
     expected = sum(
         (enumerate_row(head, raw[row, : len(path)], True)[0] - _score(head, raw[row], path)).item()
@@ -134,11 +140,15 @@ def test_constrained_training_leaves_out_what_is_forbidden() -> None:
         if path
     )
     assert total.item() == pytest.approx(expected, rel=1e-11)
-    assert torch.autograd.gradcheck(
-        lambda raw, *_: head.loss(raw, targets, weights)[0], (raw, *head.parameters()), fast_mode=True
-    )
+    assert torch.autograd.gradcheck(lambda raw, *_: head.loss(raw, batch)[0], (raw, *head.parameters()), fast_mode=True)
     with pytest.raises(ValueError, match="row 0 of the batch has labels in an order"):
-        head.loss(raw, torch.where(targets == 1, 0, targets), weights)
+        head.loss(raw, replace(batch, targets=torch.where(targets == 1, 0, targets)))
+    # A row without weight is left out, whatever its labels are.
+    weights = torch.tensor([0.0, 1.0, 1.0, 1.0, 0.0]).unsqueeze(1).expand(-1, 4)
+    kept, count = head.loss(raw, replace(batch, targets=torch.where(targets == 1, 0, targets), weights=weights))
+    alone = Batch({}, {"targets": LENGTHS[1:4]}, targets[1:4])
+    assert kept.item() == pytest.approx(head.loss(raw[1:4], alone)[0].item(), rel=1e-11)
+    assert float(count) == 4
 
 
 def _score(head: CRFHead, raw: Tensor, path: list[int]) -> Tensor:
@@ -150,9 +160,9 @@ def test_float32_is_as_good_as_float32_can_be() -> None:
     head = head_of(7).float()
     raw = torch.randn(4, 300, 7, generator=torch.Generator().manual_seed(0))
     targets, lengths = torch.zeros(4, 300, dtype=torch.int64), torch.tensor([300, 299, 150, 2])
-    weights = (torch.arange(300) < lengths.unsqueeze(1)).float()
-    total = head.loss(raw, targets, weights)[0]
-    exact = head_of(7).float().double().loss(raw.double(), targets, weights.double())[0]
+    batch = Batch({}, {"targets": lengths}, targets)
+    total = head.loss(raw, batch)[0]
+    exact = head_of(7).float().double().loss(raw.double(), batch)[0]
     assert total.dtype == torch.float32
     assert total.item() == pytest.approx(exact.item(), rel=1e-6)
 
@@ -174,7 +184,10 @@ def test_wrong_heads(arguments: dict, said: str) -> None:
 
 def test_wrong_inputs() -> None:
     head = CRFHead(2)
-    with pytest.raises(ValueError, match="a step without weight within"):
-        head.loss(torch.zeros(1, 3, 2), torch.zeros(1, 3, dtype=torch.int64), torch.tensor([[1.0, 0.0, 1.0]]))
+    targets, weights = torch.zeros(1, 3, dtype=torch.int64), torch.tensor([[1.0, 0.0, 1.0]])
+    with pytest.raises(ValueError, match="expected one weight for all steps of a row, got several"):
+        head.loss(torch.zeros(1, 3, 2), Batch({}, targets=targets, weights=weights))
+    with pytest.raises(ValueError, match="expected a batch with targets"):
+        head.loss(torch.zeros(1, 3, 2), Batch({}))
     with pytest.raises(ValueError, match=r"expected raw of shape \(batch, time, labels\)"):
-        head.decode(torch.zeros(3, 2))
+        head.probabilities(torch.zeros(3, 2))

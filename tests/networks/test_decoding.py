@@ -14,13 +14,15 @@ VOCABULARY, END = 4, 3
 class Markov(Network):
     """Scores that depend on the last two symbols, kept in a state of two parts: enough to go wrong if mixed up."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int = 3) -> None:
         super().__init__()
         self.register_buffer(
-            "table", 2 * torch.randn(5, VOCABULARY, VOCABULARY, generator=torch.Generator().manual_seed(3))
+            "table", 2 * torch.randn(5, VOCABULARY, VOCABULARY, generator=torch.Generator().manual_seed(seed))
         )
+        self.calls = 0
 
     def step(self, x, state):
+        self.calls += 1
         before, row = state
         scores = self.table[before[:, 0].long() + (row[:, 0] > 0), x]
         return scores, (x.unsqueeze(-1).float(), row)
@@ -48,26 +50,110 @@ def enumerate_all(network: Markov, row: int, steps: int) -> dict[tuple[int, ...]
     return result
 
 
-@pytest.mark.parametrize("rows", [1, 3])
-def test_a_wide_beam_finds_what_enumeration_finds(rows):
-    network = Markov()
-    symbols, state = start(rows)
-    found = beam_search(network, state, symbols, beam=100, steps=4, end=END)
-    for row in range(rows):
-        expected = enumerate_all(network, row, 4)
-        assert {tuple(h.symbols) for h in found[row]} == set(expected)
-        for hypothesis in found[row]:
-            assert hypothesis.log_probability == pytest.approx(expected[tuple(hypothesis.symbols)], abs=1e-5)
-        assert tuple(found[row][0].symbols) == max(expected, key=expected.get)
+def ranked(expected: dict[tuple[int, ...], float], penalty: float) -> list[tuple[int, ...]]:
+    """The sequences, best first."""
+    return sorted(expected, key=lambda symbols: -expected[symbols] / max(1, len(symbols)) ** penalty)
 
 
-def test_length_penalty_prefers_longer_hypotheses():
-    network = Markov()
-    symbols, state = start(1)
-    plain, rewarded = (
-        beam_search(network, state, symbols, beam=100, steps=4, end=END, length_penalty=p)[0][0] for p in (0.0, 3.0)
+@pytest.mark.parametrize("penalty", [-1.0, 0.0, 0.7, 1.0, 3.0])
+@pytest.mark.parametrize(("rows", "beam"), [(1, 121), (3, 121), (3, 81)])
+def test_a_beam_of_all_prefixes_finds_the_best_of_enumeration(rows, beam, penalty):
+    for seed in range(4):
+        network = Markov(seed)
+        symbols, state = start(rows)
+        found = beam_search(network, state, symbols, beam=beam, steps=4, end=END, length_penalty=penalty)
+        for row in range(rows):
+            expected = enumerate_all(network, row, 4)
+            told = {tuple(h.symbols): h.log_probability for h in found[row]}
+            assert len(told) == len(found[row]) == min(beam, len(expected))
+            assert told == pytest.approx({symbols: expected[symbols] for symbols in told}, abs=1e-5)
+            # By their values, as some are equally probable.
+            wanted = [expected[symbols] for symbols in ranked(expected, penalty)[:beam]]
+            assert list(told.values()) == pytest.approx(wanted, abs=1e-5)
+
+
+class Chain(Network):
+    """One symbol, 0, again and again, with odds of its own to end at each step: there is one prefix of each length."""
+
+    def __init__(self, odds: torch.Tensor) -> None:
+        super().__init__()
+        self.odds, self.calls = odds, 0
+
+    def step(self, x, state):
+        odds = self.odds[:, self.calls].repeat_interleave(len(x) // len(self.odds))
+        self.calls += 1
+        return torch.stack([torch.zeros_like(odds), odds], -1), state
+
+    def expected(self, row: int) -> dict[tuple[int, ...], float]:
+        ends, steps = torch.nn.functional.logsigmoid(self.odds[row].double()), self.odds.shape[1]
+        on = torch.cat([torch.zeros(1), torch.nn.functional.logsigmoid(-self.odds[row].double()).cumsum(0)])
+        return {(0,) * n: float(on[n] + (ends[n] if n < steps else 0.0)) for n in range(steps + 1)}
+
+
+@pytest.mark.parametrize("penalty", [-0.5, 0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("beam", [1, 2, 3])
+def test_a_search_that_ends_early_has_found_the_best(beam, penalty):
+    """Any beam holds all prefixes of a chain. What comes later can rank higher, the more the longer the better."""
+    spared, steps = 0, 12
+    for seed in range(60):
+        odds = 2 * torch.randn(1, steps, generator=torch.Generator().manual_seed(seed)) + 1
+        network = Chain(odds)
+        (found,) = beam_search(
+            network, None, torch.zeros(1, dtype=torch.int64), beam=beam, steps=steps, end=1, length_penalty=penalty
+        )
+        expected = network.expected(0)
+        assert [tuple(h.symbols) for h in found] == ranked(expected, penalty)[:beam]
+        spared += steps - network.calls
+    assert spared > 0
+
+
+def test_the_search_ends_as_soon_as_the_kept_are_safe():
+    network = Chain(torch.tensor([[-1.0, 3.0, 0.0, 0.0, 0.0, 0.0]]))
+    expected = network.expected(0)
+    (found,) = beam_search(network, None, torch.zeros(1, dtype=torch.int64), beam=2, steps=6, end=1)
+    # After two steps two have ended, and going on (log probability -0.31 - 3.05) is less likely than the worse (-1.31).
+    assert network.calls == 2 and [len(h.symbols) for h in found] == [1, 0]
+    assert [h.log_probability for h in found] == pytest.approx([expected[(0,)], expected[()]])
+
+
+def test_a_row_that_has_ended_waits_for_the_others_unchanged():
+    odds = torch.stack([torch.full((9,), 50.0), torch.full((9,), -50.0)])
+    alone, both = Chain(odds[:1]), Chain(odds)
+    first, two = (
+        beam_search(network, None, torch.zeros(n, dtype=torch.int64), beam=1, steps=9, end=1)
+        for n, network in ((1, alone), (2, both))
     )
-    assert len(rewarded.symbols) >= len(plain.symbols)
+    assert (alone.calls, both.calls) == (1, 9)
+    assert two[0] == first[0] and [h.symbols for h in two[1]] == [[0] * 9]
+
+
+@pytest.mark.parametrize("beam", [1, 2, 5])
+def test_at_most_as_many_as_the_beam_come_back_best_first(beam):
+    network = Markov()
+    symbols, state = start(3)
+    for penalty in (0.0, 1.0):
+        found = beam_search(network, state, symbols, beam=beam, steps=5, end=END, length_penalty=penalty)
+        for row in found:
+            ranks = [h.log_probability / max(1, len(h.symbols)) ** penalty for h in row]
+            assert len(row) == beam and ranks == sorted(ranks, reverse=True)
+
+
+def test_what_cannot_be_reached_is_no_hypothesis():
+    network = Markov()
+    network.table[:, :, :END] = -torch.inf  # nothing can follow but the end
+    symbols, state = start(2)
+    found = beam_search(network, state, symbols, beam=4, steps=7, end=END)
+    assert [[h.symbols for h in row] for row in found] == [[[]], [[]]] and network.calls == 1
+
+
+def test_the_search_stays_on_the_device_of_start():
+    """What is made without a word on its device would be made elsewhere here, and could not be computed with."""
+    network = Markov()
+    symbols, state = start(2)
+    wanted = beam_search(network, state, symbols, beam=3, steps=5, end=END, length_penalty=1.0)
+    with torch.device("meta"):
+        assert torch.zeros(1).is_meta
+        assert beam_search(network, state, symbols, beam=3, steps=5, end=END, length_penalty=1.0) == wanted
 
 
 def test_greedy_is_the_best_symbol_of_each_step():

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from memorycell.networks.heads.quantiles import softmax
+from memorycell.networks.heads import softmax
 from memorycell.networks.heads.softmax import linear_cross_entropy, linear_log_softmax
 
 

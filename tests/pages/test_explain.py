@@ -223,7 +223,7 @@ def models() -> dict[str, tuple[Any, Any]]:
     return {
         "Forecaster": (Forecaster(window=12, hidden_size=4, cell="GRU", **QUICK).fit(table, target="temp"), table),
         "LanguageModel": (
-            LanguageModel(unit="character", hidden_sizes=(4,), embedding_size=3, batch_size=2, **QUICK).fit(line * 9),
+            LanguageModel(unit="character", hidden_size=(4,), embedding_size=3, batch_size=2, **QUICK).fit(line * 9),
             line,
         ),
         "SequenceClassifier": (
@@ -231,7 +231,7 @@ def models() -> dict[str, tuple[Any, Any]]:
             texts,
         ),
         "SequenceRegressor": (SequenceRegressor(hidden_size=4, **QUICK).fit(waves, np.arange(10.0)), waves),
-        "Tagger": (Tagger(hidden_sizes=(4,), embedding_size=3, **QUICK).fit(words, [["D", "N", HOSTILE]] * 10), words),
+        "Tagger": (Tagger(hidden_size=4, embedding_size=3, **QUICK).fit(words, [["D", "N", HOSTILE]] * 10), words),
     }
 
 
@@ -412,7 +412,7 @@ def test_of_several_series_and_targets_it_is_said_which(tmp_path: Path) -> None:
     _, page = explained_page(tmp_path / "why.html", model, table, series="north", target="returns")
     assert "for returns of north?" in page.text
     assert "explained returns of north forecast" in page.text
-    assert "returns of north at 2024-02-10, told at 2024-02-09" in page.text
+    assert "returns of north at 2024-02-10, forecast at 2024-02-09" in page.text
     explained_page(tmp_path / "hostile.html", model, table, series=HOSTILE)
 
 

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from memorycell.jobs.labelling.samples import read_samples
 
 from memorycell import write_report
 from memorycell.evaluation.cross_validation import cross_validate, evaluate_held_out
 from memorycell.jobs.labelling.classifier import SequenceClassifier
 from memorycell.jobs.labelling.mistakes import Case, explain
 from memorycell.jobs.labelling.regressor import SequenceRegressor
-from memorycell.jobs.labelling.samples import read_samples
 from memorycell.pages.highlight import Span, highlighted, strip, surprises
 from memorycell.pages.plots.classes import confusion, most_confused
 from memorycell.pages.sections.learner import rising

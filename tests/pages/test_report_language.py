@@ -13,7 +13,7 @@ OTHER = "the dog sat on the cat\nand the zebra sat <b>down</b>\n" * 6
 
 
 def small(unit="word", **options):
-    given = {"hidden_sizes": (8,), "embedding_size": 8, "epochs": 1, "bptt": 8, "batch_size": 4}
+    given = {"hidden_size": (8,), "embedding_size": 8, "epochs": 1, "bptt": 8, "batch_size": 4}
     return LanguageModel(unit, **{**given, "n_threads": 1, "verbose": False, **options})
 
 

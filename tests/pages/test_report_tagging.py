@@ -11,7 +11,7 @@ SECTIONS = ["accuracy", "labels", "mistakes", "data", "learning", "memory", "mod
 
 
 def small(**options):
-    given = {"hidden_sizes": 4, "embedding_size": 4, "character_size": 4, "character_hidden": 4, "epochs": 1}
+    given = {"hidden_size": 4, "embedding_size": 4, "character_size": 4, "character_hidden": 4, "epochs": 1}
     return Tagger(**{**given, "n_threads": 1, "verbose": False, **options})
 
 

@@ -1,109 +1,47 @@
-"""memorycell fit: a model from a file, one command a task."""
+"""memorycell fit: a model from a file, one command a job."""
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from memorycell.cli.fitting import FitRun, fit_command
-from memorycell.cli.settings_forecast import FORECAST
-from memorycell.cli.settings_language import LANGUAGE
-from memorycell.cli.settings_sequences import CLASSIFY, READING, REGRESS
-from memorycell.cli.settings_tagging import TAG
-
-_Labelled = Annotated[
-    Path,
-    typer.Argument(metavar="DATA", help="CSV or Parquet file, .ts file, or lines of a label and a text (.txt)."),
-]
-_Validation = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="Data that decide when to stop, instead of some held out.")
-]
+from memorycell.cli.fitting import FileOptions, FitRun
+from memorycell.cli.options import with_options
+from memorycell.jobs.card import Job, resolved
+from memorycell.jobs.parameters import TrainingParameters, options
 
 
-@fit_command(FORECAST)
-def fit_forecast(
-    run: FitRun,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file with a row per time step.")],
-    target: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN", help="Column to forecast; may be repeated. [default: the only numeric one]"),
-    ] = None,
-    validation: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Rows that decide when to stop, instead of the last ones.")
-    ] = None,
-) -> None:
-    """Train an LSTM to forecast columns of a table, and save it.
+def fit_command(job: Job) -> Callable[..., None]:
+    """The command that trains models of a job."""
+    own = job.of("fit")
+    parameters = [*options(resolved(job.parameters)), *options(TrainingParameters)]
+    names = {option.name for option in parameters}
+    data_help = job.reads
 
-    memorycell fit forecast weather.csv --target temp --horizon 7 -o weather.safetensors
-    """
-    run.check(data, validation)
-    from memorycell.jobs.forecasting.task import Forecaster
+    @with_options([*own, *parameters])
+    def command(
+        context: typer.Context,
+        data: Annotated[Path, typer.Argument(metavar=job.data, help=data_help)],
+        validation: Annotated[
+            Path | None, typer.Option(metavar="FILE", help="Data that decide when to stop, instead of some held out.")
+        ] = None,
+        output: FileOptions.output = None,
+        checkpoint: FileOptions.checkpoint = None,
+        resume: FileOptions.resume = False,
+        log: FileOptions.log = None,
+        report: FileOptions.report = None,
+        force: FileOptions.force = False,
+        as_json: FileOptions.as_json = False,
+        quiet: FileOptions.quiet = False,
+        **given: Any,
+    ) -> None:
+        run = FitRun(context, output, checkpoint, resume, log, report, force, as_json, quiet)
+        run.check(data, validation)
+        task = job.look_up(job.task)
+        chosen = {name: value for name, value in given.items() if name in names}
+        more = {name: value for name, value in given.items() if name not in names}
+        run.fit(task(**chosen, verbose=False if quiet else None), data, validation, more)
 
-    forecaster = Forecaster(**run.parameters())
-    run.finish(forecaster.fit(data, target or None, validation=validation, **run.training), data)
-
-
-@fit_command((*CLASSIFY, *READING))
-def fit_classify(run: FitRun, data: _Labelled, validation: _Validation = None) -> None:
-    """Train an LSTM to tell classes of texts, series or symbols apart.
-
-    memorycell fit classify tweets.csv --text text --target sentiment
-    """
-    run.check(data, validation)
-    from memorycell.jobs.labelling.classifier import SequenceClassifier
-
-    classifier = SequenceClassifier(**run.parameters(within={"reading": READING}))
-    watched = None if validation is None else (str(validation), None)
-    run.finish(classifier.fit(str(data), validation=watched, **run.training), data)
-
-
-@fit_command((*REGRESS, *READING))
-def fit_regress(run: FitRun, data: _Labelled, validation: _Validation = None) -> None:
-    """Train an LSTM to tell a number from a text, a series or symbols.
-
-    memorycell fit regress reviews.csv --text review --target stars
-    """
-    run.check(data, validation)
-    from memorycell.jobs.labelling.regressor import SequenceRegressor
-
-    regressor = SequenceRegressor(**run.parameters(within={"reading": READING}))
-    watched = None if validation is None else (str(validation), None)
-    run.finish(regressor.fit(str(data), validation=watched, **run.training), data)
-
-
-@fit_command(TAG)
-def fit_tag(
-    run: FitRun,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="CoNLL, CoNLL-U or TSV file, a word a line.")],
-    validation: _Validation = None,
-) -> None:
-    """Train an LSTM to label every word: parts of speech, names.
-
-    memorycell fit tag train.conllu --tag UPOS
-    """
-    run.check(data, validation)
-    from memorycell.jobs.tagging.task import Tagger
-
-    tagger = Tagger(**run.parameters())
-    watched = None if validation is None else str(validation)
-    run.finish(tagger.fit(str(data), validation=watched, **run.training), data)
-
-
-@fit_command(LANGUAGE)
-def fit_language(
-    run: FitRun,
-    data: Annotated[Path, typer.Argument(metavar="TEXT", help="Text file, UTF-8; also .gz.")],
-    validation: _Validation = None,
-) -> None:
-    """Train an LSTM to predict a text, word by word or character by character.
-
-    memorycell fit language book.txt --unit character
-    """
-    run.check(data, validation)
-    from memorycell.jobs.language.task import LanguageModel
-
-    model = LanguageModel(**run.parameters())
-    watched = None if validation is None else str(validation)
-    run.finish(model.fit(data, validation=watched, **run.training), data)
+    command.__doc__ = f"{job.summary}\n\n{job.example}"
+    return command

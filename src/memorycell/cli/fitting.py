@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,40 +21,31 @@ from memorycell.cli.output import (
     print_notes,
     save_or_rescue,
 )
-from memorycell.cli.settings import Setting, given, settings_parameters
 
-_FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "output": (
-        Annotated[
-            Path | None,
-            typer.Option(
-                "--output", "--out", "-o", metavar="FILE", help="Model file. [default: DATA's name .safetensors]"
-            ),
-        ],
-        None,
-    ),
-    "checkpoint": (
-        Annotated[Path | None, typer.Option(metavar="FILE", help="Save progress here, to go on from with --resume.")],
-        None,
-    ),
-    "resume": (Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint if it is there.")], False),
-    "log": (
-        Annotated[Path | None, typer.Option(metavar="FILE", help="Append a line of JSON an epoch (.jsonl).")],
-        None,
-    ),
-    "report": (Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report too (.html).")], None),
-    "force": (Annotated[bool, typer.Option("--force", help="Overwrite the output files.")], False),
-    "as_json": (Annotated[bool, typer.Option("--json", help="Print what was learned as JSON.")], False),
-    "quiet": (Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")], False),
-}
+
+class FileOptions:
+    """Where things go: options that every `fit` has."""
+
+    output = Annotated[
+        Path | None,
+        typer.Option("--output", "--out", "-o", metavar="FILE", help="Model file. [default: DATA's name .safetensors]"),
+    ]
+    checkpoint = Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save progress here, to go on from with --resume.")
+    ]
+    resume = Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint if it is there.")]
+    log = Annotated[Path | None, typer.Option(metavar="FILE", help="Append a line of JSON per epoch (.jsonl).")]
+    report = Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report too (.html).")]
+    force = Annotated[bool, typer.Option("--force", help="Overwrite the output files.")]
+    as_json = Annotated[bool, typer.Option("--json", help="Print what was learned as JSON.")]
+    quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no notes.")]
 
 
 @dataclass
 class FitRun:
-    """One call of a fit command: the task's settings, and where things go."""
+    """One call of a fit command, and where things go."""
 
     context: typer.Context
-    settings: dict[str, Any]
     output: Path | None
     checkpoint: Path | None
     resume: bool
@@ -79,23 +68,17 @@ class FitRun:
         check_distinct((self.output, self.report, self.log, self.checkpoint))
         return self
 
-    @property
-    def training(self) -> dict[str, Any]:
-        """The arguments of `fit` that say where progress goes."""
-        return {"checkpoint": self.checkpoint, "log": self.log}
+    def fit(self, task: Any, data: Path, validation: Path | None, more: Mapping[str, Any]) -> None:
+        """Read the data, once, train on them, and finish."""
+        task.check_parameters()
+        samples = task.read(data)
+        watched = None if validation is None else task.read(validation)
+        task.fit(samples, validation=watched, checkpoint=self.checkpoint, log=self.log, **more)
+        self.finish(task, data, samples)
 
-    def parameters(self, within: Mapping[str, Iterable[Setting]] | None = None) -> dict[str, Any]:
-        """The task's parameters that the user gave; settings of the tables `within` are gathered into one each."""
-        found = dict(self.settings)
-        for name, table in (within or {}).items():
-            gathered = {setting.name: found.pop(setting.name) for setting in table if setting.name in found}
-            if gathered:
-                found[name] = gathered
-        return {**found, "verbose": False if self.quiet else None}
-
-    def finish(self, model: Any, data: Path) -> None:
+    def finish(self, model: Any, data: Path, samples: Any) -> None:
         """Save the fitted model, write its report, and say what it learned and what to do next."""
-        from memorycell.cli.describe import facts, fit_summary
+        from memorycell.cli.describe import fit_summary
 
         output = self.output
         if output is None:
@@ -106,47 +89,19 @@ class FitRun:
             from memorycell.pages.report import write_report
 
             try:
-                write_report(self.report, model, data, seen=True, command=command_line(self.context), force=self.force)
+                write_report(
+                    self.report, model, samples, seen=True, command=command_line(self.context), force=self.force
+                )
             except OSError:
                 say(f"the model was saved as {output}, its report was not:")
                 raise
         if self.as_json:
-            print_json({"model": str(output), **facts(model), "history": model.history_})
+            print_json({"model": str(output), **model.facts(), "history": model.history_})
         else:
             print(fit_summary(model, output, data, self.report))
         if model.stopped_ == "interrupted":
             say(f"interrupted: the best model so far was saved as {output}")
             raise typer.Exit(INTERRUPTED)
-
-
-def fit_command(table: Iterable[Setting]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a command of a function of a `FitRun` and its own arguments: options for files and settings are added."""
-    table = tuple(table)
-
-    def decorate(function: Callable[..., None]) -> Callable[..., None]:
-        signature = inspect.signature(function, eval_str=True)
-        own = list(signature.parameters.values())[1:]
-        keyword = inspect.Parameter.KEYWORD_ONLY
-        files = [
-            inspect.Parameter(name, keyword, default=default, annotation=annotation)
-            for name, (annotation, default) in _FILE_OPTIONS.items()
-        ]
-        context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-        names = {parameter.name for parameter in own}
-
-        @functools.wraps(function)
-        def command(context: typer.Context, **options: Any) -> None:
-            mine = {name: options.pop(name) for name in list(options) if name in names}
-            where = {name: options.pop(name) for name in _FILE_OPTIONS}
-            function(FitRun(context=context, settings=given(options), **where), **mine)
-
-        arguments = [parameter.replace(kind=keyword) for parameter in own]
-        command.__signature__ = signature.replace(  # type: ignore[attr-defined]
-            parameters=[context, *arguments, *files, *settings_parameters(table)]
-        )
-        return command
-
-    return decorate
 
 
 def command_line(context: typer.Context) -> str:

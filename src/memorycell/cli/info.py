@@ -32,12 +32,12 @@ def info(
         else:
             print(_machine_text(found))
         return
-    from memorycell.cli.describe import facts, model_card, model_text
+    from memorycell.cli.describe import model_card, model_text
     from memorycell.jobs.registry import load
 
     fitted = load(model)
     if as_json:
-        print_json({"model": str(model), "bytes": model.stat().st_size, **facts(fitted)})
+        print_json({"model": str(model), "bytes": model.stat().st_size, **fitted.facts()})
     else:
         print(model_card(fitted, model) if card else model_text(fitted, model))
 
@@ -50,6 +50,8 @@ def machine() -> dict[str, Any]:
     import torch
 
     from memorycell import __version__
+    from memorycell.jobs.devices import device_of
+    from memorycell.jobs.registry import registry
     from memorycell.kernels import native
 
     versions, missing = {}, []
@@ -69,13 +71,14 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "versions": versions,
-        "device": "cuda" if gpus else "cpu",
+        "device": device_of("auto").type,
         "gpus": gpus,
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "kernels": native.level_name(),
         "native_library": None if library is None else str(library._name),
-        "missing": missing,
+        "jobs": [job.verb for job in registry().jobs],
+        "missing": [*missing, *registry().failures],
     }
 
 
@@ -90,6 +93,7 @@ def _machine_text(found: dict[str, Any]) -> str:
         ("processor", f"{found['cpu']}, {found['threads']} threads at most"),
         ("native library", found["native_library"] or "missing"),
         ("fused kernels", found["kernels"] or "none: layers run on torch's operators"),
+        ("jobs", ", ".join(found["jobs"])),
     ]
     lines = [f"{name:<15} {value}" for name, value in rows]
     lines += [f"{'missing':<15} {text}" for text in found["missing"]]

@@ -5,30 +5,16 @@ from __future__ import annotations
 import contextlib
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from memorycell.cli.demo import demo
 from memorycell.cli.errors import guarded
-from memorycell.cli.explain import explain
-from memorycell.cli.fit import fit_classify, fit_forecast, fit_language, fit_regress, fit_tag
-from memorycell.cli.generate import generate
-from memorycell.cli.info import info
-from memorycell.cli.measure import compare, evaluate, report
-from memorycell.cli.predict import predict
+from memorycell.jobs.registry import registry
 
-_COMMANDS = {
-    "demo": demo, "fit": None, "predict": predict, "generate": generate, "evaluate": evaluate, "compare": compare,
-    "report": report, "explain": explain, "info": info,
-}  # fmt: skip
-
-_FITS = {
-    "forecast": fit_forecast, "classify": fit_classify, "regress": fit_regress, "tag": fit_tag,
-    "language": fit_language,
-}  # fmt: skip
+_ORDER = ("demo", "fit", "predict", "evaluate", "report", "explain", "info")
 
 
 class _Grouped(TyperCommand):
@@ -46,11 +32,67 @@ class _Grouped(TyperCommand):
                 formatter.write_dl(records)
 
 
-class _InOrder(TyperGroup):
-    """Commands in the order in which one needs them."""
+class _Lazy(TyperGroup):
+    """Commands that are made when they are asked for: each knows the options of every job."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(_COMMANDS)
+        own = [name for job in registry().jobs for name in job.commands]
+        place = _ORDER.index("evaluate")
+        return [*_ORDER[:place], *own, *_ORDER[place:]]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name == "fit":
+            return _made(_fit_group, cls=_Fits, name="fit")
+        function = _function_of(cmd_name)
+        return None if function is None else _made(function, name=cmd_name)
+
+
+class _Fits(TyperGroup):
+    """``memorycell fit``: a command for each job."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [job.verb for job in registry().jobs]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        from memorycell.cli.fit import fit_command
+
+        job = next((job for job in registry().jobs if job.verb == cmd_name), None)
+        return None if job is None else _made(fit_command(job), name=cmd_name)
+
+
+def _function_of(name: str) -> Callable[..., None] | None:
+    """The function of a command: one that all jobs have, or one of a job's own."""
+    from memorycell.cli import demo, explain, info, measure, own, predict
+
+    makers: dict[str, Callable[[], Callable[..., None]]] = {
+        "demo": demo.command, "predict": predict.command, "evaluate": measure.evaluate_command,
+        "report": measure.report_command, "explain": explain.command, "info": lambda: info.info,
+    }  # fmt: skip
+    if name in makers:
+        return makers[name]()
+    for job in registry().jobs:
+        if name in job.commands:
+            return own.command(job, name)
+    return None
+
+
+def _made(function: Callable[..., None], *, name: str, cls: Any = None) -> Any:
+    """A command, or with `cls` a group, as typer makes it."""
+    app = typer.Typer(**_OPTIONS)
+    if cls is not None:
+        app = typer.Typer(cls=cls, **_OPTIONS)
+        app.callback(invoke_without_command=True)(function)
+        made = typer.main.get_group(app)
+    else:
+        app.command(name, cls=_Grouped)(function)
+        made = typer.main.get_command(app)
+    made.name = name
+    return made
+
+
+_OPTIONS: dict[str, Any] = {
+    "rich_markup_mode": None, "context_settings": {"max_content_width": 100}, "add_completion": False,
+}  # fmt: skip
 
 
 def _show_version(wanted: bool) -> None:
@@ -75,7 +117,7 @@ def _top(
     _help_if_alone(ctx)
 
 
-def _fit(ctx: typer.Context) -> None:
+def _fit_group(ctx: typer.Context) -> None:
     """Train a model and save it to one file."""
     _help_if_alone(ctx)
 
@@ -84,21 +126,6 @@ def _help_if_alone(ctx: typer.Context) -> None:
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
         raise typer.Exit
-
-
-def _build() -> typer.Typer:
-    options: dict[str, Any] = {"rich_markup_mode": None, "context_settings": {"max_content_width": 100}}
-    app = typer.Typer(cls=_InOrder, **options)
-    app.callback(invoke_without_command=True)(_top)
-    fit = typer.Typer(**options)
-    fit.callback(invoke_without_command=True)(_fit)
-    for name, function in _FITS.items():
-        fit.command(name, cls=_Grouped)(function)
-    app.add_typer(fit, name="fit")
-    for name, command in _COMMANDS.items():
-        if command is not None:
-            app.command(name, cls=_Grouped)(command)
-    return app
 
 
 def main(argv: Sequence[str]) -> int:
@@ -118,7 +145,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = [text for text in arguments[:end] if text != "--debug"] + arguments[end:]
 
     def work() -> int:
-        command = typer.main.get_command(_build())
+        command = _made(_top, name="memorycell", cls=_Lazy)
         code = command.main(arguments, prog_name="memorycell", standalone_mode=False, obj=arguments)
         return code if isinstance(code, int) else 0
 

@@ -12,7 +12,6 @@ from typing import Any
 from memorycell.cli.errors import as_options, say
 
 MODEL = (".safetensors",)
-FORECAST = (".csv", ".parquet", ".json")
 PAGE = (".html", ".htm")
 LOG = (".jsonl",)
 
@@ -75,13 +74,13 @@ def save_or_rescue(forecaster: Any, path: Path, *, force: bool) -> None:
         raise OSError(error.errno, f"{error.strerror or error}; the model was saved as {rescue} instead") from error
 
 
-def write_forecast(path: Path, columns: dict[str, Any]) -> None:
-    """Columns of a forecast as CSV, Parquet or JSON, by the suffix of `path`.
+def write_columns(path: Path, columns: dict[str, Any]) -> None:
+    """Columns as CSV, Parquet or JSON, by the suffix of `path`.
 
     Parameters
     ----------
     columns : dict of numpy arrays of one length
-        As `memorycell.jobs.forecasting.frames.forecast_columns` gives them.
+        Those of `Answers`.
     """
     from memorycell.data.records import as_csv, as_records
     from memorycell.training.files import write_atomically

@@ -1,77 +1,92 @@
 """memorycell predict: what comes next, which class, which tags, how likely."""
 
-from __future__ import annotations
-
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from memorycell.cli.errors import say
-from memorycell.cli.output import print_json, print_notes, write_forecast
+from memorycell.cli.options import check_known, of_all, parted, with_options
+from memorycell.cli.output import check_output, print_json, print_notes, write_columns
+from memorycell.jobs.registry import registry
 
 
-def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit wrote.")],
-    data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="File of the kind that fit was given; a forecast follows its end.")
-    ],
-    future: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Of a forecast: known-future columns of the rows to come.")
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="Write .csv, .parquet, .json; of a tagger .tsv, .conllu.",
-        ),
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the output file.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list with an object a row.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")] = False,
-) -> None:
-    """Use a model: forecast, classify, tag, or tell how likely a text is.
+def command() -> Callable[..., None]:
+    """The command, with the options of all jobs."""
+    options = of_all(registry().jobs, "predict")
+    suffixes = "; ".join(dict.fromkeys(", ".join(job.writes) for job in registry().jobs))
 
-    A forecast is of what comes after the last row of a table. Texts and series get a label and its probabilities,
-    tagged files a column of tags, a language model tells the surprise of each token.
+    @with_options(options)
+    def predict(
+        model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit wrote.")],
+        data: Annotated[
+            Path,
+            typer.Argument(metavar="DATA", help="File of the kind that fit was given; a forecast follows its end."),
+        ],
+        output: Annotated[
+            Path | None, typer.Option("--output", "--out", "-o", metavar="FILE", help=f"Write {suffixes}, by the job.")
+        ] = None,
+        force: Annotated[bool, typer.Option("--force", help="Overwrite the output file.")] = False,
+        as_json: Annotated[bool, typer.Option("--json", help="Print JSON: a list with an object per row.")] = False,
+        quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No notes on stderr.")] = False,
+        **given: Any,
+    ) -> None:
+        """Use a model: forecast, classify, tag, or tell how likely a text is.
 
-    Without --output the answer is printed: as a table on a terminal, as CSV into a pipe.
-    """
-    from memorycell.cli.predict_learner import check_predictions, predict_with
-    from memorycell.training.files import read_kind
+        A forecast is of what comes after the last row of a table. Texts and series get a label and its probabilities,
+        tagged files a column of tags, a language model tells the surprise of each token.
 
-    kind = read_kind(model)
-    check_predictions(kind, output, force=force, inputs=(model, data, future))
-    if kind == "forecaster":
-        _forecast(model, data, future, output, as_json=as_json, quiet=quiet)
+        Without --output the answer is printed: as a table on a terminal, as CSV into a pipe.
+        """
+        from memorycell.jobs.registry import job_of
+
+        job = job_of(model)
+        check_known(job, "predict", given, options)
+        reading, more = parted(job, "predict", given)
+        if output is not None:
+            check_output(output, job.writes, force=force, inputs=(model, data, *_files(given)))
+        fitted = job.look_up(job.task).load(model)
+        samples = fitted.read(data, labelled=False, **reading)
+        answers = fitted.answers(samples, **more)
+        print_notes(samples.notes, quiet=quiet)
+        if output is not None:
+            _write(output, answers)
+            if not quiet:
+                said(output, answers)
+        if as_json:
+            print_json(answers.records())
+        elif output is None:
+            _show(answers)
+
+    return predict
+
+
+def _files(given: dict[str, Any]) -> list[Path]:
+    return [Path(value) for value in given.values() if isinstance(value, str | Path)]
+
+
+def _write(output: Path, answers: Any) -> None:
+    if answers.text is None:
+        write_columns(output, answers.columns)
         return
-    if future is not None:
-        raise ValueError("--future is for forecasts, and this model makes none: leave it out")
-    from memorycell.jobs.registry import load
+    from memorycell.training.files import write_atomically
 
-    predict_with(load(model), data, output, as_json=as_json, quiet=quiet)
+    write_atomically(output, answers.text.encode())
 
 
-def _forecast(model: Path, data: Path, future: Path | None, output: Path | None, *, as_json: bool, quiet: bool) -> None:
-    # Only what forecasting needs is loaded: no pandas, no scikit-learn, no statsmodels.
-    from memorycell.data.records import as_csv, as_records, as_table
-    from memorycell.jobs.forecasting.frames import forecast_columns
-    from memorycell.jobs.forecasting.task import Forecaster
+def said(output: Path, answers: Any) -> None:
+    """One line on what was written."""
+    count = len(answers)
+    say(f"wrote {output} ({count:,} {answers.noun if count == 1 else answers.noun + 's'})")
 
-    forecaster = Forecaster.load(model)
-    forecasts = forecaster.forecast_end(data, future)
-    print_notes(getattr(forecasts, "notes", ()), quiet=quiet)
-    columns = forecast_columns(forecasts, forecaster.codec_)
-    if output is not None:
-        write_forecast(output, columns)
-        if not quiet:
-            count = len(next(iter(columns.values())))
-            say(f"wrote {output} ({count:,} {'row' if count == 1 else 'rows'})")
-    if as_json:
-        print_json(as_records(columns))
-    elif output is None:
+
+def _show(answers: Any) -> None:
+    from memorycell.data.records import as_csv, as_table
+
+    if answers.text is not None:
+        sys.stdout.write(answers.text)
+    else:
+        columns = answers.columns
         sys.stdout.write(as_table(columns) + "\n" if sys.stdout.isatty() else as_csv(columns))

@@ -5,14 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-
-def best_epoch(model: Any) -> dict[str, Any]:
-    """The row of the history whose weights were best; empty when no epoch was finished."""
-    rows = [row for row in model.history_ if row["epoch"] == model.best_epoch_]
-    return rows[-1] if rows else {}
-
 
 def epochs_text(model: Any) -> str:
     """How long it was trained, and how that ended."""
@@ -24,34 +16,14 @@ def epochs_text(model: Any) -> str:
 
 def training_text(model: Any) -> str:
     """Epochs, time and threads of the training, and the loss that it ended with."""
-    best = best_epoch(model)
+    best = model.best_epoch_row()
     told = "" if best.get("val_loss") is None else f"; validation loss {best['val_loss']:.4g}"
     return f"{epochs_text(model)} in {model.train_seconds_:.1f} s on {threads(model.n_threads_)}{told}"
-
-
-def steps(count: int) -> str:
-    """``1 step``, ``7 steps``."""
-    return f"{count:,} {'step' if count == 1 else 'steps'}"
 
 
 def threads(count: int) -> str:
     """``1 thread``, ``2 threads``."""
     return f"{count} {'thread' if count == 1 else 'threads'}"
-
-
-def listing(names: Any) -> str:
-    """``a, b and c``."""
-    names = [str(name) for name in names]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def plain(value: Any) -> Any:
-    """`value` as JSON can hold it."""
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def size(path: Path) -> str:

@@ -19,8 +19,8 @@ class Batch:
     inputs : dict of Tensor
         Each of shape (B, ...): a network says which names it reads (``"past"``, ``"future"``, ``"tokens"``, ...).
     lengths : dict of Tensor
-        For each ragged input its int64 lengths, shape (B,). An input without an entry is rectangular. Zero is a
-        value, never padding: only `lengths` says where a row ends.
+        For each ragged input its int64 lengths, shape (B,), and under ``"targets"`` those of ragged targets. What has
+        no entry is rectangular. Zero is a value, never padding: only `lengths` says where a row ends.
     targets : Tensor or None
         Shape (B, ...); None when predicting.
     weights : Tensor or None
@@ -46,6 +46,30 @@ class Batch:
 
     def __len__(self) -> int:
         return next(iter(self.inputs.values())).shape[0]
+
+    @property
+    def truth(self) -> Tensor:
+        """The targets, of a batch that has some; ValueError for one without."""
+        if self.targets is None:
+            raise ValueError("expected a batch with targets to compute a loss, got one without")
+        return self.targets
+
+    def step_weights(self) -> Tensor | None:
+        """`weights`, 0 beyond the end of ragged targets; None where all elements count alike.
+
+        Example
+        -------
+        >>> ragged = Batch({}, {"targets": torch.tensor([3, 1])}, torch.zeros(2, 3))
+        >>> ragged.step_weights().tolist()
+        [[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]
+        """
+        lengths = self.lengths.get("targets")
+        if lengths is None or self.targets is None:
+            return self.weights
+        inside = torch.arange(self.targets.shape[1], device=lengths.device) < lengths.unsqueeze(1)
+        if self.weights is None:
+            return inside.to(torch.float32)
+        return self.weights * inside.reshape(*inside.shape, *[1] * (self.weights.dim() - 2))
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch with every tensor on `device`."""

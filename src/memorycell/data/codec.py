@@ -16,6 +16,7 @@ _HOME = {
     "SymbolCodec": "memorycell.data.symbols.symbol_codec",
     "TableCodec": "memorycell.data.tables.table_codec",
     "TextCodec": "memorycell.data.text.text_codec",
+    "WordCodec": "memorycell.data.text.tagged",
 }
 _Class = TypeVar("_Class", bound=type)
 

@@ -105,8 +105,10 @@ class Samples:
         return self.given[row]
 
     def take(self, rows: Iterable[int]) -> Samples:
-        """The samples `rows`, as samples of their own; what is encoded already is not encoded again."""
+        """The samples `rows`, as samples of their own; what is encoded already is not encoded again. All: these."""
         places = np.asarray(list(rows), np.int64)
+        if np.array_equal(places, np.arange(len(self))):
+            return self
         part = self._taken(places)
         part._part_of = (self, places)
         return part
@@ -153,7 +155,9 @@ def taken(values: Any, rows: NDArray[np.int64]) -> Any:
         return values.iloc[rows]
     if isinstance(values, list | tuple):
         return type(values)(values[row] for row in rows.tolist())
-    return values[rows] if isinstance(values, np.ndarray) else values.take(rows)
+    if isinstance(values, np.ndarray) or not hasattr(values, "take"):
+        return np.asarray(values)[rows]
+    return values.take(rows)
 
 
 @dataclass
@@ -171,6 +175,8 @@ class Answers:
         What the K stand for.
     text : str or None
         The answers in the format of the file that was read, where that has one for them: tagged words.
+    noun : str
+        What a row of the columns is called.
     """
 
     predictions: Any
@@ -178,6 +184,7 @@ class Answers:
     probabilities: Any = None
     classes: list[Any] = field(default_factory=list)
     text: str | None = None
+    noun: str = "row"
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))

@@ -10,21 +10,21 @@ from memorycell.data.ragged import Ragged
 
 
 class SequenceDataset:
-    """n samples, each with one sequence of every input, and a target for the sample or for each of its steps.
+    """n samples, each with one sequence of every input, and a target: of the sample, of each step, or a sequence.
 
     Parameters
     ----------
     inputs : dict of Ragged
         By the names that the network reads, for example ``"tokens"`` or ``"steps"``.
     targets : Tensor, Ragged or None
-        (n, ...): one for each sample; ragged: one for each step of the first input.
+        (n, ...): one for each sample; ragged: a sequence for each, of the steps of an input or of another length.
     weights : Tensor, Ragged or None
-        Like the targets. Where targets are ragged, steps beyond the end of a sequence get weight 0.
+        Like the targets.
 
     Raises
     ------
     ValueError
-        If the parts are not of the same number of samples, or ragged targets of other lengths than the first input.
+        If the parts are not of the same number of samples, or weights of other lengths than the targets.
 
     Example
     -------
@@ -45,9 +45,10 @@ class SequenceDataset:
         for name, part in {**inputs, "targets": targets, "weights": weights}.items():
             if part is not None and len(part) != len(self.first):
                 raise ValueError(f"expected {name} of {len(self.first)} samples, got {len(part)}")
-        for part in (targets, weights):
-            if isinstance(part, Ragged) and not torch.equal(part.offsets, self.first.offsets):
-                raise ValueError("expected a target and a weight for each step, got other lengths than the input's")
+        if isinstance(weights, Ragged) and not (
+            isinstance(targets, Ragged) and torch.equal(weights.offsets, targets.offsets)
+        ):
+            raise ValueError("expected weights of the lengths of the targets, got others")
 
     def __len__(self) -> int:
         return len(self.first)
@@ -67,15 +68,13 @@ class SequenceDataset:
         return SequenceDataset(inputs, part(self.targets), part(self.weights))
 
     def gather(self, rows: Tensor) -> Batch:
-        """The batch of the samples `rows` (int64, (B,))."""
+        """The batch of the samples `rows` (int64, (B,)); with the lengths of ragged targets under ``"targets"``."""
         batch = Batch({}, rows=rows)
         for name, ragged in self.inputs.items():
             batch.inputs[name], batch.lengths[name] = ragged.padded(rows)
         batch.targets, batch.weights = self._beside(self.targets, rows), self._beside(self.weights, rows)
-        if isinstance(self.targets, Ragged) and batch.weights is None:
-            width = batch.targets.shape[1]  # type: ignore[union-attr]
-            inside = torch.arange(width) < self.targets.lengths[rows].unsqueeze(1)
-            batch.weights = inside.to(torch.float32)
+        if isinstance(self.targets, Ragged):
+            batch.lengths["targets"] = self.targets.lengths[rows]
         return batch
 
     @staticmethod

@@ -19,39 +19,15 @@ from memorycell.evaluation.tables import plain
 
 Floats = NDArray[np.float64]
 Ids = NDArray[np.int64]
-LOWER_IS_BETTER = frozenset(
-    {"log_loss", "brier", "calibration_error", "hamming_loss", "rmse", "mae", "nats", "bits", "perplexity"}
-)
-SHARES = frozenset(
-    {"accuracy", "balanced_accuracy", "macro_f1", "micro_f1", "weighted_f1", "exact_match", "sequence_accuracy"}
-)
-NAMES = {
-    "macro_f1": "macro-F1",
-    "micro_f1": "micro-F1",
-    "weighted_f1": "weighted F1",
-    "entity_f1": "entity F1",
-    "rmse": "RMSE",
-    "mae": "MAE",
-    "r2": "R²",
-    "brier": "Brier score",
-    "roc_auc": "ROC AUC",
-    "nats": "nats a token",
-    "bits": "bits a token",
-}
 SMALLEST = 1e-15  # probabilities are taken to be at least this in the log loss
 POINTS = 200  # of a curve, at most
 BINS = 15  # of calibration
-
-
-def name_of_measure(measure: str) -> str:
-    """A measure in words.
-
-    Example
-    -------
-    >>> name_of_measure("macro_f1"), name_of_measure("balanced_accuracy")
-    ('macro-F1', 'balanced accuracy')
-    """
-    return NAMES.get(measure, measure.replace("_", " "))
+# What a short table of each kind of answers shows; what models are compared by comes first.
+SHOWN_OF_CLASSES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
+SHOWN_OF_LABELS = ("micro_f1", "macro_f1", "exact_match")
+SHOWN_OF_NUMBERS = ("rmse", "mae", "r2")
+SHOWN_OF_TAGS = ("accuracy", "macro_f1", "sequence_accuracy", "entity_f1")
+SHOWN_OF_TOKENS = ("perplexity", "nats", "bits")
 
 
 @dataclass
@@ -62,6 +38,7 @@ class Measures:
     ----------
     count : int, rows (tokens for tags and language)
     values : dict, measure → number
+    shown : keys of the measures that a short table shows, where they are among `values`; the main one first
     classes : list, in the order of `confusion`
     per_class : list of {"class", "precision", "recall", "f1", "support"}
     confusion : int64 (K, K) or None: rows are true classes, columns the answers
@@ -74,16 +51,17 @@ class Measures:
     count: int
     values: dict[str, float]
     classes: list[Any] = field(default_factory=list)
-    per_class: list[dict[str, Any]] = field(default_factory=list)
-    confusion: NDArray[np.int64] | None = None
-    roc: list[dict[str, Any]] = field(default_factory=list)
-    precision_recall: list[dict[str, Any]] = field(default_factory=list)
-    reliability: list[dict[str, float]] = field(default_factory=list)
+    per_class: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    confusion: NDArray[np.int64] | None = field(default=None, repr=False)
+    roc: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    precision_recall: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    reliability: list[dict[str, float]] = field(default_factory=list, repr=False)
     notes: list[str] = field(default_factory=list)
+    shown: tuple[str, ...] = field(default=(), repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; NaN becomes None."""
-        return plain(vars(self))
+        return plain({name: value for name, value in vars(self).items() if name != "shown"})
 
 
 # ---------------------------------------------------------------------- classes
@@ -117,7 +95,7 @@ def class_statistics(sums: Floats) -> dict[str, Floats]:
     Example
     -------
     >>> rows = class_sums(np.array([0, 0, 1]), np.array([0, 1, 1]), 2)
-    >>> {name: round(float(value), 3) for name, value in class_statistics(rows.sum(0)).items() if name in SHARES}
+    >>> {name: round(float(value), 3) for name, value in class_statistics(rows.sum(0)).items()}
     {'accuracy': 0.667, 'balanced_accuracy': 0.75, 'macro_f1': 0.667, 'micro_f1': 0.667, 'weighted_f1': 0.667}
     """
     k = (sums.shape[-1] - 3) // 3
@@ -170,7 +148,7 @@ def measure_classes(true: Ids, predicted: Ids, classes: Sequence[Any], probabili
     present = np.union1d(true, predicted)
     macro = precision_recall_fscore_support(true, predicted, labels=present, average="macro", zero_division=0)
     values["macro_precision"], values["macro_recall"] = float(macro[0]), float(macro[1])
-    found = Measures(len(true), values, list(classes), _per_class(true, predicted, classes))
+    found = Measures(len(true), values, list(classes), _per_class(true, predicted, classes), shown=SHOWN_OF_CLASSES)
     found.confusion = confusion_matrix(true, predicted, labels=places).astype(np.int64)
     if probabilities is not None:
         is_true = true[:, None] == places
@@ -277,7 +255,7 @@ def measure_labels(
     0.8
     """
     values = {name: float(v) for name, v in label_statistics(label_sums(true, predicted).sum(0)).items()}
-    found = Measures(len(true), values, list(classes), _per_class(true, predicted, classes))
+    found = Measures(len(true), values, list(classes), _per_class(true, predicted, classes), shown=SHOWN_OF_LABELS)
     if probabilities is not None:
         _add_curves(found, true, probabilities)
     return found
@@ -323,7 +301,7 @@ def measure_numbers(true: Floats, predicted: Floats) -> Measures:
         "mae": float(mean_absolute_error(true, predicted)),
         "r2": float(r2_score(true, predicted)) if len(true) > 1 else math.nan,
     }
-    return Measures(len(true), values)
+    return Measures(len(true), values, shown=SHOWN_OF_NUMBERS)
 
 
 # ---------------------------------------------------------------------- tags
@@ -360,6 +338,7 @@ def measure_tags(true: Sequence[Ids], predicted: Sequence[Ids], classes: Sequenc
     found = measure_classes(flat[0], flat[1], classes)
     exact = [np.array_equal(wanted, given) for wanted, given in zip(true, predicted, strict=True)]
     found.values["sequence_accuracy"] = float(np.mean(exact))
+    found.shown = SHOWN_OF_TAGS
     return found
 
 
@@ -372,7 +351,7 @@ def token_sums(log_probabilities: Sequence[Floats]) -> Floats:
 
 
 def token_statistics(sums: Floats) -> dict[str, Floats]:
-    """Nats and bits a token, and perplexity, from sums of `token_sums` over texts.
+    """Nats and bits per token, and perplexity, from sums of `token_sums` over texts.
 
     Example
     -------
@@ -387,4 +366,5 @@ def token_statistics(sums: Floats) -> dict[str, Floats]:
 def measure_tokens(log_probabilities: Sequence[Floats]) -> Measures:
     """Perplexity over all tokens of all texts."""
     sums = token_sums(log_probabilities).sum(0)
-    return Measures(int(sums[1]), {name: float(value) for name, value in token_statistics(sums).items()})
+    values = {name: float(value) for name, value in token_statistics(sums).items()}
+    return Measures(int(sums[1]), values, shown=SHOWN_OF_TOKENS)

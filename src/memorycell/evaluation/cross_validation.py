@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from memorycell.data.labels.labelled import read_labelled
-from memorycell.evaluation.class_metrics import Ids, name_of_measure
-from memorycell.evaluation.cross_validation_result import CrossValidation, ModelScores
+from memorycell.data.labels.reading import read_labelled
+from memorycell.data.samples import Samples
+from memorycell.evaluation.class_metrics import Ids
 from memorycell.evaluation.folds import Folds, make_folds, missing_rows, take, take_column
 from memorycell.evaluation.intervals import METHODS, Rows, assess
-from memorycell.evaluation.kinds import Answers, Classes, Kind, Language, join, kind_of, stretches_of
+from memorycell.evaluation.kinds import (
+    Answers,
+    Classes,
+    Kind,
+    Language,
+    join,
+    kind_of,
+    sequences_of,
+    stretches_of,
+)
+from memorycell.evaluation.measures import Measure
+from memorycell.evaluation.result import CrossValidation, ModelScores
 
 Progress = Callable[[str], None]
+_SILENT = "{} needs predict_proba, which {} lacks: take {}"
 LEAST_TRAIN_ROWS = 1000  # of the training rows that show over-fitting: as many as test rows, and at least so many
 
 
@@ -37,12 +50,33 @@ class _FoldRun:
     missing: dict[str, str] = field(default_factory=dict)
 
 
+class Given(NamedTuple):
+    """Rows, and what is known of each; X may be `Samples`, which hold the rest, too."""
+
+    X: Any
+    y: Any
+    groups: Any
+    order: Any = None
+
+
+@dataclass(frozen=True)
+class _Stacked:
+    """Samples to train on and, behind them, others: what each has encoded stays with it."""
+
+    train: Samples
+    test: Samples
+
+    def take(self, rows: Ids) -> Samples:
+        """Rows that are all of the one, or all of the other."""
+        first = len(self.train)
+        return self.train.take(rows) if len(rows) and rows[0] < first else self.test.take(rows - first)
+
+
 @dataclass
 class _Job:
     """What every fold needs to know."""
 
     X: Any
-    y: Any
     kind: Kind
     groups: Any
     baselines: bool | Mapping[str, Any]
@@ -50,6 +84,9 @@ class _Job:
     train_score: bool
     name: str
     progress: Progress | None
+
+    def part(self, rows: Ids) -> Any:
+        return self.X.take(rows) if isinstance(self.X, _Stacked) else take(self.X, rows)
 
     def say(self, text: str) -> None:
         if self.progress is not None:
@@ -85,14 +122,15 @@ def cross_validate(
         Classifier (one class a row, or several labels), regressor, tagger (``y`` holds a label for each step) or
         language model (no ``y``; see `Language` for what it is asked).
     data : list of str, list of (T, F) arrays, (n, T, F) or (n, T) array, list of lists; a str for language models;
-        a `Path` or a frame with the columns that the task names
-    y : targets, one a row
+        a `Path` or a frame with the columns that the task names; `Samples` that the task has read, which are neither
+        read nor encoded again
+    y : targets, one per row; None with samples: theirs
     folds : int
     groups : (n,) or None
         Speakers, users, subjects: no group is on both sides, and bootstrap intervals draw whole groups. Handed to
-        the task's ``fit`` where that takes ``groups``.
+        the task's ``fit`` where that takes ``groups``. None with samples: theirs.
     order : (n,) or None
-        Times: training is always before test.
+        Times: training is always before test. None with samples: theirs.
     jobs : int
         Folds fitted at once, in processes of their own (`progress` must then be picklable).
     baselines : True, False, or unfitted estimators by name
@@ -122,19 +160,11 @@ def cross_validate(
     from sklearn.base import clone
 
     _check(interval, jobs)
-    data, y, groups = read_source(task, data, y, groups)
-    data, kind = read_rows(task, data, y)
-    measure = check_measure(kind, measure)
-    found = make_folds(
-        len(data),
-        folds,
-        labels=kind.strata,
-        groups=groups,
-        order=order,
-        blocks=kind.name == "language",
-        seed=seed,
-    )
-    job = _Job(data, y, kind, groups, baselines, seed, train_score, _name_of(task), progress)
+    X, y, groups, order = read_source(task, data, y, groups, order)
+    X, kind = read_rows(task, X, y)
+    by = check_measure(kind, measure)
+    found = make_folds(len(X), folds, labels=kind.strata, groups=groups, order=order, blocks=kind.blocks, seed=seed)
+    job = _Job(X, kind, groups, baselines, seed, train_score, _name_of(task), progress)
 
     def run(number: int) -> _FoldRun:
         train, test = found.splits[number]
@@ -142,7 +172,7 @@ def cross_validate(
         job.say(f"{where}: fitting {job.name}")
         fitted, begun = clone(task), time.perf_counter()
         try:
-            fit_rows(fitted, data, y, kind, groups, train)
+            fit_rows(fitted, X, y, kind, groups, train)
         except ValueError as error:
             raise ValueError(f"{where} could not be fitted: {error}") from error
         return _run_fold(job, fitted, train, test, time.perf_counter() - begun)
@@ -153,7 +183,7 @@ def cross_validate(
         from sklearn.utils.parallel import Parallel, delayed
 
         runs = Parallel(n_jobs=jobs)(delayed(run)(number) for number in range(len(found)))
-    return _gather(job, runs, found, measure, interval, level)
+    return _gather(job, runs, found, by, interval, level)
 
 
 def evaluate_held_out(
@@ -161,7 +191,7 @@ def evaluate_held_out(
     X: Any,
     y: Any = None,
     *,
-    train: tuple[Any, Any] | None = None,
+    train: Sequence[Any] | Samples | None = None,
     groups: Any = None,
     baselines: bool | Mapping[str, Any] = True,
     level: float = 0.95,
@@ -174,7 +204,7 @@ def evaluate_held_out(
     ----------
     task : fitted
     X, y : the held-out rows; as for `cross_validate`
-    train : (X, y) or None
+    train : (X, y), or `Samples` where X are samples, or None
         The task's training rows: the baselines are fitted on them, and over-fitting is shown. None: no baseline.
     groups, baselines, level, measure, progress : as for `cross_validate`
 
@@ -193,44 +223,81 @@ def evaluate_held_out(
     >>> result.split, [model.name for model in result.models][:2]
     ('held out', ['DecisionTreeClassifier', 'majority class'])
     """
-    X, y, groups = read_source(task, X, y, groups)
-    train = None if train is None else read_source(task, *train)[:2]
-    n_train = 0
-    if train is not None and y is not None:
-        together = join([{"X": _rows(train[0]), "y": _rows(train[1])}, {"X": _rows(X), "y": _rows(y)}])
-        n_train, both, targets = len(train[0]), together["X"], together["y"]
-    elif train is not None:
-        before = stretches_of(train[0]) if isinstance(train[0], str) else list(train[0])
-        after = stretches_of(X) if isinstance(X, str) else list(X)
-        n_train, both, targets = len(before), [*before, *after], None
-    else:
-        both, targets = X, y
-    both, kind = read_rows(task, both, targets, stretches=isinstance(X, str))
-    measure = check_measure(kind, measure)
-    train_rows, test_rows = np.arange(n_train), np.arange(n_train, len(both))
-    job = _Job(both, targets, kind, None, baselines if n_train else False, 0, n_train > 0, _name_of(task), progress)
+    given = read_source(task, X, y, groups)
+    before = None if train is None else read_source(task, *((train,) if isinstance(train, Samples) else train))
+    both, kind, n_train, n_test = _one_behind_the_other(task, before, given)
+    by, groups = check_measure(kind, measure), given.groups
+    train_rows, test_rows = np.arange(n_train), np.arange(n_train, n_train + n_test)
+    job = _Job(both, kind, None, baselines if n_train else False, 0, n_train > 0, _name_of(task), progress)
     job.say(f"{job.name} on {len(test_rows):,} {kind.noun}")
     run = _run_fold(job, task, train_rows, test_rows, float(getattr(task, "train_seconds_", 0.0)))
     if groups is not None:
-        owner = np.empty(len(both), object)
+        owner = np.empty(n_train + n_test, object)
         owner[test_rows] = take_column(groups, len(test_rows), "group")
         job.groups = owner
     run.notes += _unseen(task, kind, test_rows)
-    result = _gather(job, [run], Folds([(train_rows, test_rows)], "held out"), measure, "bootstrap", level)
+    result = _gather(job, [run], Folds([(train_rows, test_rows)], "held out"), by, "bootstrap", level)
     result.rows = result.rows - n_train
     return result
 
 
-def read_source(task: Any, data: Any, y: Any, groups: Any = None) -> tuple[Any, Any, Any]:
-    """Sequences, targets and groups of a file (a `Path`) or a frame, in the columns that the task names (``text``,
-    ``target``, ``group``); y may be the target's column. Anything else as it is."""
+def read_source(task: Any, data: Any, y: Any = None, groups: Any = None, order: Any = None) -> Given:
+    """The rows of whatever holds them, and what is known of each where it was not given.
+
+    A file (a `Path`) or a frame is read by the columns that the task names (``text``, ``target``, ``group``); y may be
+    the target's column. Samples stay as they are, with their targets, groups and order; an estimator that does not know
+    samples gets what is in them. Anything else is taken as it is.
+    """
+    if isinstance(data, Samples):
+        found = _with(data, y, groups, order)
+        rows = found if hasattr(task, "kind_of") else sequences_of(found)
+        return Given(rows, found.targets, found.groups, found.order)
     if not isinstance(data, Path) and not hasattr(data, "columns"):
-        return data, y, groups
+        return Given(data, y, groups, order)
     known = inspect.signature(read_labelled).parameters
     columns = {name: value for name, value in task.get_params().items() if name in known and value is not None}
-    found = read_labelled(data, **{**columns, "target": y} if isinstance(y, str) else columns)
-    taken = found.y if y is None or isinstance(y, str) else y
-    return found.x, taken, found.groups if groups is None else groups
+    read = read_labelled(data, **{**columns, "target": y} if isinstance(y, str) else columns)
+    taken = read.y if y is None or isinstance(y, str) else y
+    return Given(read.x, taken, read.groups if groups is None else groups, order)
+
+
+def _with(samples: Samples, y: Any, groups: Any, order: Any) -> Samples:
+    """Samples with other targets, groups or times where they are given; what is encoded stays."""
+    if y is not None and len(y) != len(samples):
+        raise ValueError(f"expected a target for each of {len(samples)} rows, got {len(y)}")
+    changed = {"targets": y, "groups": groups, "order": order}
+    if all(values is None for values in changed.values()):
+        return samples
+    found = copy.copy(samples)
+    for name, values in changed.items():
+        if values is not None:
+            setattr(found, name, values)
+    return found
+
+
+def _one_behind_the_other(task: Any, before: Given | None, after: Given) -> tuple[Any, Kind, int, int]:
+    """Training rows and, behind them, those to be tested: the rows, their kind, and how many there are of each."""
+    if isinstance(after.X, Samples):
+        X, kind = read_rows(task, after.X, None)
+        if before is None:
+            return X, kind, 0, len(X)
+        if not isinstance(before.X, Samples):
+            raise TypeError(f"expected train as Samples, as X is, got {type(before.X).__name__}: read it first")
+        first, its = read_rows(task, before.X, None)
+        return _Stacked(first, X), its.joined(kind), len(first), len(X)
+    if before is None:
+        X, kind = read_rows(task, after.X, after.y)
+        return X, kind, 0, len(X)
+    targets = None
+    if after.y is not None:
+        parts = [{"X": _rows(part.X), "y": _rows(part.y)} for part in (before, after)]
+        together = join(parts)
+        X, targets, n_train = together["X"], together["y"], len(before.X)
+    else:
+        texts = [stretches_of(part.X) if isinstance(part.X, str) else list(part.X) for part in (before, after)]
+        X, n_train = [*texts[0], *texts[1]], len(texts[0])
+    X, kind = read_rows(task, X, targets, stretches=isinstance(after.X, str))
+    return X, kind, n_train, len(X) - n_train
 
 
 def _check(interval: str, jobs: int) -> None:
@@ -240,20 +307,21 @@ def _check(interval: str, jobs: int) -> None:
         raise ValueError(f"expected jobs, the folds fitted at once, as a whole number other than 0, got {jobs!r}")
 
 
-def check_measure(kind: Kind, measure: str | None) -> str:
+def check_measure(kind: Kind, measure: str | None) -> Measure:
     """The measure that models are compared by; ValueError for one that such targets do not have."""
     if measure is None:
         return kind.measure
-    offered = {
-        "classes": ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "log_loss", "brier"),
-        "labels": ("micro_f1", "macro_f1", "weighted_f1", "exact_match", "hamming_loss"),
-        "tags": ("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "sequence_accuracy"),
-        "numbers": ("rmse", "mae", "r2"),
-        "language": ("perplexity", "nats", "bits"),
-    }[kind.name]
+    offered = {each.key: each for each in kind.measures_offered}
     if measure not in offered:
         raise ValueError(f"expected measure to be one of {', '.join(offered)}, got {measure!r}")
-    return measure
+    return offered[measure]
+
+
+def score_of(kind: Kind, statistics: Mapping[str, Any], measure: Measure, name: str) -> float:
+    """One measure among those of a model; ValueError where the model gives no probabilities and it is made of them."""
+    if measure.of_probabilities and measure.key not in statistics:
+        raise ValueError(_SILENT.format(measure.name, name, kind.measure.name))
+    return float(statistics[measure.key])
 
 
 def _name_of(task: Any) -> str:
@@ -261,7 +329,9 @@ def _name_of(task: Any) -> str:
 
 
 def read_rows(task: Any, data: Any, y: Any, stretches: bool = False) -> tuple[Any, Kind]:
-    """The rows and what is to be answered of them."""
+    """The rows and what is to be answered of them; one text becomes stretches of it."""
+    if isinstance(data, Samples):
+        return _read_samples(task, data)
     if isinstance(data, str):
         if y is not None:
             raise TypeError("expected a list of texts beside y, got one str")
@@ -278,15 +348,23 @@ def read_rows(task: Any, data: Any, y: Any, stretches: bool = False) -> tuple[An
     return data, kind_of(task, data, y)
 
 
+def _read_samples(task: Any, samples: Samples) -> tuple[Samples, Kind]:
+    kind = kind_of(task, samples)
+    if not isinstance(kind, Language) or kind.stretches or len(samples) != 1:
+        return samples, kind
+    cut = type(samples)(stretches_of(samples[0]), notes=samples.notes, source=samples.source)
+    return cut, Language(stretches=True)
+
+
 def _rows(values: Any) -> Any:
     """A list or an array: what can be put behind another."""
     return values if isinstance(values, np.ndarray) else list(values)
 
 
 def fit_rows(model: Any, X: Any, y: Any, kind: Kind, groups: Any, rows: Ids) -> None:
-    """Fit a task on some rows, with their groups where it takes them."""
+    """Fit a task on some rows, with their groups where it takes them; samples hold both."""
     given = kind.given(take(X, rows))
-    if y is None:
+    if y is None or isinstance(X, Samples):
         model.fit(given)
     elif groups is not None and "groups" in inspect.signature(model.fit).parameters:
         model.fit(given, take(_rows(y), rows), groups=take(_rows(groups), rows))
@@ -297,20 +375,20 @@ def fit_rows(model: Any, X: Any, y: Any, kind: Kind, groups: Any, rows: Ids) -> 
 def _run_fold(job: _Job, fitted: Any, train: Ids, test: Ids, seconds: float) -> _FoldRun:
     """The answers of the fitted task, and of baselines fitted on the same training rows."""
     kind = job.kind
-    X = take(job.X, test)
+    X = job.part(test)
     run = _FoldRun((len(train), len(test)), {job.name: kind.answers(fitted, X)}, {job.name: seconds}, {}, None)
     run.parameters = getattr(fitted, "n_parameters_", None)
     if job.train_score and len(train):
         some = train
-        if not (kind.name == "language" and isinstance(kind, Language) and kind.stretches):
+        if not kind.stretches:
             number = min(len(train), max(len(test), LEAST_TRAIN_ROWS))
             some = np.sort(np.random.default_rng(job.seed).choice(train, number, replace=False))
-        sums = kind.sums(some, kind.answers(fitted, take(job.X, some)))
+        sums = kind.sums(some, kind.answers(fitted, job.part(some)))
         run.train = {name: float(value) for name, value in kind.statistics(sums.sum(0)).items()}
     if job.baselines is False:
         return run
-    X_train, targets = take(job.X, train), kind.targets(train)
-    named = kind.baselines(X_train, fitted) if job.baselines is True else dict(job.baselines)
+    X_train, targets = job.part(train), kind.targets(train)
+    named = kind.baselines(kind.plain(X_train), fitted) if job.baselines is True else dict(job.baselines)
     for name, baseline in named.items():
         job.say(f"{name} on {len(test):,} {kind.noun}")
         _run_baseline(run, job, name, baseline, X_train, targets, X)
@@ -326,7 +404,10 @@ def _run_baseline(run: _FoldRun, job: _Job, name: str, baseline: Any, X_train: A
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(job.kind.given(X_train), targets)
+            if isinstance(X_train, Samples) and hasattr(model, "answers"):
+                model.fit(job.kind.given(X_train))
+            else:
+                model.fit(job.kind.plain(X_train), targets)
         run.seconds[name] = time.perf_counter() - begun
         run.answers[name] = job.kind.answers(model, X)
     except ValueError as error:
@@ -349,15 +430,15 @@ def _unseen(task: Any, kind: Kind, rows: Ids) -> list[str]:
 
 
 def _gather(
-    job: _Job, runs: list[_FoldRun], folds: Folds, measure: str, interval: str, level: float
+    job: _Job, runs: list[_FoldRun], folds: Folds, measure: Measure, interval: str, level: float
 ) -> CrossValidation:
     """Folds put together, scored and compared."""
     kind = job.kind
     missing = {name: why for run in reversed(runs) for name, why in run.missing.items()}
-    if measure in ("log_loss", "brier"):
+    if measure.of_probabilities:
         silent = [name for name in runs[0].answers if any("probabilities" not in run.answers[name] for run in runs)]
         if job.name in silent:
-            raise ValueError(f"{name_of_measure(measure)} needs predict_proba, which {job.name} lacks: take accuracy")
+            raise ValueError(_SILENT.format(measure.name, job.name, kind.measure.name))
         missing |= {name: "it gives no probabilities" for name in silent}
     names = [name for name in runs[0].answers if name not in missing]
     tested = np.concatenate([test for _, test in folds.splits])
@@ -389,7 +470,7 @@ def _gather(
     train = {key: [run.train.get(key, math.nan) for run in runs] for key in runs[0].train}
     targets = None if not hasattr(kind, "y") else take(kind.y, rows)
     return CrossValidation(
-        kind.name, measure, folds.kind, models, comparisons, kind.classes, [run.sizes for run in runs], train,
+        kind.name, measure.key, folds.kind, models, comparisons, kind.classes, [run.sizes for run in runs], train,
         rows, fold, targets, which.said if which.by_folds or which.enough else _too_few(which), level, kind.noun, notes,
     )  # fmt: skip
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.samples import Samples
+
 Rows = NDArray[np.int64]
 ONE_CLASS = "expected at least two classes, got only {!r}: there is nothing to tell apart"
 
@@ -34,13 +36,15 @@ class Folds:
 
 
 def take(X: Any, rows: Iterable[int]) -> Any:
-    """The rows of a list, tuple, array, frame or anything with ``iloc``, as the same kind of thing.
+    """The rows of samples, a list, tuple, array, frame or anything with ``iloc``, as the same kind of thing.
 
     Example
     -------
     >>> take(["a", "b", "c"], [2, 0]), take(np.arange(6).reshape(3, 2), [1]).tolist()
     (['c', 'a'], [[2, 3]])
     """
+    if isinstance(X, Samples):
+        return X.take(rows)
     if hasattr(X, "iloc"):
         return X.iloc[np.asarray(rows)]
     if isinstance(X, (list, tuple)):

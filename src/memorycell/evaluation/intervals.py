@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from memorycell.evaluation.class_metrics import LOWER_IS_BETTER, SHARES, name_of_measure
+from memorycell.evaluation.measures import Measure
 from memorycell.evaluation.significance import ALPHA, holm
 from memorycell.evaluation.tables import plain
 
@@ -183,7 +183,7 @@ class Rows:
 
 
 def assess(
-    models: Mapping[str, Floats], statistics: Statistics, measure: str, rows: Rows, level: float = 0.95
+    models: Mapping[str, Floats], statistics: Statistics, measure: Measure, rows: Rows, level: float = 0.95
 ) -> tuple[dict[str, dict[str, Interval]], list[Comparison]]:
     """An interval for each measure of each model, and the first model beside each of the others.
 
@@ -196,7 +196,7 @@ def assess(
     ----------
     models : name → (n, S) sums of each test row; the one to be judged first
     statistics : from sums to measures
-    measure : the name of the one that models are compared by
+    measure : the one that models are compared by
     """
     scores = {name: _per_fold(sums, statistics, rows) for name, sums in models.items()}
     whole = {name: statistics(sums.sum(0)) for name, sums in models.items()}
@@ -221,8 +221,8 @@ def assess(
     first, *others = models
     pairs = [
         around(
-            source[first][measure] - source[other][measure],
-            draws[first][measure] - draws[other][measure] if draws else None,
+            source[first][measure.key] - source[other][measure.key],
+            draws[first][measure.key] - draws[other][measure.key] if draws else None,
         )
         for other in others
     ]
@@ -230,7 +230,7 @@ def assess(
         pairs = [Interval(pair.value, math.nan, math.nan, math.nan, pair.n, "none") for pair in pairs]
     adjusted = holm([pair.p_value for pair in pairs])
     return found, [
-        _compared(name, measure, pair, float(np.mean(source[name][measure])), float(p), rows, level)
+        _compared(name, measure, pair, float(np.mean(source[name][measure.key])), float(p), rows, level)
         for name, pair, p in zip(others, pairs, adjusted, strict=True)
     ]
 
@@ -241,12 +241,11 @@ def _per_fold(sums: Floats, statistics: Statistics, rows: Rows) -> dict[str, Flo
 
 
 def _compared(
-    name: str, measure: str, found: Interval, theirs: float, p: float, rows: Rows, level: float
+    name: str, measure: Measure, found: Interval, theirs: float, p: float, rows: Rows, level: float
 ) -> Comparison:
     """The outcome and its sentence."""
-    way = -1 if measure in LOWER_IS_BETTER else 1
     what = "folds" if rows.by_folds else (rows.noun if rows.groups is None else "groups")
-    called = name_of_measure(measure)
+    called = measure.name
     if not math.isfinite(p):
         needed = MIN_FOLDS if rows.by_folds else MIN_UNITS
         outcome, text = "too few", f"{name}: too few {what} to tell ({found.n}; this needs {needed})"
@@ -255,9 +254,9 @@ def _compared(
         kind = "corrected resampled t over folds" if rows.by_folds else f"paired bootstrap over {what}"
         said = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
         rest = f"({band}; {kind}, Holm-adjusted {said})"
-        if p < ALPHA and found.value * way > 0:
+        if p < ALPHA and measure.improves(found.value):
             outcome, text = "better", f"better than {name} by {size} in {called} {rest}"
-        elif p < ALPHA and found.value * way < 0:
+        elif p < ALPHA and measure.improves(-found.value):
             outcome, text = "worse", f"{name} is better by {size} in {called} {rest}"
         else:
             turn = "higher" if found.value > 0 else "lower"
@@ -265,16 +264,18 @@ def _compared(
             outcome = "no difference"
             text = f"no difference from {name} that {found.n:,} {what} could show ({seen}, Holm-adjusted {said})"
     test = "none" if not math.isfinite(p) else found.method
-    return Comparison(name, measure, outcome, found.value, found.low, found.high, found.p_value, p, found.n, test, text)
+    return Comparison(
+        name, measure.key, outcome, found.value, found.low, found.high, found.p_value, p, found.n, test, text
+    )
 
 
-def _sizes(measure: str, found: Interval, theirs: float, level: float) -> tuple[str, str]:
-    """How large a difference is and its interval: points of a share, per cent of an error."""
-    scale, digits, unit = 100.0, 1, " points"
-    if measure == "r2" or (measure not in SHARES and not theirs):
-        scale, digits, unit = 1.0, 3, ""
-    elif measure not in SHARES:
-        scale, unit = 100 / max(theirs, theirs + found.value), " %"  # of the larger of two errors
+def _sizes(measure: Measure, found: Interval, theirs: float, level: float) -> tuple[str, str]:
+    """How large a difference is and its interval: points of what is shown in %, per cent of an error."""
+    scale, digits, unit = 1.0, 3, ""
+    if measure.in_percent:
+        scale, digits, unit = 100.0, 1, measure.unit_of_change
+    elif measure.better == "less" and theirs:
+        scale, digits, unit = 100 / max(theirs, theirs + found.value), 1, " %"  # of the larger of two errors
     ends = sorted(math.copysign(scale, found.value) * value for value in (found.low, found.high))
     low, high = (f"{end:.{digits}f}".replace("-", "−") for end in ends)  # in the direction that is spoken of
     band = f"{level:.0%} interval {low} to {high}".replace("%", " %")

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.samples import Samples
 from memorycell.evaluation import class_metrics as metrics
 from memorycell.evaluation import text_baselines as naive
 from memorycell.evaluation.class_metrics import Floats, Ids, Measures
 from memorycell.evaluation.folds import take, take_column
 from memorycell.evaluation.intervals import Statistics
+from memorycell.evaluation.measures import Measure, measures_of
 
 _ORDERS = {"character": 7, "subword": 6}  # tokens of the longest n-gram; else 5
 Answers = dict[str, Any]  # by row: arrays or lists
@@ -24,32 +26,72 @@ Answers = dict[str, Any]  # by row: arrays or lists
 class Kind:
     """One kind of target: `n` rows of targets, what they are measured by, and baselines.
 
+    A job whose answers are of none of the kinds below has one of its own: a subclass in its room, which its
+    `kind_of` makes.
+
     Attributes
     ----------
-    name : "classes", "labels", "tags", "numbers" or "language"
-    measure : what models are ranked by
+    name : "classes", "labels", "tags", "numbers" or "language"; what `CrossValidation.kind` says
+    measure : Measure, what models are ranked by where nothing else is asked for
+    measures_offered : tuple of Measure, what they may be ranked by: each is among `statistics`
+    shown : tuple of Measure, what tables show of them
+    statistics : from sums to measures, by key
     noun : what rows are called
-    classes : list, empty for numbers and language
+    inputs : "text", "symbols" or "numbers", what sequences are made of; None where baselines have to guess
+    classes : list, empty where there are none
     strata : (n,) or None, what folds are stratified by
+    blocks : whether folds are rows that stand together, as rows go on from one another
+    stretches : whether rows are stretches of one long sequence, which is read without a break
     """
 
     name: str
-    measure: str
+    measure: Measure
+    measures_offered: tuple[Measure, ...]
+    shown: tuple[Measure, ...]
     noun = "rows"
+    inputs: str | None = None
     classes: list[Any]
     strata: NDArray[Any] | None = None
+    blocks = False
+    stretches = False
     statistics: Statistics
 
     def given(self, X: Any) -> Any:
-        """Sequences as a task's ``fit`` gets them."""
+        """Sequences, or samples, as a task's ``fit`` and ``answers`` get them."""
         return X
+
+    def plain(self, X: Any) -> Any:
+        """Sequences as an estimator gets them that does not know samples."""
+        return self.given(sequences_of(X) if isinstance(X, Samples) else X)
 
     def targets(self, rows: Ids) -> Any:
         """Of these rows, as baselines are fitted with them."""
         raise NotImplementedError
 
+    def joined(self, after: Any) -> Kind:
+        """The kind of these rows and, behind them, those of another of the same name."""
+        raise NotImplementedError
+
     def answers(self, model: Any, X: Any) -> Answers:
-        """What a fitted model says."""
+        """What a fitted model says: of samples in one call of its ``answers``, where it has that."""
+        if isinstance(X, Samples) and hasattr(model, "answers"):
+            said = model.answers(self.given(X))
+            return self.placed(len(X), said.predictions, said.probabilities, said.classes)
+        return self.asked(model, self.plain(X), len(X))
+
+    def asked(self, model: Any, X: Any, n: int) -> Answers:
+        """What an estimator says of n rows, X as its ``fit`` got them."""
+        return self.placed(n, model.predict(X))
+
+    def placed(self, n: int, predictions: Any, probabilities: Any = None, classes: Sequence[Any] = ()) -> Answers:
+        """What was said of n rows, as `sums` and `measures` take it.
+
+        Parameters
+        ----------
+        predictions : n, as the job's ``predict`` gives them
+        probabilities : (n, K) or None
+        classes : K, what the columns stand for
+        """
         raise NotImplementedError
 
     def sums(self, rows: Ids, answers: Answers) -> Floats:
@@ -61,17 +103,29 @@ class Kind:
         raise NotImplementedError
 
     def baselines(self, X: Any, model: Any) -> dict[str, Any]:
-        """Unfitted, by name, for such sequences; `model` is the fitted task."""
+        """Unfitted, by name, for such (plain) sequences; `model` is the fitted task."""
         raise NotImplementedError
+
+    def _inputs(self, model: Any) -> str | None:
+        """`inputs`; else what a fitted model of sequences says that it took them for."""
+        taken = getattr(model, "input_", None)
+        return self.inputs or (taken.get("kind") if isinstance(taken, dict) else None)
+
+
+def sequences_of(samples: Samples) -> Any:
+    """The sequences as they came: what is given, or its `sequences` where a job keeps more beside them."""
+    return getattr(samples.given, "sequences", samples.given)
 
 
 class Classes(Kind):
-    """One class a row; `known` are classes that a model knows beside those in y."""
+    """One class per row; `known` are classes that a model knows beside those in y."""
 
-    name, measure = "classes", "accuracy"
+    name = "classes"
+    measures_offered = measures_of("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "log_loss", "brier")
+    measure, shown = measures_offered[0], measures_of(*metrics.SHOWN_OF_CLASSES)
     statistics = staticmethod(metrics.class_statistics)
 
-    def __init__(self, y: Any, known: Iterable[Any] = ()):
+    def __init__(self, y: Any, known: Iterable[Any] = (), inputs: str | None = None):
         column = take_column(y, len(y), "label")
         others = np.asarray(list(known))
         if len(others) and (others.dtype.kind in "US") != (column.dtype.kind in "US"):
@@ -80,21 +134,29 @@ class Classes(Kind):
                 "text and numbers are not the same labels"
             )
         labels = np.unique(np.concatenate([column, others]) if len(others) else column)
-        self.classes = labels.tolist()
+        self.classes, self.inputs = labels.tolist(), inputs
         self._labels, self.y, self.strata = labels, np.searchsorted(labels, column), column
 
     def targets(self, rows: Ids) -> Any:
         return self._labels[self.y[rows]]
 
-    def answers(self, model: Any, X: Any) -> Answers:
-        given = np.asarray(model.predict(X))
-        places = np.searchsorted(self._labels, given).clip(max=len(self._labels) - 1)
-        found: Answers = {"labels": places}
-        if hasattr(model, "predict_proba"):
-            probabilities = np.zeros((len(given), len(self._labels)))
-            own = np.searchsorted(self._labels, np.asarray(model.classes_))
-            probabilities[:, own] = model.predict_proba(X)
-            found["probabilities"] = probabilities
+    def joined(self, after: Classes) -> Classes:
+        both = Classes(after.targets(np.arange(len(after.y))), self.classes, self.inputs)  # raises for other labels
+        known = [*both.classes, *after.classes]
+        column = np.concatenate([part.targets(np.arange(len(part.y))) for part in (self, both)])
+        return Classes(column, known, self.inputs)
+
+    def asked(self, model: Any, X: Any, n: int) -> Answers:
+        if not hasattr(model, "predict_proba"):
+            return self.placed(n, model.predict(X))
+        return self.placed(n, model.predict(X), model.predict_proba(X), model.classes_)
+
+    def placed(self, n: int, predictions: Any, probabilities: Any = None, classes: Sequence[Any] = ()) -> Answers:
+        given = np.asarray(predictions)
+        found: Answers = {"labels": np.searchsorted(self._labels, given).clip(max=len(self._labels) - 1)}
+        if probabilities is not None:
+            found["probabilities"] = np.zeros((len(given), len(self._labels)))
+            found["probabilities"][:, np.searchsorted(self._labels, np.asarray(classes))] = probabilities
         return found
 
     def sums(self, rows: Ids, answers: Answers) -> Floats:
@@ -104,16 +166,19 @@ class Classes(Kind):
         return metrics.measure_classes(self.y[rows], answers["labels"], self.classes, answers.get("probabilities"))
 
     def baselines(self, X: Any, model: Any) -> dict[str, Any]:
-        return naive.baselines_for_classes(X, _inputs_of(model))
+        return naive.baselines_for_classes(X, self._inputs(model))
 
 
 class Labels(Kind):
-    """Several labels a row: lists or sets of labels, or an (n, K) indicator matrix."""
+    """Several labels per row: lists or sets of labels, or an (n, K) indicator matrix."""
 
-    name, measure = "labels", "micro_f1"
+    name = "labels"
+    measures_offered = measures_of("micro_f1", "macro_f1", "weighted_f1", "exact_match", "hamming_loss")
+    measure, shown = measures_offered[0], measures_of(*metrics.SHOWN_OF_LABELS)
     statistics = staticmethod(metrics.label_statistics)
 
-    def __init__(self, y: Any, known: Sequence[Any] = ()):
+    def __init__(self, y: Any, known: Sequence[Any] = (), inputs: str | None = None):
+        self.inputs = inputs
         if isinstance(y, np.ndarray) and y.ndim == 2:
             self.classes = list(known) if len(known) == y.shape[1] else list(range(y.shape[1]))
         else:
@@ -134,12 +199,21 @@ class Labels(Kind):
     def targets(self, rows: Ids) -> Any:
         return self.y[rows]
 
-    def answers(self, model: Any, X: Any) -> Answers:
-        found: Answers = {"labels": self._matrix(model.predict(X))}
-        if hasattr(model, "predict_proba"):
-            probabilities = np.asarray(model.predict_proba(X))
-            if probabilities.shape == found["labels"].shape:
-                found["probabilities"] = probabilities
+    def joined(self, after: Labels) -> Labels:
+        rows = [[part.classes[k] for k in np.flatnonzero(row)] for part in (self, after) for row in part.y]
+        return Labels(rows, [*self.classes, *after.classes], self.inputs)
+
+    def asked(self, model: Any, X: Any, n: int) -> Answers:
+        # Of other estimators nothing says what the columns stand for: they are those of y, or not used.
+        probabilities = np.asarray(model.predict_proba(X)) if hasattr(model, "predict_proba") else None
+        return self.placed(n, model.predict(X), probabilities, self.classes)
+
+    def placed(self, n: int, predictions: Any, probabilities: Any = None, classes: Sequence[Any] = ()) -> Answers:
+        found: Answers = {"labels": self._matrix(predictions)}
+        if probabilities is not None and np.shape(probabilities) == (n, len(classes)):
+            place = {label: k for k, label in enumerate(self.classes)}
+            found["probabilities"] = np.zeros((n, len(self.classes)))
+            found["probabilities"][:, [place[_plain(label)] for label in classes]] = probabilities
         return found
 
     def sums(self, rows: Ids, answers: Answers) -> Floats:
@@ -149,16 +223,18 @@ class Labels(Kind):
         return metrics.measure_labels(self.y[rows], answers["labels"], self.classes, answers.get("probabilities"))
 
     def baselines(self, X: Any, model: Any) -> dict[str, Any]:
-        return naive.baselines_for_labels(X, _inputs_of(model))
+        return naive.baselines_for_labels(X, self._inputs(model))
 
 
 class Numbers(Kind):
-    """A number, or several, a row."""
+    """A number, or several, per row."""
 
-    name, measure = "numbers", "rmse"
+    name = "numbers"
+    measures_offered = measures_of("rmse", "mae", "r2")
+    measure, shown = measures_offered[0], measures_of(*metrics.SHOWN_OF_NUMBERS)
     statistics = staticmethod(metrics.number_statistics)
 
-    def __init__(self, y: Any):
+    def __init__(self, y: Any, inputs: str | None = None):
         values = np.asarray(y, np.float64)
         missing = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(1))
         if len(missing):
@@ -166,13 +242,17 @@ class Numbers(Kind):
                 f"expected a number in each row, got {len(missing)} missing (first: row {missing[0]}): "
                 "leave those rows out"
             )
+        self.inputs = inputs
         self._raw, self.y, self.classes = values, values.reshape(len(values), -1), []
 
     def targets(self, rows: Ids) -> Any:
         return self._raw[rows]
 
-    def answers(self, model: Any, X: Any) -> Answers:
-        return {"numbers": np.asarray(model.predict(X), np.float64).reshape(len(X), -1)}
+    def joined(self, after: Numbers) -> Numbers:
+        return Numbers(np.concatenate([self._raw, after._raw]), self.inputs)
+
+    def placed(self, n: int, predictions: Any, probabilities: Any = None, classes: Sequence[Any] = ()) -> Answers:
+        return {"numbers": np.asarray(predictions, np.float64).reshape(n, -1)}
 
     def sums(self, rows: Ids, answers: Answers) -> Floats:
         return metrics.number_sums(self.y[rows], answers["numbers"])
@@ -181,16 +261,18 @@ class Numbers(Kind):
         return metrics.measure_numbers(self.y[rows], answers["numbers"])
 
     def baselines(self, X: Any, model: Any) -> dict[str, Any]:
-        return naive.baselines_for_numbers(X, _inputs_of(model))
+        return naive.baselines_for_numbers(X, self._inputs(model))
 
 
 class Tags(Kind):
     """A label at each step."""
 
-    name, measure, noun = "tags", "accuracy", "sequences"
+    name, noun = "tags", "sequences"
+    measures_offered = measures_of("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "sequence_accuracy")
+    measure, shown = measures_offered[0], measures_of(*metrics.SHOWN_OF_TAGS)
     statistics = staticmethod(metrics.tag_statistics)
 
-    def __init__(self, X: Any, y: Any, known: Iterable[Any] = ()):
+    def __init__(self, X: Any, y: Any, known: Iterable[Any] = (), inputs: str | None = None):
         for i, (steps, labels) in enumerate(zip(X, y, strict=True)):
             if len(steps) != len(labels):
                 raise ValueError(f"expected a label for each step, got {len(steps)} steps and {len(labels)} in row {i}")
@@ -198,7 +280,7 @@ class Tags(Kind):
                 raise ValueError(f"expected a label for each step, got None in row {i}: leave that sequence out")
         self.classes = sorted({_plain(label) for row in y for label in row} | {_plain(label) for label in known})
         self._place = {label: k for k, label in enumerate(self.classes)}
-        self._raw, self.y = y, self._places(y)
+        self._raw, self.y, self.inputs = y, self._places(y), inputs
 
     def _places(self, y: Any) -> list[Ids]:
         return [np.array([self._place[_plain(label)] for label in row], np.int64) for row in y]
@@ -206,8 +288,12 @@ class Tags(Kind):
     def targets(self, rows: Ids) -> Any:
         return take(self._raw, rows)
 
-    def answers(self, model: Any, X: Any) -> Answers:
-        return {"tags": self._places(model.predict(X))}
+    def joined(self, after: Tags) -> Tags:
+        both = [*self._raw, *after._raw]
+        return Tags(both, both, [*self.classes, *after.classes], self.inputs)
+
+    def placed(self, n: int, predictions: Any, probabilities: Any = None, classes: Sequence[Any] = ()) -> Answers:
+        return {"tags": self._places(predictions)}
 
     def sums(self, rows: Ids, answers: Answers) -> Floats:
         return metrics.tag_sums(take(self.y, rows), answers["tags"], len(self.classes))
@@ -229,11 +315,14 @@ class Tags(Kind):
 class Language(Kind):
     """The next token of texts; or of stretches of one text, which models read without a break.
 
-    A model is asked for ``log_probabilities(texts)``, an array a text, or else, text by text, for
-    ``token_scores(text)``, whose last member is a token's log probability.
+    A model is asked for ``answers(samples)``, whose predictions are an array of log probabilities for each text; of
+    texts in a list for the same by ``log_probabilities(texts)``, or else, text by text, for ``token_scores(text)``,
+    whose last member is a token's log probability.
     """
 
-    name, measure = "language", "perplexity"
+    name, inputs, blocks = "language", "text", True
+    measures_offered = measures_of("perplexity", "nats", "bits")
+    measure, shown = measures_offered[0], measures_of(*metrics.SHOWN_OF_TOKENS)
     statistics = staticmethod(metrics.token_statistics)
 
     def __init__(self, stretches: bool = False) -> None:
@@ -241,27 +330,36 @@ class Language(Kind):
         self.noun = "stretches of text" if stretches else "texts"
 
     def given(self, X: Any) -> Any:
-        """Texts as a task's ``fit`` gets them."""
-        return "".join(X) if self.stretches else X
+        """Texts as a task's ``fit`` gets them; stretches as one."""
+        if not self.stretches:
+            return X
+        if isinstance(X, Samples):
+            return type(X)(["".join(X.given)], notes=X.notes, source=X.source)
+        return "".join(X)
 
     def targets(self, rows: Ids) -> Any:
         return None
 
-    def answers(self, model: Any, X: Any) -> Answers:
-        texts = ["".join(X)] if self.stretches else list(X)
+    def joined(self, after: Language) -> Language:
+        return after  # which says how the rows that are tested are read
+
+    def asked(self, model: Any, X: Any, n: int) -> Answers:
+        texts = [X] if self.stretches else list(X)
         if hasattr(model, "log_probabilities"):
-            found = model.log_probabilities(texts)
-        elif hasattr(model, "token_scores"):
-            found = [[token[-1] for token in model.token_scores(text)] for text in texts]
-        else:
-            raise TypeError(
-                f"expected a language model with log_probabilities(texts), got {type(model).__name__}: "
-                "give y where there is something else to predict"
-            )
-        parts = [np.asarray(part, np.float64) for part in found]
-        if len(parts) != len(texts):
-            raise ValueError(f"expected log probabilities of {len(texts)} texts, got {len(parts)}")
-        return {"log_probabilities": np.array_split(parts[0], len(X)) if self.stretches else parts}
+            return self.placed(n, model.log_probabilities(texts))
+        if hasattr(model, "token_scores"):
+            return self.placed(n, [[token[-1] for token in model.token_scores(text)] for text in texts])
+        raise TypeError(
+            f"expected a language model with log_probabilities(texts), got {type(model).__name__}: "
+            "give y where there is something else to predict"
+        )
+
+    def placed(self, n: int, predictions: Any, probabilities: Any = None, classes: Sequence[Any] = ()) -> Answers:
+        parts = [np.asarray(part, np.float64) for part in predictions]
+        texts = 1 if self.stretches else n
+        if len(parts) != texts:
+            raise ValueError(f"expected log probabilities of {texts} texts, got {len(parts)}")
+        return {"log_probabilities": np.array_split(parts[0], n) if self.stretches else parts}
 
     def sums(self, rows: Ids, answers: Answers) -> Floats:
         return metrics.token_sums(answers["log_probabilities"])
@@ -297,14 +395,8 @@ def stretches_of(text: str, most: int = 200) -> list[str]:
     return ["".join(pieces[start:stop]) for start, stop in pairwise(bounds) if start < stop]
 
 
-def _inputs_of(model: Any) -> str | None:
-    """What a fitted task took its sequences for: "text", "symbols" or "numbers"."""
-    taken = getattr(model, "input_", None)
-    return taken.get("kind") if isinstance(taken, dict) else None
-
-
-def kind_of(task: Any, X: Any, y: Any) -> Kind:
-    """What there is to be answered, from the estimator and its targets.
+def kind_of(task: Any, X: Any, y: Any = None) -> Kind:
+    """What there is to be answered: of samples their task says it; else it is seen from the estimator and its targets.
 
     No y is language. Classifiers and regressors say what they are; of other estimators, a sequence for each row
     of y is a label at each step.
@@ -317,6 +409,8 @@ def kind_of(task: Any, X: Any, y: Any) -> Kind:
     """
     from sklearn.base import is_classifier, is_regressor
 
+    if isinstance(X, Samples):
+        return task.kind_of(X)
     if y is None:
         return Language()
     if len(y) != len(X):

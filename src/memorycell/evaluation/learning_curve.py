@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from memorycell.evaluation.class_metrics import LOWER_IS_BETTER, SHARES, Ids, name_of_measure
-from memorycell.evaluation.cross_validation import check_measure, fit_rows, read_rows, read_source
+from memorycell.evaluation.class_metrics import Ids
+from memorycell.evaluation.cross_validation import check_measure, fit_rows, read_rows, read_source, score_of
 from memorycell.evaluation.folds import make_folds, take, take_column
 from memorycell.evaluation.intervals import MIN_FOLDS, Interval, corrected_t, mean_and_spread
 from memorycell.evaluation.kinds import Kind
+from memorycell.evaluation.measures import Measure, measure_of
+from memorycell.evaluation.result import Result
 from memorycell.evaluation.significance import ALPHA
 from memorycell.evaluation.tables import format_number, plain, text_table
 
@@ -21,8 +23,8 @@ SIZES = (0.125, 0.25, 0.5, 1.0)
 LAST = 3  # sizes that the slope is taken from: curves flatten, and what is ahead is like what was last
 
 
-@dataclass
-class LearningCurve:
+@dataclass(repr=False, eq=False)
+class LearningCurve(Result):
     """Scores by training rows.
 
     Attributes
@@ -52,44 +54,58 @@ class LearningCurve:
             return "too few"
         if self.gain.p_value >= ALPHA:
             return "no gain shown"
-        return "more" if (self.gain.value > 0) is (self.measure not in LOWER_IS_BETTER) else "less"
+        return "more" if self.ranked_by.improves(self.gain.value) else "less"
+
+    @property
+    def ranked_by(self) -> Measure:
+        """`measure`, with all that is known of it."""
+        return measure_of(self.measure)
 
     @property
     def text(self) -> str:
         """One sentence: is more data worth it?"""
-        called = name_of_measure(self.measure)
+        measure = self.ranked_by
         if self.outcome == "too few":
             return f"Too few folds to tell whether more data is worth it ({self.gain.n}; this needs {MIN_FOLDS})."
-        share = self.measure in SHARES
-        scale, unit = (100.0, " points") if share else (1.0, "")
-        low, middle, high = (scale * value for value in (self.gain.low, self.gain.value, self.gain.high))
-        said = [f"{value:+.1f}" if share else f"{value:+.3g}" for value in (middle, low, high)]
-        change, low_text, high_text = (text.replace("-", "−") for text in said)
-        size = f"twice as many rows would change {called} by {change}{unit} (95 % interval {low_text} to {high_text})"
+        low, change, high = (measure.show_change(value) for value in (self.gain.low, self.gain.value, self.gain.high))
+        by = f"{change}{measure.unit_of_change} (95 % interval {low} to {high})"
         start = {
             "more": "More data is worth it: at this slope",
             "no gain shown": "That more data helps could not be shown: at this slope",
             "less": "More data made it worse: at this slope",
         }[self.outcome]
-        return f"{start} {size}."
+        return f"{start} twice as many rows would change {measure.name} by {by}."
+
+    @property
+    def subject(self) -> str:
+        """The measure, and how many rows were trained on."""
+        folds = len(self.scores)
+        rows = f"{self.rows[0]:,.0f} to {self.rows[-1]:,.0f} training {self.noun}"
+        return f"{self.ranked_by.name} from {rows}, in {folds} {'fold' if folds == 1 else 'folds'}"
+
+    @property
+    def sentence(self) -> str:
+        """`text`."""
+        return self.text
 
     def table(self) -> list[dict[str, Any]]:
-        """A row a size, smallest first: numbers, not text."""
+        """A row per size, smallest first: numbers, not text."""
         spreads = [mean_and_spread(column) for column in self.scores.T.tolist()]
         return [
             {"share": size, "rows": rows, "mean": mean, "spread": spread}
             for size, rows, (mean, spread) in zip(self.sizes, self.rows, spreads, strict=True)
         ]
 
+    def cells(self) -> list[list[str]]:
+        """A row per size, smallest first."""
+        rows = [["training rows", self.ranked_by.name, "± between folds"]]
+        for row in self.table():
+            rows.append([f"{row['rows']:,.0f}", format_number(row["mean"]), format_number(row["spread"])])
+        return rows
+
     def summary(self) -> str:
         """The curve as plain text."""
-        lines = [["training rows", name_of_measure(self.measure), "± between folds"]]
-        for row in self.table():
-            lines.append([f"{row['rows']:,.0f}", format_number(row["mean"]), format_number(row["spread"])])
-        return "\n".join([*text_table(lines), "", self.text, *(f"Note: {text}" for text in self.notes)])
-
-    def __str__(self) -> str:
-        return self.summary()
+        return "\n".join([*text_table(self.cells()), "", self.text, *(f"Note: {text}" for text in self.notes)])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; NaN becomes None."""
@@ -138,12 +154,10 @@ def learning_curve(
     shares = sorted({float(size) for size in sizes})
     if len(shares) < 2 or not all(0 < size <= 1 for size in shares):
         raise ValueError(f"expected at least two different sizes, each above 0 and up to 1, got {list(sizes)!r}")
-    data, y, groups = read_source(task, data, y, groups)
-    X, kind = read_rows(task, data, y)
-    what = check_measure(kind, measure)
-    found = make_folds(
-        len(X), folds, labels=kind.strata, groups=groups, order=order, blocks=kind.name == "language", seed=seed
-    )
+    X, y, groups, order = read_source(task, data, y, groups, order)
+    X, kind = read_rows(task, X, y)
+    by = check_measure(kind, measure)
+    found = make_folds(len(X), folds, labels=kind.strata, groups=groups, order=order, blocks=kind.blocks, seed=seed)
 
     def run(number: int) -> tuple[list[int], list[float]]:
         train, test = found.splits[number]
@@ -161,7 +175,7 @@ def learning_curve(
                 raise ValueError(f"{where}: {error}: take larger sizes") from error
             sums = kind.sums(test, kind.answers(model, take(X, test)))
             counts.append(len(rows))
-            scores.append(float(kind.statistics(sums.sum(0))[what]))
+            scores.append(score_of(kind, kind.statistics(sums.sum(0)), by, type(task).__name__))
         return counts, scores
 
     if jobs == 1:
@@ -175,7 +189,7 @@ def learning_curve(
     slopes = [np.polyfit(np.log2(c[last]), s[last], 1)[0] for c, s in zip(counts, scores, strict=True)]
     # A flat curve has a slope of rounding errors, all of one sign.
     gain = corrected_t(np.round(slopes, 12), [len(test) / len(train) for train, test in found.splits])
-    return LearningCurve(kind.name, what, kind.noun, shares, counts.mean(0).tolist(), scores, gain, list(found.notes))
+    return LearningCurve(kind.name, by.key, kind.noun, shares, counts.mean(0).tolist(), scores, gain, list(found.notes))
 
 
 def _nested(train: Ids, kind: Kind, groups: Any, order: Any, seed: int) -> Ids:

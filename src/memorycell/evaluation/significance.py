@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from memorycell.evaluation.measures import measure_of
+
 ALPHA = 0.05  # a difference is called one below this Holm-adjusted p-value
 MIN_ORIGINS = 20
 MIN_BLOCKS = 8  # non-overlapping horizons that the origins must span
@@ -225,7 +227,12 @@ def judge(
     spacing : int
         Rows from one origin to the next.
     measure : str
-        Named in the text; losses are squares where it ends in "RMSE", and then its root is what is compared.
+        A measure's name or key. Losses are squares where it is the root of a mean, and that root is what is compared.
+
+    Raises
+    ------
+    ValueError
+        For a measure that there is not.
 
     Example
     -------
@@ -237,10 +244,10 @@ def judge(
     'better'
     """
     names = list(baselines)
-    root = measure.endswith("RMSE")
+    by = measure_of(measure)
     many = len(np.unique(series)) >= MIN_SERIES
     group = series if many else when
-    tests = [_test_pair(model, baselines[name], group, spacing, many, root) for name in names]
+    tests = [_test_pair(model, baselines[name], group, spacing, many, by.root) for name in names]
     overall = holm([test.p_value for test, _, _ in tests])
     by_step = np.array([steps for _, _, steps in tests]).reshape(len(names), model.shape[1])
     by_step_adjusted = np.stack([holm(column) for column in by_step.T], 1) if names else by_step
@@ -251,7 +258,7 @@ def judge(
         steps = [
             {
                 "step": h + 1,
-                "improvement": _improvement(model[both[:, h], h], baselines[name][both[:, h], h], root),
+                "improvement": _improvement(model[both[:, h], h], baselines[name][both[:, h], h], by.root),
                 "p_value": float(by_step[i, h]),
                 "p_adjusted": float(by_step_adjusted[i, h]),
             }
@@ -259,7 +266,7 @@ def judge(
         ]
         p = float(overall[i])
         needed = max(MIN_ORIGINS, MIN_BLOCKS * math.ceil(model.shape[1] / spacing))
-        outcome, text = _words(name, test, p, improvement, measure, many, needed)
+        outcome, text = _words(name, test, p, improvement, by.name, many, needed)
         kind = "paired bootstrap over series" if many else "Diebold–Mariano"
         verdicts.append(Verdict(name, outcome, improvement, test.p_value, p, test.n, kind, text, steps))
     return verdicts

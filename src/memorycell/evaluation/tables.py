@@ -55,3 +55,51 @@ def format_number(value: float) -> str:
         digits = 3 if value == 0 else max(0, 3 - math.floor(math.log10(abs(value))))
         return f"{value:,.{digits}f}"
     return f"{value:.3e}"
+
+
+def significant(value: float | None, digits: int = 3) -> str:
+    """A number with at least `digits` significant digits, without an exponent where that can be read.
+
+    Example
+    -------
+    >>> significant(0.01234), significant(1234.5), significant(2.0), significant(1e-9), significant(None)
+    ('0.0123', '1,234', '2.00', '1.00e-09', '–')
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    if value != 0 and not 1e-4 <= abs(value) < 1e9:
+        return _signed(f"{value:.{digits - 1}e}")
+    size = 0 if value == 0 else math.floor(math.log10(abs(value)))
+    return _signed(f"{value:,.{max(0, digits - 1 - size)}f}")
+
+
+def _signed(text: str) -> str:
+    """The sign as a minus, and none at a zero."""
+    if not text.startswith("-"):
+        return text
+    return "−" + text[1:] if any(c in "123456789" for c in text) else text[1:]
+
+
+def percent(share: float | None, decimals: int | None = None) -> str:
+    """A share as a percentage; without `decimals` as many as it needs, two at most.
+
+    Example
+    -------
+    >>> percent(0.9), percent(0.975), percent(0.8812, 1), percent(None)
+    ('90 %', '97.5 %', '88.1 %', '–')
+    """
+    if share is None or not math.isfinite(share):
+        return "–"
+    text = f"{round(100 * share, 2):g}" if decimals is None else f"{100 * share:.{decimals}f}"
+    return f"{text} %"
+
+
+def listing(names: list[str]) -> str:
+    """Names as a sentence has them.
+
+    Example
+    -------
+    >>> listing(["ETS"]), listing(["ETS", "ridge", "last value"])
+    ('ETS', 'ETS, ridge and last value')
+    """
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

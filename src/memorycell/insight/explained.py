@@ -60,6 +60,8 @@ class Explained:
         Which decompositions are exact here, and what is linearised.
     unit : str
         Of the number; "" where it has none.
+    noun : str
+        What steps are called, in the plural: "words", "characters", "steps".
     """
 
     function: Callable[[Tensor], Tensor]
@@ -81,6 +83,7 @@ class Explained:
     span: float | None = None
     exact: str = ""
     unit: str = ""
+    noun: str = "steps"
 
     def __len__(self) -> int:
         return len(self.values)

@@ -1,11 +1,12 @@
-"""Learner: what the tasks on labelled sequences and on text share: training, running in batches, files."""
+"""Learner: what all tasks share: parameters, training by the one loop, running in batches, measuring, files."""
 
 from __future__ import annotations
 
 import importlib
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -15,62 +16,149 @@ from torch.overrides import TorchFunctionMode
 
 from memorycell.data.batch import Batch, BatchStream
 from memorycell.data.codec import codec_from_json
+from memorycell.data.samples import Answers, Samples
 from memorycell.data.sequences import SequenceDataset
+from memorycell.jobs.card import Job
+from memorycell.jobs.devices import device_of, usable
 from memorycell.jobs.estimator import Estimator
+from memorycell.jobs.insight import Insight
+from memorycell.jobs.parameters import TrainingParameters, check
+from memorycell.jobs.plan import Plan
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
 from memorycell.training import TrainingOptions, train, using_threads
 from memorycell.training.files import ModelFile, ModelFileError, check_tensors, load_model, save_model
 
-# Where the networks live that a model file may name.
-NETWORKS = {
-    "LanguageNetwork": "memorycell.jobs.language.network",
-    "SequenceToOne": "memorycell.jobs.labelling.network",
-    "TaggingNetwork": "memorycell.jobs.tagging.network",
-}
-_TRAINED = ("history_", "best_epoch_", "train_seconds_", "stopped_", "n_threads_", "n_parameters_", "notes_", "plan_")
+_TRAINED = (
+    "history_", "best_epoch_", "train_seconds_", "stopped_", "n_threads_", "n_parameters_", "notes_", "seed_",
+    "trained_on_",
+)  # fmt: skip
 _PAIRS = "pairs"  # a dict whose keys are no texts, as JSON
+# What may go wrong while a configuration is read that does not say what it should. A missing package, memory or device
+# is not the file's fault.
+_WRONG = (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, OverflowError)
+
+_SEEN = "the model was trained on it: these figures flatter"
+_MAY_BE_SEEN = "the model was asked about all of it: if it was trained on some of that, these figures flatter"
+
+Progress = Callable[[str], None] | None
 
 
-class Learner(Estimator):
-    """A task with one network and some codecs.
+class Learner(TrainingParameters, Estimator, Insight):
+    """A task: one network and some codecs.
 
-    Subclasses name what belongs into their model file, and get `save` and `load` for it.
+    A subclass is a dataclass of its parameters, and says what others ask of a task: `read`, `fit`, `answers`, `kind`,
+    `explained`, `trace`, `headline`. What it names in `CODECS` and `LEARNED` goes into its model file.
 
     Attributes
     ----------
+    JOB : Job
+        The card.
     CODECS : tuple of str
         Learned attributes that are codecs (or None).
     LEARNED : tuple of str
         Further learned attributes, plain JSON, beside those of every training: ``history_`` (a dict an epoch),
-        ``best_epoch_``, ``train_seconds_``, ``stopped_``, ``n_threads_``, ``n_parameters_``, ``notes_`` (dicts of
-        "kind" and "text") and ``plan_`` (what "auto" became).
+        ``best_epoch_``, ``train_seconds_``, ``stopped_``, ``n_threads_``, ``n_parameters_``, ``seed_``, ``notes_``
+        (dicts of "kind" and "text"), ``trained_on_`` (rows, file, SHA-256, …) and ``plan_`` (a `Plan`: what was
+        chosen, and why).
     """
 
+    JOB: ClassVar[Job]
     CODECS: ClassVar[tuple[str, ...]] = ()
     LEARNED: ClassVar[tuple[str, ...]] = ()
 
     network_: Any
     notes_: list[dict[str, str]]
-    plan_: dict[str, Any]
-    # Parameters that every task has.
-    seed: int
-    device: str
-    n_threads: int | None
-    verbose: bool | None
-    training: Mapping[str, Any] | None
+    plan_: Plan
+    history_: list[dict[str, Any]]
+    best_epoch_: int
+    train_seconds_: float
+    stopped_: str
+    n_threads_: int
+    n_parameters_: int
+    seed_: int
+    trained_on_: dict[str, Any]
+
+    # ------------------------------------------------------------------ what every job says for itself
+
+    def read(self, source: Any, *, labelled: bool = True) -> Samples:
+        """Whatever holds samples, read once; `Samples` as they are.
+
+        Parameters
+        ----------
+        labelled : whether what is to be answered is wanted, too
+        """
+        raise NotImplementedError
+
+    def asked(self, X: Any) -> Any:
+        """Samples that a fitted model is asked about."""
+        self.check_fitted()
+        return self.read(X, labelled=False)
+
+    def answers(self, X: Any) -> Answers:
+        """What the model says of samples, in Python and as columns."""
+        raise NotImplementedError
+
+    def kind_of(self, samples: Samples) -> Any:
+        """What there is to be answered, and how answers are measured: a `memorycell.evaluation.kinds.Kind`."""
+        raise NotImplementedError
+
+    def headline(self) -> str:
+        """What the model does, after its file's name: "3 labels for texts: …"."""
+        raise NotImplementedError
+
+    def attended(self, samples: Samples, where: Mapping[str, Any]) -> Any:
+        """The share of each step in what attention made of one answer, (T,); None where there is no attention."""
+        return None
+
+    def unread(self, samples: Samples, explained: Any, where: Mapping[str, Any]) -> str:
+        """That only a part of what is explained was read, in a sentence; "" where all of it was."""
+        return ""
+
+    # ------------------------------------------------------------------ parameters
+
+    def check_parameters(self) -> None:
+        """Raise ValueError or TypeError for a parameter that cannot be used."""
+        check(self)
+        self._device()
+
+    def _device(self) -> torch.device:
+        return device_of(self.device)
+
+    def _draw_seed(self) -> int:
+        """The seed of this training, from `random_state` as scikit-learn has it."""
+        state = self.random_state
+        if state is None:
+            return secrets.randbits(31)
+        if isinstance(state, int | np.integer):
+            return int(state)
+        return int(state.randint(1 << 31) if hasattr(state, "randint") else state.integers(1 << 31))
+
+    def __sklearn_clone__(self) -> Self:
+        # A pre-trained model is what it has learned: scikit-learn would copy it without that.
+        from sklearn.base import clone
+
+        parameters = self.get_params(deep=False)
+        return type(self)(
+            **{name: each if name == "pretrained" else clone(each, safe=False) for name, each in parameters.items()}
+        )
 
     # ------------------------------------------------------------------ training
+
+    def _begin(self) -> None:
+        """Forget what was learned, and what was noted."""
+        self.check_parameters()
+        self.notes_, self.plan_, self.seed_ = [], Plan(), self._draw_seed()
 
     def _seeded(self, build: Callable[[], Network]) -> Network:
         """The network that `build` makes, its weights drawn from the task's seed, where it is to be trained."""
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.manual_seed(self.seed_)
             return build().to(self._device())
 
     def _options(self, **fields: Any) -> TrainingOptions:
         """Options of a training: `fields`, then whatever the user gave as ``training=``."""
-        return TrainingOptions(**{"seed": self.seed, "n_threads": self.n_threads, **fields, **(self.training or {})})
+        return TrainingOptions(**{"seed": self.seed_, "n_threads": self.n_threads, **fields, **(self.training or {})})
 
     def _train_network(
         self,
@@ -103,26 +191,51 @@ class Learner(Estimator):
         self.train_seconds_, self.n_threads_ = result.seconds, result.n_threads
         self.n_parameters_ = sum(parameter.numel() for parameter in network.parameters())
 
+    def _refit_with(self, train_again: Callable[[int], None], least: float, what: str) -> None:
+        """Train once more, on all there is, for as long as was best; interrupted, the first model stays.
+
+        Parameters
+        ----------
+        train_again : a training of so many epochs
+        least : share of the planned epochs that it has at least
+        what : what all there is, is called: "rows"
+        """
+        first = {name: value for name, value in vars(self).items() if name.endswith("_")}
+        epochs = max(self.best_epoch_, round(least * self.plan_["epochs"]), 1)
+        train_again(epochs)
+        interrupted, seconds = self.stopped_ == "interrupted", self.train_seconds_
+        vars(self).update(first if interrupted else {n: first[n] for n in ("history_", "best_epoch_", "stopped_")})
+        self.train_seconds_ = first["train_seconds_"] + seconds
+        if interrupted:
+            self.stopped_ = "interrupted"
+            self._note(
+                "refit", f"Training on all {what} was interrupted: this is the model of the training part alone."
+            )
+            return
+        self._note(
+            "refit",
+            f"Trained once more on all {what} for {epochs} {'epoch' if epochs == 1 else 'epochs'} "
+            f"(epoch {self.best_epoch_} was best on validation).",
+        )
+
+    def _record(self, samples: Samples, **more: Any) -> None:
+        """Remember what the model is trained on."""
+        source = samples.source
+        self.trained_on_ = {
+            "rows": len(samples), "source": source.name, "bytes": source.size, "sha256": source.sha256, **more,
+        }  # fmt: skip
+
+    def was_trained_on(self, samples: Samples) -> bool | None:
+        """Whether samples are of the very file that the model was trained on; None where that cannot be known."""
+        known, asked = self.trained_on_.get("sha256"), samples.source.sha256
+        return None if known is None or asked is None else known == asked
+
     def _note(self, kind: str, text: str) -> None:
         self.notes_.append({"kind": kind, "text": text})
 
-    def __sklearn_clone__(self) -> Self:
-        # A pre-trained model is what it has learned: scikit-learn would copy it without that.
-        from sklearn.base import clone
-
-        parameters = self.get_params(deep=False)
-        return type(self)(
-            **{name: each if name == "pretrained" else clone(each, safe=False) for name, each in parameters.items()}
-        )
-
-    def _device(self) -> str:
-        if self.device != "auto":
-            if self.device != "cpu" and not torch.cuda.is_available():
-                raise ValueError(
-                    f'device {self.device!r} was asked for, but torch finds no GPU here: use device="auto"'
-                )
-            return self.device
-        return "cuda" if torch.cuda.is_available() else "cpu"
+    def _take_notes(self, notes: Iterable[dict[str, Any]]) -> None:
+        """Add notes that are not there yet."""
+        self.notes_.extend(note for note in notes if note not in self.notes_)
 
     # ------------------------------------------------------------------ running
 
@@ -131,7 +244,7 @@ class Learner(Estimator):
 
         A row's result does not depend on what else is in its batch, so the order is no one's business.
         """
-        self._check_fitted()
+        self.check_fitted()
         device = next(self.network_.parameters()).device
         self.network_.eval()
         order = torch.argsort(dataset.lengths, stable=True)
@@ -139,12 +252,132 @@ class Learner(Estimator):
             for rows in order.split(size):
                 yield rows, dataset.gather(rows).to(device)
 
-    def _check_fitted(self) -> None:
+    def check_fitted(self) -> None:
+        """Raise scikit-learn's NotFittedError, or a ValueError where scikit-learn is not loaded, before `fit`."""
         if not hasattr(self, "network_"):
             # scikit-learn's own error where it is loaded: its tools ask for it by class.
             name = type(self).__name__
             text = f"this {name} is not fitted yet: call fit first, or load a saved one"
             raise _not_fitted()(text)
+
+    # ------------------------------------------------------------------ measuring
+
+    def measured(
+        self,
+        data: Any,
+        *,
+        train: Any = None,
+        folds: int | None = None,
+        jobs: int = 1,
+        progress: Progress = None,
+        learning_curve: bool = False,
+    ) -> Any:
+        """How good the model is on data that it was not trained on, or its settings on folds, beside baselines.
+
+        Parameters
+        ----------
+        data : as for `read`, with what is to be answered
+        train : the training data, for the baselines
+        folds : train anew for each of so many parts of the data; None: the model as it is
+        jobs : folds fitted at once
+        progress : called with a sentence at each stage
+        learning_curve : train on growing parts of the data instead
+
+        Raises
+        ------
+        ValueError
+            For options that cannot go together, and data that cannot be measured by.
+        """
+        samples = self.read(data)
+        if folds is not None or learning_curve:
+            if train is not None:
+                raise ValueError(
+                    "--train is for a model measured as it is; --folds trains on parts of the data: choose one"
+                )
+            return self._on_folds(samples, folds or 5, jobs, progress, learning_curve)
+        if samples.order is not None:
+            raise ValueError("--order says how folds follow time: add --folds N, or leave it out")
+        before = None if train is None else self.read(train)
+        if before is None and progress is not None and self.was_trained_on(samples) is not False:
+            known = self.was_trained_on(samples)
+            progress(f"{samples.source.name}: {_SEEN if known else _MAY_BE_SEEN}; see --folds")
+        return self._held_out(samples, before, progress)
+
+    def _held_out(self, samples: Samples, before: Samples | None, progress: Progress) -> Any:
+        """How good the model is on samples, beside baselines that learn from those of its training, `before`."""
+        from memorycell.evaluation.cross_validation import evaluate_held_out
+
+        return evaluate_held_out(self, samples, train=before, progress=progress)
+
+    def _on_folds(self, samples: Samples, folds: int, jobs: int, progress: Progress, curve: bool) -> Any:
+        if curve:
+            from memorycell.evaluation.learning_curve import learning_curve
+
+            return learning_curve(self, samples, folds=folds, jobs=jobs, progress=progress)
+        from memorycell.evaluation.cross_validation import cross_validate
+
+        return cross_validate(self, samples, folds=folds, jobs=jobs, progress=progress)
+
+    # ------------------------------------------------------------------ in words
+
+    def purpose(self) -> str:
+        """What the model is for, in a sentence without its stop."""
+        return self.headline()
+
+    def data_rows(self) -> list[tuple[str, str]]:
+        """Names and values of what there is to say of the training data, for the model card."""
+        return []
+
+    def reads(self) -> str:
+        """What it reads, in the plural: "texts", "series of numbers"."""
+        return "samples"
+
+    def network_text(self) -> str:
+        """The network in one line: cells, sizes, parameters."""
+        encoder = self.network_.encoder
+        sizes = "-".join(str(size) for size in encoder.hidden_sizes)
+        both = " in each direction" if encoder.bidirectional else ""
+        extra = "".join(f", {text}" for text in self._network_extras())
+        return f"{encoder.cell} of {sizes} units{both}{extra}: {self.n_parameters_:,} parameters"
+
+    def _network_extras(self) -> list[str]:
+        """What else there is to say of the network."""
+        return []
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values of what a person asks first."""
+        return [("answers", self.headline()), ("network", self.network_text())]
+
+    def facts(self) -> dict[str, Any]:
+        """What the model is and learned, as plain JSON."""
+        best = self.best_epoch_row()
+        return {
+            "task": type(self).__name__,
+            "reads": self.reads(),
+            **self._own_facts(),
+            "network": _json(self.network_.config()),
+            "choices": _json(self.plan_.values()),
+            "parameters": int(self.n_parameters_),
+            "trained_on": _json(self.trained_on_),
+            "epochs": len(self.history_),
+            "best_epoch": int(self.best_epoch_),
+            "loss": best.get("loss"),
+            "validation_loss": best.get("val_loss"),
+            "stopped": self.stopped_,
+            "train_seconds": round(float(self.train_seconds_), 3),
+            "threads": int(self.n_threads_),
+            "seed": int(self.seed_),
+            "settings": {name: _setting(value) for name, value in self.get_params(deep=False).items()},
+            "notes": [note["text"] for note in self.notes_],
+        }
+
+    def _own_facts(self) -> dict[str, Any]:
+        return {}
+
+    def best_epoch_row(self) -> dict[str, Any]:
+        """The row of the history whose weights were best; empty when no epoch was finished."""
+        rows = [row for row in self.history_ if row["epoch"] == self.best_epoch_]
+        return rows[-1] if rows else {}
 
     # ------------------------------------------------------------------ files
 
@@ -157,16 +390,20 @@ class Learner(Estimator):
         if tensors:
             raise ValueError(f"tensor {next(iter(tensors))!r} does not belong to this configuration")
 
+    def _check_loaded(self) -> None:
+        """Raise ValueError where what a model file says does not fit together."""
+
     def save(self, path: str | os.PathLike[str], *, force: bool = False) -> None:
         """Write the fitted model to one safetensors file. Refuses to overwrite without `force`."""
-        self._check_fitted()
+        self.check_fitted()
         parameters = {**self.get_params(deep=False), "verbose": None}
         codecs = {name: getattr(self, name) for name in self.CODECS}
         config = {
             "parameters": {name: _plain(value) for name, value in parameters.items()},
             "codecs": {name: None if codec is None else codec.to_json() for name, codec in codecs.items()},
-            "network": {"network": type(self.network_).__name__, **self.network_.config()},
+            "network": {"network": type(self.network_).__name__, **_plain(self.network_.config())},
             "learned": {name: _plain(getattr(self, name)) for name in (*_TRAINED, *self.LEARNED)},
+            "plan": _plain(self.plan_.to_json()),
         }
         tensors = {f"network.{name}": value for name, value in self.network_.state_dict().items()}
         tensors |= {f"learned.{name}": value for name, value in self._tensors().items()}
@@ -174,7 +411,7 @@ class Learner(Estimator):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
-        """The model that `save` wrote.
+        """The model that `save` wrote, also of release 0.1.
 
         Raises
         ------
@@ -182,53 +419,93 @@ class Learner(Estimator):
             When there is no such file, or it is truncated, foreign, of a newer version or tampered with.
         """
         file = load_model(os.fspath(path))
-        if file.kind != cls.__name__:
+        if file.kind not in (cls.__name__, *cls.JOB.formerly):
             raise ModelFileError(f"{os.fspath(path)} holds a {file.kind}, expected a {cls.__name__}")
         try:
-            return cls._from_file(file)
-        except (ImportError, OSError):
-            raise
-        except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError) as error:
-            raise ModelFileError(f"{os.fspath(path)} is damaged or was tampered with: {error}") from error
+            learner = cls._from_file(file)
+        except _WRONG as error:
+            raise ModelFileError(f"{os.fspath(path)} is damaged or was tampered with: {_said(error)}") from error
+        learner.network_.to(learner._device())
+        return learner
+
+    @classmethod
+    def _of_older(cls, config: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Configuration and tensors of a file of an older release, as this one writes them."""
+        learned = config["learned"]
+        parameters = {cls.JOB.renamed.get(name, name): value for name, value in config["parameters"].items()}
+        if "plan" not in config:
+            seed = parameters.pop("seed", 0)
+            parameters.setdefault("random_state", seed)
+            learned = {"seed_": seed, "trained_on_": {}, **learned}
+            config = {**config, "plan": learned.pop("plan_"), "learned": learned}
+        return {**config, "parameters": parameters}, tensors
 
     @classmethod
     def _from_file(cls, file: ModelFile) -> Self:
-        parameters = {name: _unplain(value) for name, value in file.config["parameters"].items()}
-        if str(parameters.get("device")).startswith("cuda") and not torch.cuda.is_available():
-            parameters["device"] = "auto"  # trained on a GPU, used where there is none
+        config, tensors = cls._of_older(file.config, dict(file.tensors))
+        parameters = {name: _unplain(value) for name, value in config["parameters"].items()}
+        parameters["device"] = usable(parameters.get("device", "auto"))
         learner = cls(**parameters)
+        check(learner)
         for name in cls.CODECS:
-            state = file.config["codecs"][name]
+            state = config["codecs"][name]
             setattr(learner, name, None if state is None else codec_from_json(state))
         for name in (*_TRAINED, *cls.LEARNED):
-            setattr(learner, name, file.config["learned"][name])
-        network = build_network(file.config["network"], file.tensors)
+            setattr(learner, name, config["learned"][name])
+        learner.plan_ = Plan.from_json(config["plan"])
+        _check_trained(learner)
+        network = build_network(cls.JOB, config["network"], tensors)
         weights = {f"network.{name}": value for name, value in network.state_dict().items()}
-        own = {name: value for name, value in file.tensors.items() if name.startswith("learned.")}
-        check_tensors({name: value for name, value in file.tensors.items() if name not in own}, weights)
-        network.load_state_dict({name: file.tensors[f"network.{name}"] for name in network.state_dict()})
-        learner.network_ = network.to(learner._device()).eval()
+        own = {name: value for name, value in tensors.items() if name.startswith("learned.")}
+        check_tensors({name: value for name, value in tensors.items() if name not in own}, weights)
+        network.load_state_dict({name: tensors[f"network.{name}"] for name in network.state_dict()})
+        learner.network_ = network.eval()
         learner._take_tensors({name.removeprefix("learned."): value for name, value in own.items()})
+        learner._check_loaded()
         return learner
 
 
-def build_network(config: dict[str, Any], tensors: Mapping[str, Tensor]) -> Network:
+def _check_trained(learner: Learner) -> None:
+    """Raise ValueError where what every training leaves behind is not of its kind."""
+    kinds = {
+        "history_": list, "notes_": list, "trained_on_": dict, "stopped_": str, "best_epoch_": int, "n_threads_": int,
+        "n_parameters_": int, "seed_": int,
+    }  # fmt: skip
+    for name, kind in kinds.items():
+        if not isinstance(getattr(learner, name), kind):
+            raise ValueError(f"expected {name} to be of type {kind.__name__}, got {getattr(learner, name)!r:.60}")
+    if learner.n_threads_ < 1:
+        raise ValueError(f"expected n_threads_ of at least 1, got {learner.n_threads_}")
+    if not all(isinstance(note, dict) and isinstance(note.get("text"), str) for note in learner.notes_):
+        raise ValueError("expected notes with a text each, got others")
+    if not all(isinstance(row, dict) and isinstance(row.get("epoch"), int) for row in learner.history_):
+        raise ValueError("expected a history with an epoch in each row, got another")
+
+
+def _said(error: BaseException) -> str:
+    """An error in one line; a key that is missing is not called by its name alone."""
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def build_network(job: Job, config: dict[str, Any], tensors: Mapping[str, Tensor]) -> Network:
     """The network that a file's configuration describes, its weights not yet those of the file.
 
     Raises
     ------
     ModelFileError
-        If it would be larger than `tensors`, the file's own, bear out: nothing of that size is allocated.
+        If it is none of the job's, or would be larger than `tensors`, the file's own, bear out: nothing of that size is
+        allocated.
     """
     config = dict(config)
     name = config.pop("network")
-    if name not in NETWORKS:
-        raise ModelFileError(f"expected a network of this version ({', '.join(NETWORKS)}), got {name!r:.60}")
-    kind = getattr(importlib.import_module(NETWORKS[name]), name)
+    homes = {reference.rpartition(":")[2]: reference.partition(":")[0] for reference in job.networks}
+    if name not in homes:
+        raise ModelFileError(f"expected a network of this version ({', '.join(homes)}), got {name!r:.60}")
+    kind = getattr(importlib.import_module(homes[name]), name)
     held = sum(tensor.numel() for tensor in tensors.values())
     # The weights that follow overwrite these: drawing them must not move the user's generator.
     with torch.random.fork_rng(devices=[]), _Budget(2 * held + 100_000):
-        return kind(**config)
+        return kind.from_config(config)
 
 
 class _Budget(TorchFunctionMode):
@@ -282,3 +559,18 @@ def _unplain(value: Any) -> Any:
     if isinstance(value, dict) and set(value) == {_PAIRS}:
         return {_unplain(key): _unplain(item) for key, item in value[_PAIRS]}
     return value
+
+
+def _json(value: Any) -> Any:
+    """`value` as JSON shows it."""
+    if isinstance(value, Mapping):
+        return {str(key): _json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_json(item) for item in value]
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _setting(value: Any) -> Any:
+    """A parameter as JSON; a model among them by its name."""
+    simple = (str, int, float, bool, list, tuple, dict, type(None), np.generic)
+    return _json(value) if isinstance(value, simple) else str(value)

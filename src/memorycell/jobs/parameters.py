@@ -6,13 +6,15 @@ Loads no torch, so that ``memorycell fit … --help`` is quick.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from memorycell.jobs.values import Device, Fields, Seed, Value, Whole
 
 _KEY = "option"
+_Class = TypeVar("_Class", bound=type)
 
 
 @dataclass(frozen=True)
@@ -130,4 +132,12 @@ class TrainingParameters:
     verbose: bool | None = None  # a progress bar; None: where stderr is a terminal, or in a notebook
 
 
-VERBOSE = "verbose : bool | None\n    Show a progress bar; None: where stderr is a terminal, or in a notebook."
+_VERBOSE = "verbose : bool | None\n    Show a progress bar; None: where stderr is a terminal, or in a notebook."
+
+
+def documented(task: _Class) -> _Class:
+    """Class decorator: puts what its parameters declare into a task's docstring, before what it learns."""
+    text, mark = inspect.cleandoc(task.__doc__ or ""), "Attributes\n----------"
+    before, found, after = text.partition(mark)
+    task.__doc__ = f"{before}{documentation(task)}\n{_VERBOSE}\n\n{found}{after}"
+    return task

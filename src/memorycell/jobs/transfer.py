@@ -14,26 +14,27 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from memorycell.jobs.registry import load, registry
 from memorycell.networks.base import Network
 from memorycell.networks.encoder import Encoder
 from memorycell.training import ParameterGroup
 
 if TYPE_CHECKING:
     from memorycell.data.text.text_codec import TextCodec
-    from memorycell.jobs.language.task import LanguageModel
 
+LENT = "text encoder"  # what the card of a job lends, whose models others may begin with
 FACTOR = 2.6  # how many times slower a layer learns than the one above it (Howard & Ruder 2018, section 3.2)
 SCHEDULE = "slanted_triangular"
 _UNFREEZING = 0.25  # share of the epochs at whose end all layers are unfrozen
 _SPECIALS = 3
 
 
-def language_model(pretrained: Any, units: Iterable[str] | None = None) -> LanguageModel:
+def language_model(pretrained: Any, units: Iterable[str] | None = None) -> Any:
     """The fitted language model that `pretrained` is, or that the file of this path holds.
 
     Parameters
     ----------
-    pretrained : LanguageModel or path
+    pretrained : model of a job that lends its text encoder, or path
     units : names of units, optional
         What its tokens may be; default: any.
 
@@ -50,20 +51,22 @@ def language_model(pretrained: Any, units: Iterable[str] | None = None) -> Langu
     Traceback (most recent call last):
     TypeError: expected pretrained to be a fitted LanguageModel or its file, got 3
     """
-    model = pretrained
-    if isinstance(pretrained, str | os.PathLike):
-        from memorycell.jobs.registry import load
-
-        model = load(pretrained)
-    if type(model).__name__ != "LanguageModel":
+    model = load(pretrained) if isinstance(pretrained, str | os.PathLike) else pretrained
+    job = getattr(type(model), "JOB", None)
+    lenders = " or ".join(each.name for each in registry().jobs if LENT in each.lends)
+    if job is None or LENT not in job.lends:
         got = f"{pretrained!r:.80}" if model is pretrained else f"a {type(model).__name__} in {os.fspath(pretrained)}"
-        raise TypeError(f"expected pretrained to be a fitted LanguageModel or its file, got {got}")
-    if not hasattr(model, "network_"):
-        raise ValueError("expected pretrained to be a fitted LanguageModel, got one that is not: call its fit first")
+        raise TypeError(f"expected pretrained to be a fitted {lenders} or its file, got {got}")
+    try:
+        model.check_fitted()
+    except ValueError:
+        raise ValueError(
+            f"expected pretrained to be a fitted {lenders}, got one that is not: call its fit first"
+        ) from None
     unit = model.codec_.unit
     if units is not None and unit not in units:
         raise ValueError(
-            f'expected a language model of words, got one of {unit}s: train it with LanguageModel(unit="word")'
+            f'expected a language model of words, got one of {unit}s: train it with {job.name}(unit="word")'
         )
     return model
 
@@ -75,7 +78,7 @@ def extended(known: list[str], tokens: Iterable[str]) -> list[str]:
 
 
 def codec(
-    model: LanguageModel, texts: Iterable[str], min_count: int = 1, *, fixed: bool = False
+    model: Any, texts: Iterable[str], min_count: int = 1, *, fixed: bool = False
 ) -> tuple[TextCodec, dict[str, str]]:
     """The codec of a task on `texts` that begins with `model`, and a note on how much of them the model knows.
 
@@ -95,20 +98,20 @@ def codec(
     return made, vocabulary_note(model, tokens, len(vocabulary))
 
 
-def vocabulary_note(model: LanguageModel, tokens: list[str], size: int) -> dict[str, str]:
+def vocabulary_note(model: Any, tokens: list[str], size: int) -> dict[str, str]:
     """How many of a task's tokens the model knows, as a note; `size`: of the vocabulary of both."""
     new = size - model.codec_.size
     rest = f"; the {new:,} others begin with its mean embedding" if new else ""
     return _note(model, f"it knows {len(tokens) - new:,} of {len(tokens):,} tokens of the training texts{rest}")
 
 
-def _note(model: LanguageModel, what: str) -> dict[str, str]:
+def _note(model: Any, what: str) -> dict[str, str]:
     sizes = " + ".join(map(str, model.network_.encoder.hidden_sizes))
     text = f"Begins with the encoder of a language model ({sizes} units, which reads in one direction): {what}."
     return {"kind": "pretrained", "text": text}
 
 
-def encoder_state(model: LanguageModel, size: int) -> dict[str, Tensor]:
+def encoder_state(model: Any, size: int) -> dict[str, Tensor]:
     """The weights of the model's encoder for a vocabulary of `size`: tokens it does not have get the mean embedding."""
     state = {name: value.detach().cpu() for name, value in model.network_.encoder.state_dict().items()}
     state["embedding.weight"] = extended_rows(state["embedding.weight"], size)
@@ -127,39 +130,7 @@ def extended_rows(rows: Tensor, size: int) -> Tensor:
     return torch.cat([rows, mean.expand(size - len(rows), *rows.shape[1:])])
 
 
-def sizes(model: LanguageModel) -> dict[str, Any]:
-    """Parameters of a LanguageModel that begins with `model`, as they must be for its weights to fit."""
-    network = model.network_
-    return {
-        "unit": model.codec_.unit,
-        "hidden_sizes": network.encoder.hidden_sizes,
-        "embedding_size": network.encoder.embedding_size,
-        "tied": network.tied,
-        "softmax": network.softmax,
-    }
-
-
-def continue_from(network: Network, model: LanguageModel) -> None:
-    """Give a language network the weights of `model`; tokens that it does not have begin with the means of the others.
-
-    Raises
-    ------
-    ValueError
-        For a network of other sizes.
-    """
-    own = network.state_dict()
-    state = {name: value.detach().cpu() for name, value in model.network_.state_dict().items()}
-    for name in ("encoder.embedding.weight", "weight", "bias"):
-        if name in state and name in own:
-            state[name] = extended_rows(state[name], len(own[name]))
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        raise ValueError(f"expected a network of the language model's sizes: {lines[-1]:.200}") from None
-
-
-def encoder(model: LanguageModel, size: int, **dropouts: float) -> Encoder:
+def encoder(model: Any, size: int, **dropouts: float) -> Encoder:
     """An encoder with the model's weights for a vocabulary of `size`, with `dropouts` of its own (see `Encoder`)."""
     names = ("embedding_size", "hidden_sizes", "cell", "layer_norm")
     config = model.network_.encoder.config()

@@ -448,7 +448,10 @@ class Device(Value):
     def check(self, name: str, value: Any) -> None:
         if not isinstance(value, str):
             raise TypeError(f'expected {name} to be a name such as "cpu", "cuda:1" or "auto", got {value!r:.60}')
-        self.parse(value)
+        try:
+            self.parse(value)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
 
     def parse(self, text: str) -> Any:
         if re.fullmatch(r"[a-z]+(:\d+)?", text) is None:

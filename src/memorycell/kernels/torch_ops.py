@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,9 +12,63 @@ from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_
 
 from memorycell.kernels.reference import State
 
+
+def _onednn_dtypes() -> frozenset[torch.dtype]:
+    """The dtypes in which oneDNN has an LSTM on this processor."""
+    if not torch.backends.mkldnn.is_available():
+        return frozenset()
+    known = torch.ops.mkldnn
+    asked = ((torch.bfloat16, known._is_mkldnn_bf16_supported), (torch.float16, known._is_mkldnn_fp16_supported))
+    return frozenset([torch.float32, *(dtype for dtype, supported in asked if supported())])
+
+
+_ONEDNN_DTYPES = _onednn_dtypes()  # a constant: torch.compile cannot trace the questions
+
+
+def _lstm(x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
+    """`torch.lstm`, whatever the processor.
+
+    Under autocast torch asks whether oneDNN has an LSTM in x's dtype, and then wants one in autocast's, which there is
+    not without AVX-512 (bfloat16) or AVX-512-FP16 (float16): it raises. Such a call is computed in float32, its results
+    alone are in autocast's dtype: nearer the truth, and quicker than torch's other operators in that dtype.
+    """
+    narrow = _out_of_onednn_s_reach(x, *arguments)
+    if narrow is None:
+        return _VF.lstm(x, *arguments)
+    if not torch.compiler.is_compiling():
+        warnings.warn(
+            f"oneDNN has no LSTM in {narrow} on this processor, and torch.nn.LSTM raises under this autocast: "
+            f"computing in float32 instead, with results in {narrow}",
+            stacklevel=2,
+        )
+    state, weights, *flags = arguments
+    with torch.autocast("cpu", enabled=False):
+        results = _VF.lstm(x.float(), [part.float() for part in state], [w.float() for w in weights], *flags)
+    return tuple(result.to(narrow) for result in results)
+
+
+def _out_of_onednn_s_reach(x: Tensor, state: Any, *_: Any) -> torch.dtype | None:
+    """The dtype in which torch would ask oneDNN for this LSTM in vain; None: it would not ask, or get it."""
+    if not (x.is_cpu and torch.is_autocast_enabled("cpu")):
+        return None
+    packed = isinstance(state, Tensor)  # the numbers of rows: then torch computes step by step, as with projections
+    if packed or state[0].shape[-1] != state[1].shape[-1] or not x.numel():
+        return None
+    # Somebody may have switched oneDNN off, which torch.compile cannot ask.
+    if not torch.compiler.is_compiling() and not torch._C._get_mkldnn_enabled():
+        return None
+    narrow = torch.get_autocast_dtype("cpu")
+    return narrow if _onednn_has(x.dtype) and not _onednn_has(narrow) else None
+
+
+def _onednn_has(dtype: torch.dtype) -> bool:
+    """Whether oneDNN has an LSTM in `dtype`; in float16 without gradients alone."""
+    return dtype in _ONEDNN_DTYPES and not (dtype is torch.float16 and torch.is_grad_enabled())
+
+
 # Operators over whole sequences and over one step, by mode. Torch ships no types for them.
 SEQUENCE: dict[str, Callable[..., Any]] = {
-    "LSTM": _VF.lstm,
+    "LSTM": _lstm,
     "GRU": _VF.gru,
     "RNN_TANH": _VF.rnn_tanh,
     "RNN_RELU": _VF.rnn_relu,

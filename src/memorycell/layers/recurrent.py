@@ -101,7 +101,8 @@ class LSTM(Recurrent):
         Dropout of W_hh itself, one mask a call (DropConnect; Merity et al. 2017).
     backend : {"auto", "cpp", "reference", "torch"}
         "auto" takes the fused kernels on the CPU, else torch's operators where they compute the same, else the
-        reference in plain torch.
+        reference in plain torch. Where torch's LSTM would fail under autocast, for want of one of oneDNN's in bfloat16
+        or float16 on this processor, it computes in float32 instead, with a warning.
 
     Raises
     ------

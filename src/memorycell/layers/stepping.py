@@ -18,7 +18,7 @@ from memorycell.layers.inputs import check_dtype, check_parts
 
 Values = TypeVar("Values", Tensor, NDArray[Any])
 _MEMORY = ctypes.c_char * 1  # of an array, as an argument
-_NUMPY = {torch.float32: np.dtype(np.float32), torch.float64: np.dtype(np.float64)}
+_NUMPY = {getattr(torch, name): np.dtype(name) for name in ("float16", "float32", "float64")}
 
 
 def step_cell(
@@ -114,10 +114,10 @@ class Stream:
             return
         if self._precision not in PRECISIONS:
             raise ValueError(f'expected weights to be None, "bfloat16" or "int8", got {self._precision!r}')
-        lacks = fused_stream.lacks(self._cell, self._weights[0]) or native.why_missing()
-        w = self._weights[0].w_ih
+        lacks, w = fused_stream.lacks(self._cell, self._weights[0]), self._weights[0].w_ih
         if lacks is None and (w.dtype is not torch.float32 or not w.is_cpu):
             lacks = f"they need float32 weights on the CPU, these are {w.dtype} on {w.device}"
+        lacks = lacks or native.why_missing()
         if lacks is None and not self._by_kernels:
             lacks = "the layer has another backend"
         if lacks:
@@ -180,10 +180,9 @@ class Stream:
         return out
 
     def _step_array(self, x: Any, out: Any) -> NDArray[Any]:
-        if self._kernels is None:
-            y = self.step(torch.tensor(x), None if out is None else torch.from_numpy(out))
-            return y.numpy() if out is None else out
-        dtype = _NUMPY[self._dtype]
+        dtype = _NUMPY.get(self._dtype)
+        if dtype is None:
+            raise TypeError(f"expected x to be a Tensor of {self._dtype}, which numpy does not have, got an array")
         if x.dtype != dtype:
             raise ValueError(f"expected x of {dtype} like the weights of this stream, got {x.dtype}: use x.astype")
         shape = (*x.shape[:-1], self._widths[0])
@@ -191,6 +190,11 @@ class Stream:
             out = np.empty(shape, dtype)
         elif not (isinstance(out, np.ndarray) and out.shape == shape and out.dtype == dtype and out.flags.carray):
             raise ValueError(f"expected out to be a contiguous, writable array of {dtype} and shape {shape}")
+        if self._kernels is None:
+            given = torch.tensor(x)
+            check_dtype(given, self._weights[0].w_ih, "stream")
+            out[...] = self._step_by_torch(given).to(self._dtype).numpy()
+            return out
         if not x.flags.carray:  # ctypes takes the address of nothing else
             x = x.copy()
         self._advance(self._pointer, _MEMORY.from_buffer(x), _MEMORY.from_buffer(out))

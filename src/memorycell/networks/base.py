@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from torch import Tensor, nn
 
 from memorycell.data.batch import Batch
+from memorycell.layers.base import Recurrent
 
 State = Any  # a Tensor, or nested tuples of Tensors, whose dimension -2 is the row of the batch
 
@@ -33,6 +34,11 @@ class Network(nn.Module):
         """Loss of a batch, from `state` (None: `init_state(batch)`)."""
         raise NotImplementedError
 
+    @property
+    def trunk(self) -> tuple[Recurrent, ...]:
+        """The recurrent layers that read the sequence, from the input up."""
+        return tuple(module for module in self.modules() if isinstance(module, Recurrent))
+
     def init_state(self, batch: Batch) -> State:
         """The state before the first step of each row of `batch`."""
         raise NotImplementedError(f"{type(self).__name__} has no recurrent state to start from")
@@ -48,6 +54,11 @@ class Network(nn.Module):
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as plain JSON: with the weights, all that rebuilds this network."""
         raise NotImplementedError
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """The network that `config` describes, its weights drawn anew."""
+        return cls(**config)
 
 
 def map_state(function: Any, state: State) -> State:

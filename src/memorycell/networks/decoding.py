@@ -89,15 +89,16 @@ def beam_search(
     end: int,
     length_penalty: float = 0.0,
 ) -> list[list[Hypothesis]]:
-    """For each row the finished hypotheses found, best first.
+    """For each row the best hypotheses found, at most `beam`, best first.
 
     A hypothesis ranks by log probability / length ** length_penalty; those that do not reach `end` in `steps` symbols
-    compete as they are. With ``beam`` at least the number of prefixes the search is exact.
+    compete as they are. With ``beam`` at least the number of prefixes the search is exact. It ends before `steps` when
+    nothing that could still be found would be among the best.
 
     Parameters
     ----------
-    state, start : of B rows, as for `sample`
-    beam : hypotheses kept a row
+    state, start : of B rows, as for `sample`; the search runs on their device
+    beam : hypotheses kept a row, of those that go on and of those that have ended
 
     Raises
     ------
@@ -107,40 +108,78 @@ def beam_search(
     if beam < 1 or steps < 1:
         raise ValueError(f"expected beam >= 1 and steps >= 1, got beam={beam}, steps={steps}")
     rows = len(start)
-    state = network.select_state(state, torch.arange(rows).repeat_interleave(beam))
+    first = beam * torch.arange(rows, device=start.device).unsqueeze(-1)  # of each row's hypotheses, in the batch
+    state = network.select_state(state, (first // beam).expand(rows, beam).flatten())
     symbols = start.repeat_interleave(beam)
     # At first all beams of a row are alike: only the first may branch.
-    total = torch.full((rows, beam), -torch.inf)
+    total = torch.full((rows, beam), -torch.inf, device=start.device)
     total[:, 0] = 0.0
-    prefixes = torch.empty(rows, beam, 0, dtype=torch.int64)
-    found: list[list[Hypothesis]] = [[] for _ in range(rows)]
-    for _ in range(steps):
+    found = _Found(total, length_penalty)
+    trail: list[Tensor] = []  # by step, for each hypothesis that goes on: which one it continues, by which symbol
+    for length in range(steps):
         scores, state = network.step(symbols, state)
         size = scores.shape[-1]
         candidates = total.unsqueeze(-1) + scores.log_softmax(dim=-1).view(rows, beam, size)
-        for row, ended in enumerate(candidates[:, :, end].tolist()):
-            kept = (prefixes[row, k].tolist() for k in range(beam))
-            found[row] += [Hypothesis(p, v) for p, v in zip(kept, ended, strict=True) if v > -torch.inf]
+        found.add(candidates[:, :, end], length)
         candidates[:, :, end] = -torch.inf
-        total, best = candidates.flatten(1).topk(min(beam, beam * size), dim=-1)
-        parent, symbol = best // size, best % size
-        prefixes = torch.cat(
-            [
-                prefixes.gather(1, parent.unsqueeze(-1).expand(-1, -1, prefixes.shape[2])),
-                symbol.unsqueeze(-1),
-            ],
-            -1,
-        )
-        flat = (parent + beam * torch.arange(rows).unsqueeze(-1)).flatten()
-        state, symbols = network.select_state(state, flat), symbol.flatten()
-    for row in range(rows):
-        found[row] += [
-            Hypothesis(prefixes[row, k].tolist(), value)
-            for k, value in enumerate(total[row].tolist())
-            if value > -torch.inf
+        total, best = candidates.flatten(1).topk(beam, dim=-1)
+        trail.append(torch.stack([best // size, best % size], -1))
+        if found.settled(total, length + 1, steps):
+            break
+        symbols = trail[-1][..., 1].flatten()
+        state = network.select_state(state, (first + trail[-1][..., 0]).flatten())
+    else:
+        found.add(total, steps)
+    return found.hypotheses(torch.stack(trail).tolist())
+
+
+class _Found:
+    """The best hypotheses of each row that go no further, best first; an equal one that came before stays before."""
+
+    def __init__(self, total: Tensor, length_penalty: float) -> None:
+        self.length_penalty = length_penalty
+        self.total = self.score = torch.full_like(total, -torch.inf)  # -inf: none yet
+        # How many symbols each has, and at which place the last of them stands in the trail.
+        self.length = self.place = torch.zeros_like(total, dtype=torch.int64)
+
+    def _rank(self, total: Tensor, length: int) -> Tensor:
+        return total / max(1, length) ** self.length_penalty
+
+    def add(self, total: Tensor, length: int) -> None:
+        """What has ended after `length` symbols, by its place in the trail: (B, beam), -inf where nothing has."""
+        beam = total.shape[-1]
+        place = torch.arange(beam, device=total.device).expand_as(total)
+        score = torch.cat([self.score, self._rank(total, length)], -1)
+        score, order = score.sort(dim=-1, descending=True, stable=True)
+        self.score, order = score[:, :beam], order[:, :beam]
+        self.total = torch.cat([self.total, total], -1).gather(-1, order)
+        self.length = torch.cat([self.length, torch.full_like(place, length)], -1).gather(-1, order)
+        self.place = torch.cat([self.place, place], -1).gather(-1, order)
+
+    def settled(self, total: Tensor, length: int, steps: int) -> bool:
+        """Whether what goes on, with `length` symbols and log probabilities `total`, changes nothing any more.
+
+        A log probability can only fall, and as it is negative its rank is highest at one end of the lengths to come.
+        """
+        best = total.amax(-1)
+        bound = torch.maximum(self._rank(best, length), self._rank(best, steps))
+        return bool((bound <= self.score[:, -1]).all())
+
+    def hypotheses(self, trail: list[list[list[list[int]]]]) -> list[list[Hypothesis]]:
+        """All of them, read back along the trail: [step][row][place], (the place before, the symbol)."""
+
+        def symbols(row: int, length: int, place: int) -> list[int]:
+            read = []
+            for step in reversed(trail[:length]):
+                place, symbol = step[row][place]
+                read.append(symbol)
+            return read[::-1]
+
+        kept = zip(self.total.tolist(), self.length.tolist(), self.place.tolist(), strict=True)
+        return [
+            [Hypothesis(symbols(row, n, k), value) for value, n, k in zip(*of_row, strict=True) if value > -torch.inf]
+            for row, of_row in enumerate(kept)
         ]
-        found[row].sort(key=lambda h: -h.log_probability / max(1, len(h.symbols)) ** length_penalty)
-    return found
 
 
 def _restrict(scores: Tensor, top_k: int | None, top_p: float | None) -> Tensor:

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from memorycell.pages.page_file import check_page_path
+from memorycell.pages.report import job_of
 from memorycell.training.files import write_atomically
 
 METHODS = ("integrated gradients", "occlusion", "decomposition", "contextual decomposition")
-
-# What can be asked of each task: see its `explained`.
-ASKED: dict[str, tuple[str, ...]] = {
-    "Forecaster": ("at", "series", "target", "step", "future"),
-    "LanguageModel": ("row", "place", "output", "against"),
-    "SequenceClassifier": ("row", "output", "against"),
-    "SequenceRegressor": ("row", "output"),
-    "Tagger": ("row", "place", "output", "against"),
-}
 
 
 def write_explanation(
@@ -29,18 +21,10 @@ def write_explanation(
     model: Any,
     data: Any,
     *,
-    at: Any = None,
-    row: int | None = None,
-    place: int | None = None,
-    output: Any = None,
-    against: Any = None,
-    series: Any = None,
-    target: str | None = None,
-    step: int | None = None,
-    future: Any = None,
     method: str = "integrated gradients",
     command: str | None = None,
     force: bool = False,
+    **where: Any,
 ) -> Path:
     """Write a page that explains one answer: one HTML file, alive with a small script of its own, that loads nothing.
 
@@ -51,16 +35,14 @@ def write_explanation(
     Parameters
     ----------
     path : where to: ``something.html``
-    model : a fitted `Forecaster`, `SequenceClassifier`, `SequenceRegressor`, `Tagger` or `LanguageModel`
+    model : a fitted task of this library
     data : what its ``explained`` takes: a table, sequences, a text, or a file of them
-    at, series, target, step, future : which forecast: date of the last step seen, and so on; see `Forecaster.explained`
-    row : which sequence or text, from 0; of a forecaster the row of the last step seen
-    place : which word of it, of a tagger; which token, of a language model
-    output, against : the class, label or token explained, and the one it is set against
     method : "integrated gradients", "occlusion", "decomposition", or, of at most 300 steps, "contextual decomposition"
         The last of them takes every single step for a phrase of its own.
     command : the command line that led here, to be shown
     force : replace an existing file
+    where : what is explained, as its ``explained`` is told: ``row``, ``place``, ``output`` and ``against`` of sequences
+        and texts; ``at``, ``series``, ``target``, ``step`` and ``future`` of forecasts, where ``row`` says ``at``
 
     Raises
     ------
@@ -83,11 +65,7 @@ def write_explanation(
     >>> "Inside the cell" in text
     True
     """
-    given = {
-        "at": at, "row": row, "place": place, "output": output, "against": against, "series": series,
-        "target": target, "step": step, "future": future,
-    }  # fmt: skip
-    write_page(path, model, data, asked(task_of(model), given), method, command, force=force)
+    write_page(path, model, data, asked(job_of(model), where), method, command, force=force)
     return Path(path)
 
 
@@ -110,7 +88,7 @@ def write_page(
 
     path = check_page_path(path, data, where.get("future"), force=force)
     with _warned_once():
-        material = gather(task_of(model), model, data, where, method_of(method), command)
+        material = gather(model, data, where, method_of(method), command)
         text = page(material)
     write_atomically(path, text.encode("utf-8", "replace"))
     return material.unread
@@ -126,41 +104,31 @@ def _warned_once() -> Iterator[None]:
         warnings.warn(text, category, stacklevel=5)
 
 
-def task_of(model: Any) -> str:
-    """The task that a model is of.
+def explained_as_json(model: Any, data: Any, where: Mapping[str, Any], method: str) -> tuple[dict[str, Any], str]:
+    """What each step adds, as plain JSON, and what was not read of the data; see `write_page`."""
+    from memorycell.pages.explaining.material import explained_by, read
 
-    Raises
-    ------
-    TypeError
-        For anything else.
-    """
-    task = next((kind.__name__ for kind in type(model).__mro__ if kind.__name__ in ASKED), None)
-    if task is None:
-        raise TypeError(f"expected a fitted {', '.join(ASKED)}, got {type(model).__name__}")
-    return task
+    samples, asked = read(model, data, where)
+    explained = model.explained(samples, **asked)
+    with model.at_work():
+        found = explained_by(explained, method).to_dict()
+    unread = model.unread(samples, explained, asked)
+    return found | {"note": " ".join(filter(None, (found["note"], unread)))}, unread
 
 
-def asked(task: str, given: dict[str, Any], name_of: Callable[[str], str] = str) -> dict[str, Any]:
-    """The arguments that were given; `row` of a forecaster is another way to say `at`.
+def asked(job: Any, given: Mapping[str, Any], name_of: Callable[[str], str] = str) -> dict[str, Any]:
+    """The arguments that were given, if such a model knows them.
 
     Raises
     ------
     ValueError
-        If one of them is not for this task; `name_of` says what the user calls it.
-
-    Example
-    -------
-    >>> asked("Tagger", {"row": 3, "at": None}), asked("Forecaster", {"row": 3})
-    ({'row': 3}, {'at': 3})
+        If one of them is not for this job; `name_of` says what the user calls it.
     """
     known = {name: value for name, value in given.items() if value is not None}
-    if task == "Forecaster" and "row" in known:
-        if "at" in known:
-            raise ValueError(f"expected {name_of('at')} or {name_of('row')}, got both: they name the same thing")
-        known["at"] = known.pop("row")
+    names = [option.name for option in job.of("explain")]
     for name in known:
-        if name not in ASKED[task]:
-            options = ", ".join(name_of(each) for each in ASKED[task])
+        if name not in names:
+            options = ", ".join(name_of(each) for each in names)
             raise ValueError(f"{name_of(name)} is not for models of this kind: they know {options}")
     return known
 

@@ -157,6 +157,36 @@ class Section:
         return element("section", Html(element("h2", self.title) + "".join(self.parts)), id=self.id)
 
 
+@dataclass
+class Page:
+    """A report: what its header says, its sections, and its last words.
+
+    Attributes
+    ----------
+    title, lead : str
+    cards : dict of str to str
+        The few numbers that people look for first.
+    sections : list of Section
+    footer : str
+    """
+
+    title: str
+    lead: str
+    cards: Mapping[str, str]
+    sections: Sequence[Section]
+    footer: str
+
+    def text(self) -> str:
+        """The whole page."""
+        header = Html(
+            element("p", "memorycell report", class_="eyebrow")
+            + element("h1", self.title)
+            + element("p", self.lead, class_="lead")
+            + facts(self.cards, "cards")
+        )
+        return document(self.title, header, self.sections, element("p", self.footer))
+
+
 def asset(name: str) -> str:
     """A style sheet or script of this folder, as text."""
     return resources.files("memorycell.pages").joinpath(name).read_text(encoding="utf-8")

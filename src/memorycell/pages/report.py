@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
+import copy
+import inspect
 import os
 from pathlib import Path
 from typing import Any
 
 from memorycell.pages.page_file import check_page_path
 from memorycell.training.files import write_atomically
-
-# The module that makes the page of each task.
-_PAGES = {
-    "Forecaster": "memorycell.jobs.forecasting.page.report",
-    "LanguageModel": "memorycell.jobs.language.page",
-    "SequenceClassifier": "memorycell.jobs.labelling.page_classes",
-    "SequenceRegressor": "memorycell.jobs.labelling.page_numbers",
-    "Tagger": "memorycell.jobs.tagging.page",
-}
 
 
 def write_report(
@@ -26,39 +18,38 @@ def write_report(
     data: Any,
     *,
     evaluation: Any = None,
-    backtest: Any = None,
-    future: Any = None,
     unit: str | None = None,
     seen: bool | None = None,
     command: str | None = None,
     force: bool = False,
+    **options: Any,
 ) -> Path:
     """Write a report on a fitted task: one HTML file for screens, phones and paper, that loads nothing.
 
-    How good it is, is shown with an `evaluation` or a `backtest`. Returns the path.
+    How good it is, is shown with an `evaluation`. Returns the path.
 
     Parameters
     ----------
     path : where to: ``something.html``
-    model : a fitted `Forecaster`, `SequenceClassifier`, `SequenceRegressor`, `Tagger` or `LanguageModel`
-    data : of a forecaster the table to forecast from: anything `Forecaster.predict` takes
-        Of the others, samples with their labels: a file or a frame, or ``(X, y)``; of a language model a text.
-    evaluation, backtest : of `forecaster.evaluate`, `memorycell.backtest`; of both the backtest is shown in full
-        Of the others `evaluation` is of `cross_validate` or `evaluate_held_out`, of a tagger or a language model also
-        of its own ``evaluate``.
-    future : known-future columns of the steps to come; a forecaster that needs them has no forecast without
+    model : a fitted task of this library
+    data : what its `read` takes, with what is to be answered; or what that returned
+        Of a forecaster the table to forecast from; of the others samples with their labels: a file or a frame, or
+        ``(X, y)``; of a language model a text.
+    evaluation : of ``model.measured``, ``model.evaluate``, `cross_validate` or `evaluate_held_out`
     unit : of the targets, for example "°C"
-    seen : whether the model was trained on `data`; None: it is not known
+    seen : whether the model was trained on `data`; None: as its file tells, where it does
         What it does on data that it may have seen is no measure of it, and is not shown as one.
     command : the command line that led here, to be shown beside the lines of Python
     force : replace an existing file
+    options : what else such a page is told; of a forecaster ``backtest``, an evaluation that refitted on the way and is
+        shown in full, and ``future``, the known-future columns of the steps to come
 
     Raises
     ------
     FileExistsError, OSError
         When there is a file and no `force`, or it cannot be written: what was there stays as it was.
     TypeError
-        For a model that there is no report on.
+        For a model that there is no report on, or an option that its page does not know.
     ValueError
         When the model is not fitted or the data do not fit it, for a `path` that is not .html or .htm, that is the file
         of the data, or that is there and is no regular file.
@@ -75,16 +66,49 @@ def write_report(
     >>> "<h1>Forecast of y</h1>" in text
     True
     """
-    path = check_page_path(path, data, future, force=force)
-    task = next((kind.__name__ for kind in type(model).__mro__ if kind.__name__ in _PAGES), None)
-    if task is None:
-        raise TypeError(f"expected a fitted {', '.join(_PAGES)}, got {type(model).__name__}")
-    options: dict[str, Any] = {"evaluation": evaluation, "unit": unit, "command": command}
-    if task == "Forecaster":
-        options |= {"backtest": backtest, "future": future}
-    else:
-        options |= {"seen": seen}
-    # Each page has imports of its own, and its own kind of evaluation.
-    page = importlib.import_module(_PAGES[task]).page
-    write_atomically(path, page(model, data, **options).encode("utf-8", "replace"))
+    path = check_page_path(path, data, options.get("future"), force=force)
+    job = job_of(model)
+    reading = {option.name: options.pop(option.name, None) for option in job.of("report") if option.reading}
+    page = job.look_up(job.page)
+    known = inspect.signature(page).parameters
+    wrong = next((name for name in options if name not in known), None)
+    if wrong is not None:
+        raise TypeError(f"{wrong}= is not for the report on a {job.name}: leave it out")
+    model = copied(model)
+    samples = read_pair(model, data, **{name: value for name, value in reading.items() if value is not None})
+    if seen is None:
+        seen = model.was_trained_on(samples)
+    made = page(model, samples, evaluation=evaluation, seen=seen, unit=unit, command=command, **options)
+    write_atomically(path, made.text().encode("utf-8", "replace"))
     return path
+
+
+def job_of(model: Any) -> Any:
+    """The card of a model's job.
+
+    Raises
+    ------
+    TypeError
+        For anything else than a task of this library, or of one that brings jobs.
+    """
+    job = getattr(type(model), "JOB", None)
+    if job is None:
+        raise TypeError(
+            f"expected a fitted task, such as a SequenceClassifier or a Forecaster, got {type(model).__name__}"
+        )
+    return job
+
+
+def copied(model: Any) -> Any:
+    """The model, so that notes taken while a page is made stay with the page."""
+    model.check_fitted()
+    model = copy.copy(model)
+    model.notes_ = list(model.notes_)
+    return model
+
+
+def read_pair(model: Any, data: Any, **reading: Any) -> Any:
+    """What a model reads of data; of ``(X, y)`` both."""
+    if isinstance(data, tuple) and len(data) == 2:
+        return model.read(*data, **reading)
+    return model.read(data, **reading)

@@ -145,8 +145,8 @@ def load_model(path: str | Path) -> ModelFile:
     return ModelFile(tensors=tensors, **fields)
 
 
-def read_kind(path: str | Path) -> str:
-    """The kind of model that a file holds; raises as `load_model` does, and reads no weights."""
+def read_header(path: str | Path) -> tuple[str, str]:
+    """The kind of model that a file holds and the release that wrote it; raises as `load_model`, reads no weights."""
     path = _existing(path)
     _check_header(path)
     try:
@@ -154,7 +154,8 @@ def read_kind(path: str | Path) -> str:
             header = dict(file.metadata() or {})
     except (safetensors.SafetensorError, ValueError, TypeError, RuntimeError) as error:
         raise ModelFileError(f"{path} is damaged or truncated ({error})") from None
-    return _our_fields(path, header)["kind"]
+    fields = _our_fields(path, header)
+    return fields["kind"], fields["memorycell_version"]
 
 
 def _existing(path: str | Path) -> Path:

@@ -132,7 +132,7 @@ def test_the_same_seed_gives_the_same_bits_and_leaves_the_global_generators_alon
     np.random.seed(5)  # noqa: NPY002
     before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
     first, again, other = (
-        Forecaster(window=6, dropout=0.3, recurrent_dropout=0.2, **{**QUICK, "seed": seed}).fit(table, "high")
+        Forecaster(window=6, dropout=0.3, recurrent_dropout=0.2, **{**QUICK, "random_state": seed}).fit(table, "high")
         for seed in (0, 0, 1)
     )
     for name, value in first.network_.state_dict().items():
@@ -244,7 +244,7 @@ def test_the_manners_of_scikit_learn():
     assert copy.get_params() == forecaster.get_params()
     assert copy is not forecaster
     assert repr(Forecaster(horizon=3)) == "Forecaster(horizon=3)"
-    assert forecaster.set_params(seed=4).seed == 4
+    assert forecaster.set_params(random_state=4).random_state == 4
     with pytest.raises(ValueError, match="no parameter 'sed'"):
         forecaster.set_params(sed=4)
     assert forecaster.__sklearn_tags__().estimator_type is None
@@ -257,15 +257,15 @@ def test_the_manners_of_scikit_learn():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"horizon": 0}, "horizon to be an integer >= 1"),
-        ({"horizon": 1.5}, "horizon to be an integer >= 1"),
-        ({"window": 0}, "window to be an integer >= 1"),
+        ({"horizon": 0}, "horizon to be a whole number of at least 1"),
+        ({"horizon": 1.5}, "horizon to be a whole number of at least 1"),
+        ({"window": 0}, "window to be a whole number of at least 1"),
         ({"window": "long"}, "'long'"),
         ({"network": "transformer"}, "'transformer'"),
         ({"cell": "SRU"}, "'SRU'"),
         ({"state": "kept"}, "'kept'"),
         ({"loss": "huber"}, "'huber'"),
-        ({"quantiles": (0.9, 0.1)}, "increasing quantile levels"),
+        ({"quantiles": (0.9, 0.1)}, "quantiles to be increasing numbers between 0 and 1"),
         ({"validation_fraction": 0.7}, "validation_fraction"),
         ({"training": {"optimiser": "adam"}}, "optimiser"),
         ({"known_future": "lov"}, "no known-future column 'lov'"),

@@ -108,9 +108,9 @@ def test_the_same_seed_gives_the_same_model_and_leaves_generators_alone():
     x, y = waves()
     torch.manual_seed(5)
     before = torch.random.get_rng_state()
-    first, second = (SequenceClassifier(**QUICK, seed=3).fit(x, y).predict_proba(x) for _ in range(2))
+    first, second = (SequenceClassifier(**QUICK, random_state=3).fit(x, y).predict_proba(x) for _ in range(2))
     assert np.array_equal(first, second) and torch.equal(before, torch.random.get_rng_state())
-    assert not np.array_equal(first, SequenceClassifier(**QUICK, seed=4).fit(x, y).predict_proba(x))
+    assert not np.array_equal(first, SequenceClassifier(**QUICK, random_state=4).fit(x, y).predict_proba(x))
 
 
 def test_several_labels_as_sets_and_as_a_matrix():

@@ -214,17 +214,17 @@ DAMAGE = {
     "a parameter out of range": lambda config: config["parameters"].update(head_dropout=7),
     "another codec": lambda config: config["codecs"]["codec_"].update(codec="TextCodec"),
     "no codec": lambda config: config["codecs"].update(codec_=None),
-    "labels of a third class": lambda config: config["codecs"]["labels_"].update(
+    "labels of a third class": lambda config: config["codecs"]["target_codec_"].update(
         classes=["a", "b", "c"], counts=[1, 1, 1]
     ),
-    "no labels": lambda config: config["codecs"].update(labels_=None),
+    "no labels": lambda config: config["codecs"].update(target_codec_=None),
     "no learned attributes": lambda config: config.pop("learned"),
     "what was read is no record": lambda config: config["learned"].update(input_=[1, 2]),
     "an unknown kind of sequences": lambda config: config["learned"]["input_"].update(kind="sound"),
     "steps that are no number": lambda config: config["learned"]["input_"].update(steps="six"),
     "threads that are no number": lambda config: config["learned"].update(n_threads_="many"),
-    "a plan that is none": lambda config: config["learned"].update(plan_=3),
-    "a longest length that is none": lambda config: config["learned"]["plan_"].update(max_length=-4),
+    "a plan that is none": lambda config: config.update(plan=3),
+    "a longest length that is none": lambda config: config["plan"].append(["max_length", -4, "so"]),
 }
 
 

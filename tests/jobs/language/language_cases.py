@@ -15,7 +15,7 @@ def a_text(lines=120, seed=0):
 
 
 def small(unit="word", **options):
-    given = {"hidden_sizes": (24,), "epochs": 5, "batch_size": 2, "bptt": 20, "verbose": False, "n_threads": 1}
+    given = {"hidden_size": (24,), "epochs": 5, "batch_size": 2, "bptt": 20, "verbose": False, "n_threads": 1}
     return LanguageModel(unit, **{**given, "learning_rate": 2e-2, "dropout": 0.1, **options})
 
 

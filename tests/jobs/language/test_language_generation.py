@@ -21,9 +21,16 @@ def test_the_same_seed_gives_the_same_text(unit):
 @pytest.mark.parametrize("unit", UNITS)
 def test_a_stream_gives_the_text_piece_by_piece(unit):
     model = fitted(unit)
-    assert "".join(model.stream("the", 40, seed=3)) == model.generate("the", 40, seed=3)
-    endless = "".join(itertools.islice(model.stream("the", seed=3), 50))
+    assert "".join(model.generate("the", 40, seed=3, stream=True)) == model.generate("the", 40, seed=3)
+    endless = "".join(itertools.islice(model.generate("the", None, seed=3, stream=True), 50))
     assert endless.startswith(model.generate("the", 30, seed=3))
+    assert "".join(model.generate("the", 9, beam=2, stream=True)) == model.generate("the", 9, beam=2)
+
+
+def test_a_text_without_an_end_is_written_piece_by_piece_alone():
+    for options in ({}, {"beam": 2, "stream": True}):
+        with pytest.raises(ValueError, match="expected a length, got None: only with stream=True"):
+            fitted().generate("the", None, **options)
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -32,7 +39,7 @@ def test_at_temperature_zero_the_best_token_of_the_whole_forward_is_taken(unit):
     ids = torch.cat([torch.tensor([2]), model.codec_.encode(["the cat"])[0]])
     with torch.no_grad():
         for _ in range(15):
-            features, _ = model.network_.eval()(ids[None])
+            features, _ = model.network_.eval().run(ids[None])
             scores = model.network_.scores(features[0, -1])
             scores[[PAD, UNK]] = -torch.inf
             ids = torch.cat([ids, scores.argmax()[None]])

@@ -12,6 +12,7 @@ from memorycell.jobs.language import plan
 from memorycell.jobs.language import text as language_text
 from memorycell.jobs.language.network import LanguageNetwork
 from memorycell.jobs.language.task import LanguageModel
+from memorycell.jobs.plan import GIVEN
 from memorycell.training import TrainingOptions
 from memorycell.training.files import ModelFileError, save_model
 
@@ -75,8 +76,10 @@ def test_auto_choices_have_reasons():
     model = LanguageModel(epochs=1, verbose=False, n_threads=1).fit(a_text(60))
     plan = model.plan_
     assert plan["tied"] and plan["softmax"] == "full"
-    assert plan["embedding_size"] == plan["hidden_sizes"][-1]
-    assert {"hidden_sizes", "dropout", "batch_size", "bptt"} <= set(plan["reasons"])
+    assert plan["embedding_size"] == plan["hidden_size"][-1]
+    auto = {choice.name for choice in plan if choice.reason != GIVEN}
+    assert {"hidden_size", "dropout", "batch_size", "bptt"} <= auto and "epochs" not in auto
+    assert "reasons" not in plan and all(choice.reason for choice in plan)
     assert any("unknown" in note["text"] for note in model.notes_)
 
 
@@ -129,7 +132,7 @@ def test_a_saved_model_is_the_same_model(tmp_path, unit):
     assert isinstance(again, LanguageModel)
     assert again.score(text) == model.score(text)
     assert again.generate("the cat", 20) == model.generate("the cat", 20)
-    assert again.plan_ == model.plan_ and again.get_params()["hidden_sizes"] == (24,)
+    assert again.plan_ == model.plan_ and again.get_params()["hidden_size"] == (24,)
 
 
 def test_hostile_and_truncated_files_raise_one_line(tmp_path):
@@ -181,14 +184,17 @@ def test_bytes_that_are_no_utf_8_raise_with_their_place(tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"validation_fraction": 0.6}, "expected validation_fraction of at least 0 and under 0.5, got 0.6"),
+        ({"validation_fraction": 1.0}, "expected validation_fraction to be at least 0 and under 1, got 1.0"),
         ({"epochs": 0}, "expected epochs to be a whole number of at least 1"),
         ({"dropout": {"middle": 0.1}}, "expected dropout for embedding, input, between, output, weight"),
-        ({"dropout": 1.0}, "expected dropout of at least 0 and under 1"),
+        ({"dropout": {"input": 1.0}}, "expected dropout of input to be at least 0 and under 1, got 1.0"),
+        ({"hidden_size": (8, 9), "num_layers": 3}, "expected hidden_size of 3 layers"),
+        ({"alpha": -1}, "expected alpha to be a number at least 0"),
+        ({"dropout": 1.0}, "expected dropout to be at least 0 and under 1"),
         ({"tied": True, "softmax": "adaptive"}, "expected tied=False"),
-        ({"tied": True, "embedding_size": 5}, "expected the last of hidden_sizes to be the embedding's 5"),
-        ({"unit": "letter"}, "expected unit to be one of"),
-        ({"optimizer": "newton"}, "expected optimizer to be one of"),
+        ({"tied": True, "embedding_size": 5}, "expected the last of hidden_size to be the embedding's 5"),
+        ({"unit": "letter"}, "expected unit to be word, character, subword, whitespace, got 'letter'"),
+        ({"optimizer": "newton"}, "expected optimizer to be asgd, adamw, adam, sgd"),
     ],
 )
 def test_parameters_out_of_range_raise(options, said):
@@ -218,4 +224,4 @@ def test_the_network_is_the_one_that_was_planned():
 
 
 def test_a_long_text_of_one_line_is_no_path() -> None:
-    assert language_text.source_of("ab" * 400) == ["ab" * 400]
+    assert language_text.read_samples("ab" * 400).given == ["ab" * 400]

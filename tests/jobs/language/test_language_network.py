@@ -27,7 +27,7 @@ def make_batch(rows=3, steps=6, weights=None):
 
 
 def all_scores(network, batch):
-    return network.scores(network(batch.inputs["tokens"])[0]).log_softmax(-1)
+    return network(batch).log_softmax(-1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -55,22 +55,23 @@ def test_weights_leave_targets_out(kind):
 def test_state_is_carried_and_single_steps_agree(kind):
     network, batch = make(**KINDS[kind]).eval(), make_batch()
     tokens = batch.inputs["tokens"]
-    whole, last = network(tokens)
-    first, state = network(tokens[:, :4])
-    second, state = network(tokens[:, 4:], detach_state(state))
+    whole, last = network.run(tokens)
+    first, state = network.run(tokens[:, :4])
+    second, state = network.run(tokens[:, 4:], detach_state(state))
     torch.testing.assert_close(torch.cat([first, second], 1), whole)
     state, scores = network.init_state(batch), []
     for token in tokens.unbind(1):
         row, state = network.step(token, state)
         scores.append(row)
-    torch.testing.assert_close(torch.stack(scores, 1), network.scores(whole))
+    torch.testing.assert_close(torch.stack(scores, 1), network(batch))
+    torch.testing.assert_close(network(batch), network.scores(whole))
     torch.testing.assert_close(state, last)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_selected_rows_go_on_as_they_would_alone(kind):
     network, batch = make(**KINDS[kind]).eval(), make_batch()
-    _, state = network(batch.inputs["tokens"])
+    _, state = network.run(batch.inputs["tokens"])
     rows, token = torch.tensor([2, 0, 2]), torch.tensor([4, 5, 6])
     chosen, _ = network.step(token, network.select_state(state, rows))
     for place, row in enumerate(rows):
@@ -81,7 +82,7 @@ def test_selected_rows_go_on_as_they_would_alone(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_log_probabilities_of_targets(kind):
     network, batch = make(**KINDS[kind]).eval(), make_batch()
-    features = network(batch.inputs["tokens"])[0].flatten(0, 1)
+    features = network.run(batch.inputs["tokens"])[0].flatten(0, 1)
     found = network.log_probabilities(features, batch.targets.flatten())
     scores = all_scores(network, batch).flatten(0, 1)
     torch.testing.assert_close(found, scores.gather(1, batch.targets.flatten()[:, None]).squeeze(1))
@@ -94,7 +95,7 @@ def test_regularisation_acts_on_the_gradient_but_not_on_the_number():
     plain, regular, batch = make(), make(alpha=alpha, beta=beta), make_batch()
     loss, reported = plain.loss(batch), regular.loss(batch)
     torch.testing.assert_close(loss.sum, reported.sum)
-    features, _ = plain(batch.inputs["tokens"])
+    features, _ = plain.run(batch.inputs["tokens"])
     penalty = alpha * features.square().mean() + beta * (features[:, 1:] - features[:, :-1]).square().mean()
     expected = torch.autograd.grad(loss.sum + loss.count * penalty, list(plain.parameters()))
     found = torch.autograd.grad(reported.sum, list(regular.parameters()))

@@ -68,9 +68,9 @@ def test_bits_per_character_count_every_token_and_spell_unknown_words():
 
 def test_the_texts_own_unk_is_no_unknown_word():
     codec = fitted("whitespace").codec_
-    assert spelling_bits(codec, "the <unk> sat") == 0
-    assert spelling_bits(codec, "the zzz sat") > 0
-    assert spelling_bits(fitted("character").codec_, "thé") == math.log2(0x110000)
+    assert spelling_bits(codec, ["the <unk> sat"]) == 0
+    assert spelling_bits(codec, ["the zzz sat"]) > 0
+    assert spelling_bits(fitted("character").codec_, ["thé"]) == math.log2(0x110000)
 
 
 def test_a_corpus_has_forgotten_how_unknown_words_are_spelled():
@@ -87,7 +87,7 @@ def test_the_cache_is_the_papers_formula(monkeypatch, chunk):
     ids = ids_of(model, a_text(6, seed=2))
     network = model.network_.eval()
     with torch.no_grad():
-        features = network(ids[None, :-1])[0][0].double()
+        features = network.run(ids[None, :-1])[0][0].double()
         p = network.scores(features.float()).double().softmax(-1)
     expected = []
     for t, target in enumerate(ids[1:]):

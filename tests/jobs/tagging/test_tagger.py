@@ -15,7 +15,7 @@ from memorycell.jobs.tagging.task import Tagger
 from memorycell.training.files import ModelFileError
 
 SMALL: dict[str, Any] = {
-    "hidden_sizes": 24, "embedding_size": 12, "character_size": 8, "character_hidden": 12, "learning_rate": 0.02,
+    "hidden_size": 24, "embedding_size": 12, "character_size": 8, "character_hidden": 12, "learning_rate": 0.02,
     "n_threads": 1, "verbose": False,
 }  # fmt: skip
 ENDINGS = {"VERB": "ing", "NOUN": "tion", "ADJ": "ous"}
@@ -147,7 +147,7 @@ def test_a_saved_tagger_answers_alike(tmp_path: Path, finder: Tagger, framer: Ta
         assert again.predict(x) == tagger.predict(x)
         for one, other in zip(again.predict_proba(x), tagger.predict_proba(x), strict=True):
             np.testing.assert_array_equal(one, other)
-        assert again.get_params()["hidden_sizes"] == 24
+        assert again.get_params()["hidden_size"] == 24
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(ModelFileError, match="truncated"):
@@ -173,7 +173,9 @@ def test_files_of_tagged_words(tmp_path: Path, finder: Tagger) -> None:
 def test_the_seed_decides_and_the_global_generators_are_left_alone() -> None:
     x, y = spelt(30, 0)
     before, numbers = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
-    one, other, third = (Tagger(**SMALL, epochs=1, seed=seed).fit(x, y).predict_proba(x[:1])[0] for seed in (0, 0, 1))
+    one, other, third = (
+        Tagger(**SMALL, epochs=1, random_state=seed).fit(x, y).predict_proba(x[:1])[0] for seed in (0, 0, 1)
+    )
     assert torch.equal(torch.get_rng_state(), before)
     assert (np.random.get_state()[1] == numbers).all()  # noqa: NPY002
     np.testing.assert_array_equal(one, other)
@@ -249,9 +251,11 @@ def test_wrong_data(x: Any, y: Any, error: type[Exception], said: str) -> None:
         ({"dropout": 1.0}, "dropout to be at least 0 and under 1"),
         ({"word_dropout": "auto"}, "word_dropout to be at least 0"),
         ({"validation_fraction": 1}, "validation_fraction"),
-        ({"hidden_sizes": "large"}, "hidden_sizes to be whole numbers"),
-        ({"hidden_sizes": []}, "hidden_sizes to be whole numbers"),
+        ({"hidden_size": "large"}, "hidden_size to be a whole number of at least 1, several of them"),
+        ({"hidden_size": []}, "hidden_size to be a whole number of at least 1, several of them"),
+        ({"hidden_size": (4, 5, 6), "num_layers": 2}, "hidden_size of 2 layers"),
         ({"epochs": 0}, "epochs to be a whole number"),
+        ({"random_state": "a"}, "random_state to be a whole number"),
         ({"min_count": 1.5}, "min_count to be a whole number"),
         ({"training": {"rate": 1}}, "rate"),
     ],
@@ -288,7 +292,7 @@ def test_the_encoder_of_a_language_model_goes_below(tmp_path: Path) -> None:
     x, y = named(60, 0)
     text = "\n".join(" ".join(words) for words in x)
     language = LanguageModel(
-        unit="whitespace", embedding_size=8, hidden_sizes=(10, 8), epochs=1, n_threads=1, verbose=False
+        unit="whitespace", embedding_size=8, hidden_size=(10, 8), epochs=1, n_threads=1, verbose=False
     ).fit(text)
     tagger = Tagger(**SMALL, epochs=4, pretrained=language).fit(x, y)
     assert tagger.codec_.vocabulary == list(language.codec_.vocabulary)
@@ -305,7 +309,7 @@ def test_the_encoder_of_a_language_model_goes_below(tmp_path: Path) -> None:
 
 def test_a_language_model_of_characters_is_refused() -> None:
     language = LanguageModel(
-        unit="character", embedding_size=4, hidden_sizes=(4,), epochs=1, n_threads=1, verbose=False
+        unit="character", embedding_size=4, hidden_size=4, epochs=1, n_threads=1, verbose=False
     ).fit("abba\n" * 100)
     with pytest.raises(ValueError, match=r"got one of characters: train it with LanguageModel\(unit="):
         Tagger(**SMALL, pretrained=language).fit(X, Y)

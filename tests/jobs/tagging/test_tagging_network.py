@@ -34,14 +34,15 @@ def network_of(head: str = "softmax", **options: Any) -> TaggingNetwork:
 @pytest.mark.parametrize("head", ["softmax", "crf"])
 def test_a_row_does_not_depend_on_its_batch(head: str, above: dict[str, Any] | None) -> None:
     network = network_of(head, above=above)
-    raw, lengths = network.raw(batch_of([0, 1, 2]))
-    labels, chances = network.labels(raw, lengths), network.probabilities(raw, lengths)
+    batch = batch_of([0, 1, 2])
+    raw, lengths = network(batch), batch.lengths["tokens"]
+    labels, chances = network.head.predict(raw, lengths), network.head.probabilities(raw, lengths)
     together = network.loss(batch_of([0, 1, 2]))
     apart = [network.loss(batch_of([row])) for row in range(3)]
     for row, length in enumerate([5, 1, 3]):
-        alone, of = network.raw(batch_of([row]))
+        alone, of = network(batch_of([row])), torch.tensor([length])
         torch.testing.assert_close(raw[row, :length], alone[0], rtol=1e-6, atol=1e-7)
-        assert network.labels(alone, of)[0].tolist() == labels[row, :length].tolist()
+        assert network.head.predict(alone, of)[0].tolist() == labels[row, :length].tolist()
         torch.testing.assert_close(chances[row, :length].sum(1), torch.ones(length, dtype=raw.dtype))
     torch.testing.assert_close(together.sum, sum(loss.sum for loss in apart), rtol=1e-6, atol=1e-6)
     assert float(together.count) == 9
@@ -65,7 +66,7 @@ def test_each_form_is_spelt_once_and_as_alone() -> None:
 def test_one_direction_runs_step_by_step(above: dict[str, Any] | None) -> None:
     network = network_of(encoder={"bidirectional": False}, above=above)
     batch = batch_of([0])
-    raw, _ = network.raw(batch)
+    raw = network(batch)
     forms = network.spelling(batch.inputs["characters"], batch.lengths["characters"])
     state = network.init_state(batch)
     for t in range(5):
@@ -83,7 +84,7 @@ def test_words_are_dropped_in_training_only_and_alike_for_a_seed() -> None:
 
     def raw(step: int) -> Tensor:
         with mask_stream(0, step):
-            return network.raw(batch)[0]
+            return network(batch)
 
     assert torch.equal(raw(0), raw(1))
     network.train()
@@ -105,7 +106,7 @@ def test_the_configuration_rebuilds_it_and_its_groups_are_all_of_it(options: dic
     again = TaggingNetwork(**network.config()).double().eval()
     again.load_state_dict(network.state_dict())
     assert again.config() == network.config()
-    torch.testing.assert_close(again.raw(batch_of([0]))[0], network.raw(batch_of([0]))[0])
+    torch.testing.assert_close(again(batch_of([0])), network(batch_of([0])))
     grouped = [id(parameter) for group in network.parameter_groups() for parameter in group]
     assert sorted(grouped) == sorted(id(parameter) for parameter in network.parameters())
 
@@ -129,6 +130,16 @@ def test_gradients_reach_every_parameter() -> None:
 def test_wrong_networks(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         network_of(**options)
+
+
+@pytest.mark.parametrize("above", [None, {"hidden_sizes": [7]}])
+def test_a_sequence_in_two_parts_is_one_where_its_state_is_handed_on(above: dict[str, Any] | None) -> None:
+    network = network_of(encoder={"bidirectional": False}, above=above, characters=None)
+    batch = batch_of([0])
+    tokens = batch.inputs["tokens"]
+    first, state = network.run(Batch({"tokens": tokens[:, :2]}))
+    second, _ = network.run(Batch({"tokens": tokens[:, 2:]}), state)
+    torch.testing.assert_close(torch.cat([first, second], dim=1), network(batch))
 
 
 def test_a_loss_needs_targets() -> None:

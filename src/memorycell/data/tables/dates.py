@@ -49,7 +49,7 @@ def find_time(table: Table, time: str | list[str] | None = None, taken: Collecti
 
     Example
     -------
-    >>> from memorycell.data.tables.table import read_table
+    >>> from memorycell.data.tables.reading import read_table
     >>> stamps = find_time(read_table({"when": ["1981-01", "1981-02"], "y": [1, 2]}))
     >>> stamps.columns, stamps.values.astype("datetime64[M]")
     (['when'], array(['1981-01', '1981-02'], dtype='datetime64[M]'))

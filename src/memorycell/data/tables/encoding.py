@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,12 +16,10 @@ from memorycell.data.tables.future import FutureRows, known_names, require_known
 from memorycell.data.tables.grid import Layout
 from memorycell.data.tables.roles import Roles, codes_of, require
 from memorycell.data.tables.table import Table, listing, note
-
-if TYPE_CHECKING:
-    from memorycell.data.tables.table_codec import TableCodec
+from memorycell.data.tables.table_fields import TableFields
 
 
-def encode_placed(codec: TableCodec, table: Table, horizon: int, future: Table | None) -> EncodedTable:
+def encode_placed(codec: TableFields, table: Table, horizon: int, future: Table | None) -> EncodedTable:
     """See `TableCodec.encode`."""
     roles = _required_roles(codec, table)
     stamps = read_time(table, codec.time_) if codec.time_ else None
@@ -70,7 +66,7 @@ def encode_placed(codec: TableCodec, table: Table, horizon: int, future: Table |
     )
 
 
-def _required_roles(codec: TableCodec, table: Table) -> Roles:
+def _required_roles(codec: TableFields, table: Table) -> Roles:
     require(table, codec.target_names_, "target")
     roles = Roles(codec.target_names_, [c.name for c in codec.past_], [c.name for c in codec.known_])
     roles.codes = {column.name: column.known for column in codec.codes_}
@@ -80,7 +76,7 @@ def _required_roles(codec: TableCodec, table: Table) -> Roles:
     return roles
 
 
-def _check_time(codec: TableCodec, table: Table, stamps: Stamps | None) -> None:
+def _check_time(codec: TableFields, table: Table, stamps: Stamps | None) -> None:
     if stamps is not None and (stamps.values.dtype.kind == "M") != codec.dated_:
         want = "dates" if codec.dated_ else "step numbers"
         raise ValueError(
@@ -97,7 +93,7 @@ def _ahead(layout: Layout, observed: NDArray[np.int64]) -> NDArray[np.int64] | N
     return np.concatenate([np.arange(a, a + n) for a, n in zip(firsts, counts, strict=True)])
 
 
-def _scales(codec: TableCodec, placed: Placed, notes: list[dict]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _scales(codec: TableFields, placed: Placed, notes: list[dict]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Center and scale of each series: the fitted ones, or for new series those of their own rows."""
     ids = placed.layout.ids
     if codec.series_ is None:
@@ -119,7 +115,7 @@ def _scales(codec: TableCodec, placed: Placed, notes: list[dict]) -> tuple[NDArr
 
 
 def _values(
-    codec: TableCodec,
+    codec: TableFields,
     placed: Placed,
     center: NDArray,
     scale: NDArray,
@@ -156,7 +152,7 @@ def _values(
 
 
 def _fill(
-    codec: TableCodec,
+    codec: TableFields,
     column: Number,
     past: NDArray,
     j: int,
@@ -187,7 +183,7 @@ _RULES = {
 }
 
 
-def _note_missing(codec: TableCodec, counts: dict[str, int], notes: list[dict]) -> None:
+def _note_missing(codec: TableFields, counts: dict[str, int], notes: list[dict]) -> None:
     found = [f"{name!r} {count:,}" for name, count in counts.items() if count]
     told = ", ".join(found[:6]) + (f" and {len(found) - 6:,} more columns" if len(found) > 6 else "")
     if told:
@@ -202,7 +198,7 @@ def _note_missing(codec: TableCodec, counts: dict[str, int], notes: list[dict]) 
 
 
 def _known(
-    codec: TableCodec, placed: Placed, plan: FutureRows | None, ahead: NDArray | None, dates: NDArray,
+    codec: TableFields, placed: Placed, plan: FutureRows | None, ahead: NDArray | None, dates: NDArray,
     past: NDArray, notes: list[dict],
 ) -> tuple[NDArray[np.float32], list[str]]:  # fmt: skip
     """What is known ahead (N, P), also written into its place among the past inputs."""
@@ -231,7 +227,7 @@ def _known(
 
 
 def _codes(
-    codec: TableCodec,
+    codec: TableFields,
     placed: Placed,
     plan: FutureRows | None,
     ahead: NDArray | None,
@@ -269,7 +265,7 @@ def _coded(table: Table, column: Coded, notes: list[dict]) -> NDArray[np.int64]:
     return codes
 
 
-def _static(codec: TableCodec, placed: Placed) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _static(codec: TableFields, placed: Placed) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     n_series = len(placed.layout.ids)
     static = np.zeros((n_series, len(codec.static_)), np.float32)
     for j, column in enumerate(codec.static_):

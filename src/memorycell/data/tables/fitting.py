@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,13 @@ from memorycell.data.tables.arrow import to_numpy
 from memorycell.data.tables.columns import Coded, Number, Placed, read_values
 from memorycell.data.tables.roles import Roles
 from memorycell.data.tables.table import note
-
-if TYPE_CHECKING:
-    from memorycell.data.tables.table_codec import TableCodec
+from memorycell.data.tables.table_fields import TableFields
 
 _LEAST = 1e-300  # so that no spread, however small, divides by zero
 
 
 def fit_columns(
-    codec: TableCodec, placed: Placed, roles: Roles, training: NDArray[np.int64], notes: list[dict]
+    codec: TableFields, placed: Placed, roles: Roles, training: NDArray[np.int64], notes: list[dict]
 ) -> None:
     """All columns of a codec, from the first `training` grid rows of each series."""
     layout = placed.layout
@@ -55,7 +53,7 @@ def _fit_codes(placed: Placed, codes: dict[str, bool], seen: Any, notes: list[di
     return columns
 
 
-def _fit_targets(codec: TableCodec, placed: Placed, owner: NDArray | None, seen: Any, shown: Any) -> None:
+def _fit_targets(codec: TableFields, placed: Placed, owner: NDArray | None, seen: Any, shown: Any) -> None:
     centers, scales, codec.targets_, codec.pooled_ = [], [], [], []
     for name in codec.target_names_:
         grid = placed.grid(name, target=True)
@@ -85,7 +83,7 @@ def _fit_targets(codec: TableCodec, placed: Placed, owner: NDArray | None, seen:
 
 
 def _fit_numbers(
-    codec: TableCodec, placed: Placed, names: list[str], seen: Any, shown: Any, notes: list[dict]
+    codec: TableFields, placed: Placed, names: list[str], seen: Any, shown: Any, notes: list[dict]
 ) -> list[Number]:
     columns = []
     for name in names:
@@ -104,7 +102,7 @@ def _fit_numbers(
     return columns
 
 
-def _fit_static(codec: TableCodec, placed: Placed, roles: Roles) -> None:
+def _fit_static(codec: TableFields, placed: Placed, roles: Roles) -> None:
     codec.static_ = []
     for name in roles.static:
         stats = moments(placed.per_series(name), name)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,15 +9,13 @@ from memorycell.data.tables.columns import series_codes, stamps_of
 from memorycell.data.tables.grid import Layout, say
 from memorycell.data.tables.roles import require
 from memorycell.data.tables.table import Table
-
-if TYPE_CHECKING:
-    from memorycell.data.tables.table_codec import TableCodec
+from memorycell.data.tables.table_fields import TableFields
 
 
 class FutureRows:
     """The rows of a `future` frame: where they lie on the grid."""
 
-    def __init__(self, codec: TableCodec, table: Table, layout: Layout, observed: NDArray[np.int64]) -> None:
+    def __init__(self, codec: TableFields, table: Table, layout: Layout, observed: NDArray[np.int64]) -> None:
         needed = [*codec.time_, *([codec.series_] if codec.series_ else [])]
         require(table, [*needed, *known_names(codec)], "known-future")
         stamps = stamps_of(table, codec.time_, codec.series_)
@@ -43,7 +39,7 @@ class FutureRows:
         self.places = layout.offsets[owner[self.rows]] + position[self.rows]
 
 
-def known_names(codec: TableCodec) -> list[str]:
+def known_names(codec: TableFields) -> list[str]:
     """The columns that must be given for rows to come."""
     return [c.name for c in codec.known_] + [c.name for c in codec.codes_ if c.known]
 

@@ -53,7 +53,7 @@ def read_long(
 
     Example
     -------
-    >>> from memorycell.data.tables.table import read_table
+    >>> from memorycell.data.tables.reading import read_table
     >>> table = read_table({"walk": [1, 1, 2], "t": [1, 0, 0], "x": [2.0, 1.0, 5.0], "who": ["a", "a", "b"]})
     >>> data = read_long(table, "walk", time="t", target="who")
     >>> [x.ravel().tolist() for x in data.x], data.y.tolist()

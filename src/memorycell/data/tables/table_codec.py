@@ -11,21 +11,23 @@ from numpy.typing import NDArray
 from memorycell.data.codec import Json, register_codec
 from memorycell.data.scaling import FILLS
 from memorycell.data.tables.calendar import calendar_names
-from memorycell.data.tables.columns import Coded, Number, Placed, place
+from memorycell.data.tables.columns import Placed, place
 from memorycell.data.tables.dates import Stamps, find_time
 from memorycell.data.tables.encoded import EncodedTable
 from memorycell.data.tables.encoding import encode_placed
 from memorycell.data.tables.fitting import fit_columns
 from memorycell.data.tables.frequency import Frequency
+from memorycell.data.tables.reading import read_table
 from memorycell.data.tables.roles import decide_roles, find_series
-from memorycell.data.tables.table import Table, listing, note, read_table
+from memorycell.data.tables.table import Table, listing, note
+from memorycell.data.tables.table_fields import TableFields
 from memorycell.data.tables.table_state import codec_fields, codec_state
 
 Holdout = float | Callable[[NDArray[np.int64]], NDArray[np.int64]]
 
 
 @register_codec
-class TableCodec:
+class TableCodec(TableFields):
     """Tables of one or many series as tensors: columns find their roles, scales come from training rows only.
 
     Parameters
@@ -61,24 +63,6 @@ class TableCodec:
     >>> codec.center_, codec.encode({"y": [2.0, 4.0]}).target_in_units().ravel().round(3)
     (array([[2.]]), array([2., 4.]))
     """
-
-    target_names_: list[str]
-    ids_: list[str]
-    series_: str | None
-    time_: list[str]
-    dated_: bool
-    frequency_: Frequency
-    calendar_: list[str]
-    center_: NDArray[np.float64]
-    scale_: NDArray[np.float64]
-    pooled_: list[tuple[float, float]]
-    targets_: list[Number]
-    past_: list[Number]
-    known_: list[Number]
-    static_: list[Number]
-    codes_: list[Coded]
-    static_codes_: list[Coded]
-    notes_: list[dict]
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,16 +12,14 @@ from memorycell.data.tables.calendar import split_name
 from memorycell.data.tables.columns import Coded, Number
 from memorycell.data.tables.frequency import Frequency
 from memorycell.data.tables.table import MOST_COLUMNS
-
-if TYPE_CHECKING:
-    from memorycell.data.tables.table_codec import TableCodec
+from memorycell.data.tables.table_fields import TableFields
 
 _VERSION = 1
 _MOST_SERIES = 1_000_000
 _LISTS = ("known_future", "static", "categorical", "exclude")
 
 
-def codec_state(codec: TableCodec) -> Json:
+def codec_state(codec: TableFields) -> Json:
     """See `TableCodec.to_json`."""
     if not hasattr(codec, "ids_"):
         raise ValueError("this TableCodec is not fitted yet: call fit first")

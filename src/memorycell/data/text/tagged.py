@@ -36,6 +36,24 @@ class EncodedWords(NamedTuple):
     forms: Ragged
     characters: Ragged
 
+    def take(self, rows: Tensor) -> EncodedWords:
+        """The sentences `rows` (int64), as they are encoded alone: forms are numbered in the order of their words.
+
+        Example
+        -------
+        >>> codec, sentences = WordCodec(min_count=1).fit([["a", "b"]]), [["c", "b"], ["b", "a", "b"]]
+        >>> part = codec.encode(sentences).take(torch.tensor([1]))
+        >>> part.forms.values.tolist(), part.characters.values.equal(codec.encode(sentences[1:]).characters.values)
+        ([0, 1, 0], True)
+        """
+        tokens, forms = self.tokens.take(rows), self.forms.take(rows)
+        distinct, places = torch.unique(forms.values, return_inverse=True)
+        first = torch.full_like(distinct, len(places)).scatter_reduce(0, places, torch.arange(len(places)), "amin")
+        order = first.argsort()
+        number = torch.empty_like(order)
+        number[order] = torch.arange(len(order))
+        return EncodedWords(tokens, Ragged(number[places], forms.offsets), self.characters.take(distinct[order]))
+
 
 @register_codec
 class WordCodec:
@@ -94,7 +112,8 @@ class WordCodec:
         characters: Counter[str] = Counter()
         for word, count in counts.items():
             words[self.normal(word)] += count
-            for each in set(unicodedata.normalize("NFC", word)):
+            # Each once, in an order that is the same in every process: a set's is not.
+            for each in dict.fromkeys(unicodedata.normalize("NFC", word)):
                 characters[each] += count
         known = [word for word, count in words.most_common() if count >= self.min_count]
         self._set(

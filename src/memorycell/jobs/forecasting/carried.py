@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -39,11 +40,9 @@ class CarriedForecaster(ForecastNetwork):
         self.out = self.output(self.hidden_size, shape.targets)
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
-        if batch.targets is None:
-            raise ValueError("expected a batch with targets to compute a loss, got one without")
         raw, level, state = self.run(batch, state)
-        targets = batch.targets if level is None else batch.targets - level.unsqueeze(2)
-        return Loss(*self.head.loss(raw, targets, batch.weights), state)
+        targets = batch.truth if level is None else batch.truth - level.unsqueeze(2)
+        return Loss(*self.head.loss(raw, replace(batch, targets=targets)), state)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         return self.forecast(batch)[:2]
@@ -51,7 +50,7 @@ class CarriedForecaster(ForecastNetwork):
     def forecast(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor, State]:
         """Point (B, T, H, K), quantiles (B, T, H, K, Q) in the scaled units of the table, and the state after."""
         raw, level, state = self.run(batch, state)
-        point, quantiles = self.head.decode(raw)
+        point, quantiles = self.head.predict(raw)
         if level is not None:
             point, quantiles = point + level.unsqueeze(2), quantiles + level[:, :, None, :, None]
         return point, quantiles, state

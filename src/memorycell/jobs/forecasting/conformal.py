@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +109,34 @@ class Calibration:
         stride = max(1, -(-quantiles.size // MOST_SCORES))
         order = np.argsort(when, kind="stable")[::-1][::stride][::-1]
         return cls(conformal_scores(actual[order], quantiles[order]), levels, stride)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """The scores and the stride as arrays of finite numbers; a mask, "known", says which are."""
+        known = np.asarray(np.isfinite(self.scores).all(axis=-1))
+        scores = np.where(known[..., None], self.scores, np.float32(0))
+        return {"scores": scores, "known": known, "stride": np.array([self.stride])}
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], shape: tuple[int, int], levels: tuple[float, ...]
+    ) -> Calibration:
+        """What `to_arrays` gave, of forecasts of shape (H, K).
+
+        Raises
+        ------
+        ValueError
+            Where it does not fit.
+        """
+        if set(arrays) != {"scores", "known", "stride"}:
+            raise ValueError(f"expected scores of a calibration, got {', '.join(sorted(arrays)) or 'nothing'}")
+        scores, known, stride = (arrays[name] for name in ("scores", "known", "stride"))
+        expected = (len(scores), *shape, len(levels))
+        kinds = scores.dtype == np.float32 and known.dtype == bool and stride.dtype == np.int64
+        if not kinds or scores.shape != expected or known.shape != expected[:-1] or stride.shape != (1,):
+            raise ValueError(f"expected calibration scores of shape {expected}, got {scores.shape}")
+        if stride[0] < 1:
+            raise ValueError(f"expected a stride of at least 1, got {stride[0]}")
+        return cls(np.where(known[..., None], scores, np.float32(np.nan)), levels, int(stride[0]))
 
     def adjust(
         self,

@@ -17,13 +17,13 @@ from memorycell.data.batch import Batch
 from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.encoded import EncodedTable, eligible_origins
 from memorycell.data.tables.steps import StepDataset
-from memorycell.data.tables.table import read_table
 from memorycell.data.tables.windows import WindowDataset
+from memorycell.insight.asking import AT_ONCE, check_trace_size, class_index, nothing, repeated, some_rows
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
 from memorycell.jobs.forecasting.carried import CarriedForecaster
 from memorycell.jobs.forecasting.network import EncoderDecoder, SegmentForecaster
-from memorycell.jobs.insight import AT_ONCE, check_trace_size, class_index, nothing, repeated, some_rows
+from memorycell.jobs.forecasting.reading import TableSamples
 from memorycell.networks.base import State
 
 _STEPS = 4096  # of a carried state at a time
@@ -36,15 +36,16 @@ _EXACT = (
 
 def explained(
     model: Any,
-    table: Any,
+    samples: TableSamples,
+    *,
     at: Any = None,
+    row: int | None = None,
     series: Any = None,
     target: str | None = None,
     step: int = 1,
-    future: Any = None,
 ) -> Explained:
     """See `Forecaster.explained`."""
-    encoded, origin = _asked(model, table, future, at, series)
+    encoded, origin = located(model, samples, at, series, row)
     k = 0 if target is None else class_index(encoded.target_names, target, "targets")
     if isinstance(step, bool) or not isinstance(step, int | np.integer) or not 1 <= step <= model.horizon:
         raise ValueError(f"expected a step from 1 to the horizon of {model.horizon}, got {step!r}")
@@ -79,15 +80,14 @@ def _explained(model: Any, encoded: EncodedTable, origin: int, k: int, step: int
 
 def trace(
     model: Any,
-    table: Any,
-    future: Any = None,
+    samples: TableSamples,
     at: Any = None,
     series: Any = None,
     path: str | os.PathLike[str] | None = None,
     force: bool = False,
 ) -> ModelTrace:
     """See `Forecaster.trace`."""
-    encoded, origin = _asked(model, table, future, at, series)
+    encoded, origin = located(model, samples, at, series)
     network = model.network_.eval()
     first = int(encoded.offsets[_series(encoded, origin)])
     carried = model.state == "carried"
@@ -98,7 +98,7 @@ def trace(
         check_trace_size(1, len(rows), network)
     batch, state = _batch(model, encoded, rows)
     labels = _labels_of_steps(network, encoded.dates[rows])
-    with model._at_work():
+    with model.at_work():
         return trace_network(
             network,
             lambda: _point(network, batch, state),
@@ -110,24 +110,26 @@ def trace(
 
 
 def some_explained(model: Any, table: Any) -> list[Explained]:
-    """See `Insight._some_explained`: one step ahead, from dates all over the table."""
-    encoded = model.codec_.encode(read_table(model._table(table)))
+    """See `Insight.some_explained`: one step ahead, from dates all over the table."""
+    samples = model.asked(table)
+    encoded = samples.observed(model.codec_, model.horizon)
     # With a carried state, too, from where there is a window to look back over.
     origins = eligible_origins(encoded, model.window_, model.horizon)
     if not len(origins):  # only its end can be forecast from
-        return [explained(model, table)]
+        return [explained(model, samples)]
     return [_explained(model, encoded, int(origins[place]), 0, 1) for place in some_rows(len(origins))]
 
 
 def traces(model: Any, table: Any) -> Iterator[ModelTrace]:
     """Traces of every series: of windows side by side, or of a carried state from the first row to the last."""
-    encoded = model.codec_.encode(read_table(model._table(table)))
+    samples = model.asked(table)
+    encoded = samples.observed(model.codec_, model.horizon)
     if not len(eligible_origins(encoded, model.window_, model.horizon)):  # only its end can be forecast from
-        yield trace(model, model._table(table))
+        yield trace(model, samples)
         return
     network = model.network_.eval()
     for run in (_along if model.state == "carried" else _windows)(model, encoded):
-        with model._at_work():
+        with model.at_work():
             yield trace_network(network, run, trunk=[network.rnn])
 
 
@@ -158,21 +160,24 @@ def _along(model: Any, encoded: EncodedTable) -> Iterator[Callable[[], Any]]:
             yield partial(run, steps.gather_steps(part[None]).to(device))
 
 
-def _asked(model: Any, table: Any, future: Any, at: Any, series: Any) -> tuple[EncodedTable, int]:
+def located(
+    model: Any, samples: TableSamples, at: Any = None, series: Any = None, row: int | None = None
+) -> tuple[EncodedTable, int]:
     """The table as the model sees it, and the row asked for; nothing need be known of a future that is not asked for.
 
     Raises
     ------
     ValueError
-        As `origin_of`, and where the future is asked for and known-future columns have no values.
+        As `origin_of`, for both `at` and `row`, and where the future is asked for and known-future columns have no
+        values.
     """
-    try:
-        encoded = model.encode(table, future)
-    except ValueError:
-        if future is not None or at is None or not getattr(model, "known_future", ()):
-            raise
-        encoded = model.codec_.encode(read_table(table))
+    if at is not None and row is not None:
+        raise ValueError("expected at= or row=, got both: they name the same thing")
+    at = row if at is None else at
+    if at is not None and samples.lacking(model.codec_, model.horizon):
+        encoded = samples.observed(model.codec_, model.horizon)
         return encoded, origin_of(model, encoded, at, series, after=model.horizon)
+    encoded = samples.ahead(model.codec_, model.horizon)
     return encoded, origin_of(model, encoded, at, series)
 
 

@@ -37,14 +37,13 @@ def forecast_columns(forecasts: Forecasts, codec: TableCodec) -> dict[str, NDArr
     return columns
 
 
-def to_frame(columns: dict[str, NDArray], kind: type | None) -> Any:
-    """`columns` as a polars or pyarrow table where `kind` is such a type, else as a pandas frame."""
-    library = kind.__module__.partition(".")[0] if kind is not None else ""
-    if library == "polars":
+def to_frame(columns: dict[str, NDArray], kind: str) -> Any:
+    """`columns` as a polars or pyarrow table where `kind` says so, as `Table.kind` does; else as a pandas frame."""
+    if kind == "polars":
         import polars
 
         return polars.DataFrame(columns)
-    if library == "pyarrow":
+    if kind == "pyarrow":
         import pyarrow
 
         return pyarrow.table(columns)

@@ -76,10 +76,14 @@ class LinearPath(nn.Module):
         best = (float("inf"), penalties[0])
         for penalty in penalties if len(penalties) > 1 else ():
             self._take(sums, penalty)
-            error = sum(float((self(past, known) - ahead).square().sum()) for past, known, ahead in held)
+            error = sum(self._squared_error(sample) for sample in held)
             best = min(best, (error, penalty))
         self._take(sums, best[1])
         return best[1]
+
+    def _squared_error(self, sample: Sample) -> float:
+        past, known, ahead = (part.to(self.weight.device) for part in sample)
+        return float((self(past, known) - ahead).square().sum())
 
     def _take(self, sums: list[_Sums], penalty: float) -> None:
         for k, each in enumerate(sums):

@@ -6,8 +6,8 @@ All of them share the normalisation of the window, the features, the head and a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -127,6 +127,14 @@ class ForecastNetwork(Network):
     def config(self) -> dict[str, Any]:
         return dict(self._config)
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """See `Network.from_config`."""
+        shape: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list | tuple) else value for name, value in config["shape"].items()
+        }
+        return cls(**{**config, "shape": TableShape(**shape)})
+
     # Widths of what `_features` returns.
 
     @property
@@ -165,22 +173,20 @@ class ForecastNetwork(Network):
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         raw, level, spread = self._run(batch)
-        targets, weights = batch.targets, batch.weights
-        if targets is None:
-            raise ValueError("expected a batch with targets to compute a loss, got one without")
+        targets, weights = batch.truth, batch.weights
         if level is not None:
             targets = targets - level
         if spread is None:
-            return Loss(*self.head.loss(raw, targets, weights))
+            return Loss(*self.head.loss(raw, replace(batch, targets=targets)))
         # The loss is taken where the window has unit spread, and weighted back to the scale of the series.
         count = float(targets.numel()) if weights is None else weights.sum()
         scaled = spread.expand_as(targets) if weights is None else weights * spread
-        return Loss(self.head.loss(raw, targets / spread, scaled)[0], count)
+        return Loss(self.head.loss(raw, replace(batch, targets=targets / spread, weights=scaled))[0], count)
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Point (B, H, K) and quantiles (B, H, K, Q), in the scaled units of the table."""
         raw, level, spread = self._run(batch)
-        point, quantiles = self.head.decode(raw)
+        point, quantiles = self.head.predict(raw)
         if spread is not None:
             point, quantiles = point * spread, quantiles * spread.unsqueeze(-1)
         if level is not None:

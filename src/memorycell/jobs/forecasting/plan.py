@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from memorycell.data.tables.encoded import EncodedTable
 from memorycell.jobs.forecasting.measures.seasons import season_lags
+from memorycell.jobs.forecasting.parameters import Forecasting
+from memorycell.jobs.plan import Plan
 
 # Forecasting many steps one by one through a recurrent layer is slow and no better: from here on, whole segments.
 LONG_HORIZON = 24
@@ -16,6 +21,104 @@ FEW_WINDOWS = 1000
 # Share of the planned epochs that the training on all rows is given at least. The epoch that was best by then is known
 # only roughly, and the learning rate had not come down yet.
 LEAST_REFIT = 0.4
+TRACKS = 16  # series, or stretches of one, that a carried state is trained on side by side
+
+_DEFAULT = "the default of this network"
+_BEGUN = "that of the forecaster it begins with"
+# What another forecaster's weights fit, and no other choice.
+_OF_WEIGHTS = ("window", "network", "segment", "hidden_size", "normalize", "linear")
+
+
+def choose_windows(plan: Plan, given: Forecasting, encoded: EncodedTable, begin: Plan | None = None) -> None:
+    """Choose what decides which windows there are; `begin` is the plan of the forecaster whose weights are taken."""
+    horizon = given.horizon
+    window = plan.choose(
+        "window", given.window, lambda: choose_window(encoded, horizon),
+        "two of the longest season that the data show many times, and at least twice the horizon",
+    )  # fmt: skip
+    network = plan.choose(
+        "network", given.network, choose_network(horizon),
+        "whole segments as steps for horizons of 24 and more, else layers read at the window's end",
+    )  # fmt: skip
+    wide = network == "segment" and given.state == "window"
+    plan.put("segment", None, "only the segment network has them")
+    if wide:
+        reason = "the divisor of the horizon nearest to half of it"
+        plan.choose("segment", given.segment, lambda: choose_segment(window, horizon), reason)
+    size = given.hidden_size if isinstance(given.hidden_size, str) else layer_size(given.hidden_size, given.num_layers)
+    plan.choose("hidden_size", size, 192 if wide else 32, _DEFAULT)
+    plan.choose("dropout", given.dropout, 0.3 if wide else 0.1, _DEFAULT)
+    plan.choose("learning_rate", given.learning_rate, 1e-3 if wide else 2e-3, _DEFAULT)
+    _adopt(plan, given, begin)
+
+
+def choose_training(
+    plan: Plan,
+    given: Forecasting,
+    encoded: EncodedTable,
+    origins: NDArray[np.int64],
+    held_out: NDArray[np.int64],
+    begin: Plan | None = None,
+) -> None:
+    """Choose what looks at the windows to train on, at `origins`, and at those held out."""
+    value, why = given.normalize, ""
+    if value == "auto":
+        value, why = choose_normalize(encoded, plan["window"], given.horizon, origins, held_out)
+        if given.state == "carried" and value == "scale":
+            value, why = "level", "many series with a carried state: differences from the value before"
+    normalize = plan.choose("normalize", given.normalize, value, why)
+    samples = len(origins)
+    plan.choose(
+        "linear", given.linear, choose_linear(plan["network"], normalize, samples),
+        f"beside layers read at the window's end where levels drift, or with fewer than {FEW_WINDOWS:,} windows",
+    )  # fmt: skip
+    size = plan.choose(
+        "batch_size", given.batch_size, choose_batch_size(samples), "about a hundred training steps per epoch"
+    )
+    per_step = size if given.state == "window" else TRACKS * plan["window"]
+    plan.choose(
+        "epochs", given.epochs, choose_epochs(samples, per_step),
+        "the most allowed, about 2,500 training steps: early stopping ends most runs before",
+    )  # fmt: skip
+    _adopt(plan, given, begin)
+
+
+def _adopt(plan: Plan, given: Forecasting, begin: Plan | None) -> None:
+    """Where parameters say "auto", what the forecaster chose whose weights are taken."""
+    if begin is None:
+        return
+    for name in _OF_WEIGHTS:
+        own = getattr(given, name)
+        if name in plan and isinstance(own, str) and own == "auto":
+            plan.put(name, begin[name], _BEGUN)
+
+
+def layer_size(hidden_size: int | Sequence[int], num_layers: int) -> int:
+    """Units of each layer, of which there are `n_layers`.
+
+    Raises
+    ------
+    ValueError
+        For layers of different sizes, or another number of them than `num_layers` asks for.
+
+    Example
+    -------
+    >>> layer_size(32, 2), layer_size((32, 32), 1), n_layers((32, 32), 1)
+    (32, 32, 2)
+    """
+    if isinstance(hidden_size, int | np.integer):
+        return int(hidden_size)
+    sizes = [int(size) for size in hidden_size]
+    if num_layers not in (1, len(sizes)):
+        raise ValueError(f"expected hidden_size of {num_layers} layers (num_layers), got {len(sizes)} sizes")
+    if len(set(sizes)) > 1:
+        raise ValueError(f"expected hidden_size to be the same for all layers of a forecaster, got {sizes}")
+    return sizes[0]
+
+
+def n_layers(hidden_size: Any, num_layers: int) -> int:
+    """How many recurrent layers there are: a sequence of sizes says so itself."""
+    return num_layers if isinstance(hidden_size, int | np.integer | str) else len(list(hidden_size))
 
 
 def choose_window(encoded: EncodedTable, horizon: int) -> int:

@@ -1,20 +1,126 @@
-"""Running a Forecaster's network over many origins."""
+"""Running a trained network over many origins, and what it says in the units of the table."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memorycell.data.tables.encoded import EncodedTable
+from memorycell.data.tables.encoded import EncodedTable, Forecasts, eligible_origins, gather_actual
 from memorycell.data.tables.steps import StepDataset
 from memorycell.data.tables.windows import WindowDataset
 from memorycell.jobs.forecasting.carried import CarriedForecaster
+from memorycell.jobs.forecasting.conformal import Calibration
+from memorycell.jobs.forecasting.measures.splits import rows_seen
 from memorycell.jobs.forecasting.network import ForecastNetwork
-from memorycell.jobs.forecasting.training import INFERENCE_BATCH
 from memorycell.kernels.native import flush_subnormals
 from memorycell.training import using_threads
+
+INFERENCE_BATCH = 512
+Origins = NDArray[np.int64]
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Runner:
+    """A trained network and the calibration of its intervals, to be asked from rows of an encoded table.
+
+    Attributes
+    ----------
+    network : ForecastNetwork
+    calibration : Calibration
+    train_end : date or step number of the last row that training has seen, or a mapping from the series' names to it
+    n_threads : int
+    """
+
+    network: ForecastNetwork
+    calibration: Calibration
+    train_end: Any
+    n_threads: int
+
+    @property
+    def horizon(self) -> int:
+        """Steps ahead."""
+        return self.network.horizon
+
+    @property
+    def least_rows(self) -> int:
+        """Rows that there must be up to an origin."""
+        return 1 if isinstance(self.network, CarriedForecaster) else self.network.window
+
+    def forecast_at(self, encoded: EncodedTable, origins: Origins) -> Forecasts:
+        """See `Forecaster.forecast_at`."""
+        later = self.later_origins(encoded, origins)
+        rows = np.union1d(origins, later)
+        point, quantiles = (part.double().numpy() for part in run_network(self.network, encoded, rows, self.n_threads))
+        at, since = np.searchsorted(rows, origins), np.searchsorted(rows, later)
+        return self.calibrated(encoded, origins, point[at], quantiles[at], later, quantiles[since])
+
+    def calibrated(
+        self,
+        encoded: EncodedTable,
+        origins: Origins,
+        point: Numbers,
+        quantiles: Numbers,
+        later: Origins,
+        later_quantiles: Numbers,
+    ) -> Forecasts:
+        """Forecasts in units from the network's point (n, H, K) and quantiles (n, H, K, Q), and its later ones."""
+        moved = self.calibration.adjust(
+            quantiles, encoded.dates[origins], later_quantiles,
+            scaled_outcomes(encoded, later, self.horizon), encoded.dates[later + self.horizon],
+        )  # fmt: skip
+        return in_units(encoded, origins, point, moved, self.calibration.levels)
+
+    def later_origins(self, encoded: EncodedTable, origins: Origins) -> Origins:
+        """Origins since the end of training whose outcomes adjust the intervals of forecasts from `origins`."""
+        if not len(origins):
+            return np.empty(0, np.int64)
+        later = eligible_origins(encoded, self.least_rows, self.horizon)
+        # Row numbers count from 0 in each series, so its last row seen is the first origin whose outcome is news.
+        seen = encoded.offsets[:-1] + rows_seen(encoded, self.train_end)
+        later = later[later >= seen[np.searchsorted(encoded.offsets, later, side="right") - 1] - 1]
+        known = encoded.dates[later + self.horizon]
+        asked = encoded.dates[origins]
+        later, known = later[known <= asked.max()], known[known <= asked.max()]
+        # No more are used at the first of the origins than there are scores of the calibration block.
+        order = np.argsort(known, kind="stable")
+        before = int(np.searchsorted(known[order], asked.min(), side="right"))
+        keep = len(self.calibration.scores) * self.calibration.stride
+        return later[order[max(0, before - keep) :]]
+
+
+def scaled_outcomes(encoded: EncodedTable, origins: Origins, horizon: int) -> Numbers:
+    """What came after each origin, (n, H, K) in the scaled units of the table, NaN where missing."""
+    rows = torch.from_numpy(origins[:, None] + np.arange(1, horizon + 1))
+    return encoded.target[rows].double().numpy()
+
+
+def in_units(
+    encoded: EncodedTable, origins: Origins, point: Numbers, quantiles: Numbers, levels: tuple[float, ...]
+) -> Forecasts:
+    """Scaled point (n, H, K) and quantiles (n, H, K, Q) as forecasts in the targets' units."""
+    horizon = point.shape[1]
+    series = np.searchsorted(encoded.offsets, origins, side="right") - 1
+    scale, center = encoded.scale[series][:, None], encoded.center[series][:, None]
+    rows = np.minimum(origins[:, None] + np.arange(1, horizon + 1), len(encoded.dates) - 1)
+    return Forecasts(
+        point=point * scale + center,
+        quantiles=quantiles * scale[..., None] + center[..., None],
+        levels=levels,
+        actual=gather_actual(encoded, origins, horizon),
+        origins=origins,
+        series=series,
+        dates=encoded.dates[rows],
+        origin_dates=encoded.dates[origins],
+        target_names=list(encoded.target_names),
+        ids=list(encoded.ids),
+        notes=encoded.notes,
+    )
 
 
 @torch.inference_mode()

@@ -1,1 +1,50 @@
-"""Labelling."""
+"""Labels for whole sequences: classes, several labels, numbers."""
+
+from memorycell.jobs.card import Job
+from memorycell.jobs.options import AGAINST, FOLD_OPTIONS, LABEL, ROW
+
+_ROOM = "memorycell.jobs.labelling"
+_READS = "CSV or Parquet file, .ts file, or lines of a label and a text (.txt)."
+_NEXT = ("memorycell evaluate {model} {data} --folds 5", "memorycell report {model} {data}")
+_OPTIONS = {"evaluate": FOLD_OPTIONS, "report": FOLD_OPTIONS}
+
+CLASSIFY = Job(
+    verb="classify",
+    task=f"{_ROOM}.classifier:SequenceClassifier",
+    networks=(f"{_ROOM}.network:SequenceToOne",),
+    parameters=f"{_ROOM}.parameters:Classifying",
+    summary="Train an LSTM to tell classes of texts, series or symbols apart.",
+    example="memorycell fit classify tweets.csv --text text --target sentiment",
+    reads=_READS,
+    measured="Classes: the most frequent class, and logistic regression on TF-IDF of texts, on statistics of series.",
+    next=_NEXT,
+    use=("memorycell predict {model} data.csv",),
+    limits=(
+        "It knows the classes it was trained on and no others: whatever it is given, it names one of them.",
+        "Its probabilities are those of data like the training data; where classes come in other shares, they mislead.",
+    ),
+    page=f"{_ROOM}.page_classes:page",
+    answer=f"{_ROOM}.answer:classified",
+    tiny=f"{_ROOM}.tiny:texts",
+    options={**_OPTIONS, "explain": (ROW, LABEL, AGAINST)},
+)
+
+REGRESS = Job(
+    verb="regress",
+    task=f"{_ROOM}.regressor:SequenceRegressor",
+    networks=(f"{_ROOM}.network:SequenceToOne",),
+    parameters=f"{_ROOM}.parameters:Regressing",
+    summary="Train an LSTM to predict a number from a text, a series or symbols.",
+    example="memorycell fit regress reviews.csv --text review --target stars",
+    reads=_READS,
+    measured="Numbers: their mean, and ridge regression on TF-IDF of texts, on statistics of series.",
+    next=_NEXT,
+    use=("memorycell predict {model} data.csv",),
+    limits=("What it says beyond the range of the training data is a guess.",),
+    page=f"{_ROOM}.page_numbers:page",
+    answer=f"{_ROOM}.answer:predicted",
+    tiny=f"{_ROOM}.tiny:waves",
+    options={**_OPTIONS, "explain": (ROW, LABEL)},
+)
+
+JOBS = (CLASSIFY, REGRESS)

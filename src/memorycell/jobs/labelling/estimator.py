@@ -13,89 +13,67 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memorycell.data.ragged import Ragged
+from memorycell.data.samples import Answers, Samples
 from memorycell.data.sequences import SequenceDataset
 from memorycell.data.streams import SampleStream
 from memorycell.jobs.insight import InsightByRow
-from memorycell.jobs.labelling import building as sequence_network
-from memorycell.jobs.labelling import plan as sequence_plan
+from memorycell.jobs.labelling import building, plan
 from memorycell.jobs.labelling.network import SequenceToOne
-from memorycell.jobs.labelling.reading import SequenceInput, read_input
+from memorycell.jobs.labelling.parameters import Regressing
+from memorycell.jobs.labelling.reading import (
+    SequenceInput,
+    SequenceSamples,
+    is_source,
+    read_input,
+    read_source,
+    read_where_labelled,
+    samples_of,
+)
 from memorycell.jobs.labelling.stream import SequenceStream
 from memorycell.jobs.learner import Learner
+from memorycell.jobs.plan import layer_sizes
 
 if TYPE_CHECKING:
     from memorycell.insight.explained import Explained
 
 Numbers = NDArray[Any]
 _STEPS_AT_ONCE = 200_000  # steps of a batch when nothing is trained, padding included: bounds its memory
+_READS = {"text": "texts", "numbers": "series of numbers", "symbols": "symbols"}
 
 
-class Samples(NamedTuple):
-    """Sequences with what they stand for, and the groups they belong to."""
+class Known(NamedTuple):
+    """Samples, and what they stand for as this task keeps it."""
 
-    given: SequenceInput
+    samples: SequenceSamples
     outcomes: Any
-    groups: Numbers | None
+
+    def take(self, rows: NDArray[np.int64]) -> Known:
+        """Some of them."""
+        part: Any = self.samples.take(rows)
+        return Known(part, self.outcomes[rows])
 
 
-class SequenceEstimator(Learner, InsightByRow):
+class SequenceEstimator(Learner, InsightByRow, Regressing):
     """Base of the tasks that answer a whole sequence; see `SequenceClassifier` for the parameters."""
 
     CODECS: ClassVar[tuple[str, ...]] = ("codec_",)
-    EXPLAINS: ClassVar[str] = "labelling.explained"
+    classifies: ClassVar[bool] = False
+    EXPLAINS: ClassVar[str] = "memorycell.jobs.labelling.explained"
     LEARNED: ClassVar[tuple[str, ...]] = ("input_", "columns_")
 
     network_: SequenceToOne
     codec_: Any
     input_: dict[str, Any]
     columns_: dict[str, Any]
-    # Parameters of both tasks, set by their constructors.
-    kind: str
-    unit: str
-    vocabulary_size: int | None
-    min_count: int | str
-    lowercase: bool
-    separator: str | None
-    max_length: int | str | None
-    embedding_size: int | str
-    hidden_size: int | str
-    num_layers: int
-    cell: str
-    bidirectional: bool | str
-    pooling: str | Sequence[str]
-    convolution: bool | str
-    n_grams: int | str
-    causal: bool
-    layer_norm: bool
-    embedding_dropout: float | str
-    input_dropout: float | str
-    between_dropout: float | str
-    output_dropout: float | str
-    weight_dropout: float
-    recurrent_dropout: float
-    head_dropout: float | str
-    word_vectors: Any
-    pretrained: Any
-    text: str | None
-    target: str | None
-    group: str | None
-    reading: Mapping[str, Any] | None
-    validation_fraction: float | str
-    refit: bool | str
-    epochs: int | str
-    batch_size: int | str
-    learning_rate: float | str
-    patience: int | None
-    training: Mapping[str, Any] | None
-
-    def _store(self, parameters: dict[str, Any]) -> None:
-        """Keep the constructor's arguments under their own names."""
-        vars(self).update({name: parameters[name] for name in self._parameters()})
 
     # What the two tasks differ in.
 
     def _take_outcomes(self, y: Any, n: int) -> Any:
         """y checked, and what is to be learned of all of it: which classes there are."""
+        raise NotImplementedError
+
+    def _known_outcomes(self, y: Any, n: int) -> Any:
+        """y of other data than the training's, checked."""
         raise NotImplementedError
 
     def _learn_scale(self, outcomes: Any) -> None:
@@ -117,99 +95,71 @@ class SequenceEstimator(Learner, InsightByRow):
         """The network's head and its outputs, as `SequenceToOne` is told."""
         raise NotImplementedError
 
-    def _served(self, raw: Numbers) -> Numbers:
-        """The network's raw answers as the user is given them: probabilities, or numbers in units."""
+    def served(self, raw: Numbers) -> Numbers:
+        """The network's raw answers (n, K) as the user is given them: probabilities, or numbers in units."""
         raise NotImplementedError
 
     def _calibrate(self, raw: Numbers | None, outcomes: Any) -> None:
         """Learn from the network's raw answers to held-out samples; None: nothing was held out."""
 
-    # ------------------------------------------------------------------ fitting
+    def _counted(self, outcomes: Any) -> dict[str, Any]:
+        """What there is to remember of the outcomes that are trained on."""
+        return {}
 
-    def fit(
-        self,
-        X: Any,
-        y: Any = None,
-        *,
-        groups: Any = None,
-        validation: tuple[Any, Any] | None = None,
-        checkpoint: str | os.PathLike[str] | None = None,
-        callbacks: Sequence[Callable[..., Any]] = (),
-        log: str | os.PathLike[str] | None = None,
-    ) -> Self:
-        """Learn what sequences stand for.
+    # ------------------------------------------------------------------ reading
+
+    def read(self, source: Any, y: Any = None, *, labelled: bool | None = True, group: Any = None, order: Any = None
+             ) -> SequenceSamples:  # fmt: skip
+        """Sequences with what they stand for, out of whatever holds them; read once, and the way the training's were.
 
         Parameters
         ----------
-        X : list of texts, list of arrays (T_i, F), array (n, T, F) or (n, T), lists of symbols; or a file or frame
-            that `memorycell.read_labelled` reads, with columns named by `text`, `target` and `group`
-        y : what each sequence stands for; or the name of that column of X
-        groups : (n,), optional
-            Samples of one group (a speaker, a user) are all held out or all trained on.
-        validation : (X, y), optional
-            Decides when to stop, instead of samples held out of X.
-        checkpoint : file to resume from if it exists and to save progress to; ``checkpoint + ".refit"`` is that of the
-            second training
-        callbacks, log : see `memorycell.train`
+        source : as X of `fit`; `SequenceSamples` as they are
+        y : what each sequence stands for; or the name of that column
+        labelled : whether y is wanted; None: where there is any, and no row is left out for want of it
+        group, order : column of a file, of groups that belong together, and of dates or numbers, for folds
 
         Raises
         ------
-        ValueError, TypeError
-            For parameters or data that cannot be used: what was expected, what came, and how to mend it.
+        ValueError, TypeError, FileNotFoundError
+            With what was expected, what came and where.
         """
-        self._check_parameters()
-        self.notes_, self.columns_ = [], {}
-        everything = self._samples(X, y, groups, learn=True)
-        given, outcomes, groups = everything
-        self.input_ = {"kind": given.kind, "steps": given.steps, "features": given.features, "names": given.names}
-        train, held_out = self._split(len(given), outcomes, groups, validation)
-        watched = None if validation is None else self._samples(*validation)
-        if len(held_out):
-            watched = _take(everything, held_out)
-        self.plan_ = self._plan(given, len(train))
-        keep = {"callbacks": callbacks, "log": log}
-        self._train_on(_take(everything, train), watched, self.plan_["epochs"], checkpoint=checkpoint, **keep)
-        self._calibrate(None if watched is None else self._raw(watched.given), watched and watched.outcomes)
-        refit = self.refit if self.refit != "auto" else len(given) < sequence_plan.FEW_ENOUGH_TO_REFIT
-        if refit and len(held_out) and self.stopped_ != "interrupted":
-            self._refit(everything, checkpoint, keep)
-        return self
+        return self._read(source, y, labelled, group, order, vars(self).get("input_"))
 
-    def _samples(self, X: Any, y: Any, groups: Any = None, learn: bool = False) -> Samples:
-        data = sequence_network.from_source(self, X, y, labelled=True)
-        X, y, groups = data.x, data.y, data.groups if groups is None else groups
-        self.notes_.extend(entry for entry in data.notes if entry not in self.notes_)
-        if learn:
-            self.columns_ = data.columns or {}
-        given = self._read(X, learn)
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None: "
-                "give the labels, or the name of their column"
-            )
-        outcomes = self._take_outcomes(y, len(given)) if learn else self._known_outcomes(y, len(given))
-        if groups is not None:
-            groups = np.asarray(groups)
-            if groups.shape != (len(given),):
-                raise ValueError(f"expected a group for each of {len(given)} samples, got shape {groups.shape}")
-        return Samples(given, outcomes, groups)
+    def _read(
+        self, source: Any, y: Any, labelled: bool | None, group: Any, order: Any, known: Mapping[str, Any] | None
+    ) -> SequenceSamples:
+        """See `read`; `known` is what is known of the training's sequences, None before it."""
+        if isinstance(source, SequenceSamples):
+            return source
+        columns = {"text": self.text, "target": self.target, **(self.reading or {})}
+        if known is not None:
+            columns |= vars(self).get("columns_", {})
+        if not is_source(source, y, columns):
+            return SequenceSamples(self._input(source, known), y, groups=group)
+        if isinstance(y, str):
+            columns["target"] = y
+        wanted = bool(labelled) and (y is None or isinstance(y, str))
+        columns["group"] = self.group if group is None and labelled and known is None else group
+        if labelled is None:
+            data, stamps = read_where_labelled(source, columns), None
+        else:
+            data, stamps = read_source(source, wanted, columns, order)
+        if not (wanted or labelled is None):
+            data.y = y
+        return samples_of(self._input(data.x, known), data, source, order=stamps)
 
-    def _known_outcomes(self, y: Any, n: int) -> Any:
-        """y of other data than the training's, checked."""
-        raise NotImplementedError
-
-    def _read(self, X: Any, learn: bool = False) -> SequenceInput:
+    def _input(self, X: Any, known: Mapping[str, Any] | None) -> SequenceInput:
         """X as sequences; after training, of the kind and the width of the training's."""
-        if hasattr(X, "iloc") and (learn or self.input_.get("names")):
+        if known is None:
+            return read_input(X, self.kind)
+        if hasattr(X, "iloc") and known.get("names"):
             # scikit-learn's own words for columns that are missing, new or in another order.
             from sklearn.utils.validation import validate_data
 
-            if learn:
-                return read_input(X, self.kind)
-            validate_data(_Named(self.input_["names"], type(self).__name__), X, reset=False, skip_check_array=True)
-        given = read_input(X, self.kind if learn else self.input_["kind"])
-        if not learn:
-            self._check_width(given)
+            validate_data(_Named(known["names"], type(self).__name__), X, reset=False, skip_check_array=True)
+        given = read_input(X, known["kind"])
+        self._check_width(given)
         return given
 
     def _check_width(self, given: SequenceInput) -> None:
@@ -224,119 +174,194 @@ class SequenceEstimator(Learner, InsightByRow):
                 f"X has {got} features, but {type(self).__name__} is expecting {expected} features as input"
             )
 
+    def _known(self, samples: SequenceSamples, learn: bool = False) -> Known:
+        """Samples with their outcomes, checked."""
+        if samples.targets is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None: "
+                "give the labels, or the name of their column"
+            )
+        take = self._take_outcomes if learn else self._known_outcomes
+        return Known(samples, take(samples.targets, len(samples)))
+
+    # ------------------------------------------------------------------ fitting
+
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        groups: Any = None,
+        validation: Any = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        callbacks: Sequence[Callable[..., Any]] = (),
+        log: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Learn what sequences stand for.
+
+        Parameters
+        ----------
+        X : list of texts, list of arrays (T_i, F), array (n, T, F) or (n, T), lists of symbols; or a file or frame
+            that `memorycell.read_labelled` reads, with columns named by `text`, `target` and `group`; or what `read`
+            returned
+        y : what each sequence stands for; or the name of that column of X
+        groups : (n,), optional
+            Samples of one group (a speaker, a user) are all held out or all trained on.
+        validation : (X, y), or a file, optional
+            Decides when to stop, instead of samples held out of X.
+        checkpoint : file to resume from if it exists and to save progress to; ``checkpoint + ".refit"`` is that of the
+            second training
+        callbacks, log : see `memorycell.train`
+
+        Raises
+        ------
+        ValueError, TypeError
+            For parameters or data that cannot be used: what was expected, what came, and how to mend it.
+        """
+        self._begin()
+        samples = self._read(X, y, True, None, None, None)
+        self._take_notes(samples.notes)
+        self.columns_ = dict(samples.columns)
+        given = samples.given
+        everything = self._known(samples, learn=True)
+        groups = self._checked_groups(samples.groups if groups is None else groups, len(samples))
+        self.input_ = {"kind": given.kind, "steps": given.steps, "features": given.features, "names": given.names}
+        watched = None if validation is None else self._known(self._validation(validation))
+        train, held_out = self._split(everything, groups, watched is not None)
+        if len(held_out):
+            watched = everything.take(held_out)
+        self._record(samples, **self._counted(everything.outcomes))
+        plan.choose(self, given, len(train))
+        keep = {"callbacks": callbacks, "log": log}
+        self._train_on(everything.take(train), watched, self.plan_["epochs"], checkpoint=checkpoint, **keep)
+        self._calibrate(None if watched is None else self.raw(watched.samples), watched and watched.outcomes)
+        refit = self.refit if self.refit != "auto" else len(given) < plan.FEW_ENOUGH_TO_REFIT
+        if refit and len(held_out) and self.stopped_ != "interrupted":
+            path = None if checkpoint is None else os.fspath(checkpoint) + ".refit"
+            self._refit_with(
+                lambda epochs: self._train_on(everything, None, epochs, checkpoint=path, **keep),
+                plan.LEAST_REFIT, "samples",
+            )  # fmt: skip
+        return self
+
+    def _validation(self, given: Any) -> SequenceSamples:
+        samples = self.read(*given) if isinstance(given, tuple) else self.read(given)
+        self._take_notes(samples.notes)
+        return samples
+
+    def _checked_groups(self, groups: Any, n: int) -> Numbers | None:
+        if groups is None:
+            return None
+        groups = np.asarray(groups)
+        if groups.shape != (n,):
+            raise ValueError(f"expected a group for each of {n} samples, got shape {groups.shape}")
+        return groups
+
     def _split(
-        self, n: int, outcomes: Any, groups: Numbers | None, validation: Any
+        self, known: Known, groups: Numbers | None, watched: bool
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Rows to train on, and rows held out."""
-        if validation is not None:
+        n = len(known.samples)
+        if watched:
             return np.arange(n), np.empty(0, np.int64)
-        strata = self._strata(outcomes)
+        strata = self._strata(known.outcomes)
         rarest = None if strata is None else int(np.unique(strata, return_counts=True)[1].min())
-        fraction, why_not = sequence_plan.choose_validation(self.validation_fraction, n, rarest)
+        fraction, why_not = plan.choose_validation(self.validation_fraction, n, rarest)
         if why_not is not None:
             self._note(
                 "validation", f"Nothing is held out ({why_not}): trained for a set number of steps, weights averaged."
             )
-        return sequence_plan.hold_out(n, fraction, self.seed, strata, groups)
+        return plan.hold_out(n, fraction, self.seed_, strata, groups)
 
-    def _plan(self, given: SequenceInput, samples: int) -> dict[str, Any]:
-        plan = sequence_network.choose(self, given, samples)
-        plan["batch_size"] = sequence_plan.choose_batch_size(samples) if self.batch_size == "auto" else self.batch_size
-        plan["epochs"] = self.epochs
-        if self.epochs == "auto":
-            plan["epochs"] = sequence_plan.choose_epochs(samples, plan["batch_size"], given.kind, plan["convolution"])
-        return plan
-
-    def _train_on(
-        self, samples: Samples, watched: Samples | None, epochs: int, *, checkpoint: Any, **keep: Any
-    ) -> None:
-        """A new codec and network, learned from `samples`."""
-        self._learn_scale(samples.outcomes)
-        self.codec_ = sequence_network.fit_codec(self, samples.given, self.plan_)
-        network: Any = self._seeded(lambda: sequence_network.build(self, self.codec_, self._head(), self.plan_))
-        options, more = sequence_network.training(self, network, self.plan_, epochs, watched is not None)
+    def _train_on(self, known: Known, watched: Known | None, epochs: int, *, checkpoint: Any, **keep: Any) -> None:
+        """A new codec and network, learned from these samples."""
+        self._learn_scale(known.outcomes)
+        self.codec_ = building.fit_codec(self, known.samples.given)
+        network: Any = self._seeded(lambda: building.build(self, self.codec_, self._head()))
+        options, more = building.training(self, network, epochs, watched is not None)
         self._train_network(
             network,
-            self._stream(samples, shuffle=True),
+            self._stream(known, shuffle=True),
             options,
             validation=None if watched is None else self._stream(watched, shuffle=False),
             checkpoint=checkpoint,
-            fingerprint={"samples": len(samples.given)},
+            fingerprint={"samples": len(known.samples)},
             **keep,
             **more,
         )
 
-    def _refit(self, everything: Samples, checkpoint: Any, keep: dict[str, Any]) -> None:
-        """Train once more on all samples, for as long as was best; interrupted, the first model stays."""
-        first = {name: value for name, value in vars(self).items() if name.endswith("_")}
-        epochs = max(self.best_epoch_, round(sequence_plan.LEAST_REFIT * self.plan_["epochs"]), 1)
-        path = None if checkpoint is None else os.fspath(checkpoint) + ".refit"
-        self._train_on(everything, None, epochs, checkpoint=path, **keep)
-        interrupted, seconds = self.stopped_ == "interrupted", self.train_seconds_
-        vars(self).update(first if interrupted else {n: first[n] for n in ("history_", "best_epoch_", "stopped_")})
-        self.train_seconds_ = first["train_seconds_"] + seconds
-        if interrupted:
-            self.stopped_ = "interrupted"
-            self._note(
-                "refit", "Training on all samples was interrupted: this is the model of the training part alone."
-            )
-            return
-        self._note(
-            "refit",
-            f"Trained once more on all samples for {epochs} {'epoch' if epochs == 1 else 'epochs'} "
-            f"(epoch {self.best_epoch_} was best on validation).",
-        )
-
-    def _stream(self, samples: Samples, shuffle: bool) -> SampleStream:
-        dataset = self._dataset(samples.given, self._targets(samples.outcomes), self._weights(samples.outcomes))
+    def _stream(self, known: Known, shuffle: bool) -> SampleStream:
+        inputs = self.dataset(known.samples, in_training=True).inputs
+        dataset = SequenceDataset(inputs, self._targets(known.outcomes), self._weights(known.outcomes))
         lengths = dataset.lengths
         ragged = len(lengths) > 0 and int(lengths.min()) != int(lengths.max())
         size = self.plan_["batch_size"] if shuffle else 256
-        return SampleStream(dataset, size, shuffle=shuffle, seed=self.seed, lengths=lengths.numpy() if ragged else None)
-
-    def _dataset(
-        self, given: SequenceInput, targets: Tensor | None = None, weights: Tensor | None = None
-    ) -> SequenceDataset:
-        """Sequences as the network reads them, those that are too long cut."""
-        encoded = self.codec_.encode(given.sequences)
-        most = self.plan_["max_length"]
-        long = int((encoded.lengths > most).sum()) if most is not None else 0
-        if long:
-            encoded = _cut(encoded, most)
-            text = (
-                f"{long} of {len(encoded)} sequences are longer than {most} steps: only so many are read (max_length)."
-            )
-            if any(note["kind"] == "length" for note in self.notes_):
-                warnings.warn(text, UserWarning, stacklevel=4)
-            else:
-                self._note("length", text)
-        name = "steps" if given.kind == "numbers" else "tokens"
-        return SequenceDataset({name: encoded}, targets, weights)
+        sizes = lengths.numpy() if ragged else None
+        return SampleStream(dataset, size, shuffle=shuffle, seed=self.seed_, lengths=sizes)
 
     # ------------------------------------------------------------------ answering
 
-    def _raw(self, given: SequenceInput) -> Numbers:
+    def dataset(self, samples: Samples, in_training: bool = False) -> SequenceDataset:
+        """Sequences as the network reads them, encoded once, those that are too long cut."""
+        encoded = samples.encoded(self.codec_, lambda given: self._encode(samples, given, in_training))
+        return SequenceDataset({"steps" if self.input_["kind"] == "numbers" else "tokens": encoded})
+
+    def _encode(self, samples: Samples, given: SequenceInput, in_training: bool) -> Ragged:
+        encoded = self.codec_.encode(given.sequences)
+        most = self.plan_["max_length"]
+        long = int((encoded.lengths > most).sum()) if most is not None else 0
+        if not long:
+            return encoded
+        text = f"{long} of {len(encoded)} sequences are longer than {most} steps: only so many are read (max_length)."
+        note = {"kind": "length", "text": text}
+        samples.notes.append(note)
+        if in_training:
+            self.notes_ = [*(each for each in self.notes_ if each["kind"] != "length"), note]
+        return _cut(encoded, most)
+
+    def raw(self, samples: Samples) -> Numbers:
         """What the network answers, float64 (n, K)."""
-        dataset = self._dataset(given)
+        self.check_fitted()
+        dataset = self.dataset(samples)
         longest = max(1, int(dataset.lengths.max()))
         raw = torch.empty(len(dataset), self.network_.head.n_outputs)
         for rows, batch in self._batches(dataset, size=max(1, min(256, _STEPS_AT_ONCE // longest))):
             raw[rows] = self.network_(batch).float().cpu()
         return raw.double().numpy()
 
-    def _answers(self, X: Any) -> Numbers:
-        """`_raw` of X as a user gives it."""
-        self._check_fitted()
-        return self._raw(self._read(sequence_network.from_source(self, X).x))
+    def _answered(self, X: Any) -> Numbers:
+        """`raw` of X as a user gives it, who is told where a sequence was not read to its end."""
+        samples = self.asked(X)
+        raw = self.raw(samples)
+        if samples is not X:
+            for text in [note["text"] for note in samples.notes if note["kind"] == "length"]:
+                warnings.warn(text, UserWarning, stacklevel=4)
+        return raw
 
-    def read_file(self, source: Any, *, labelled: bool = False, group: Any = None) -> Any:
-        """A file or frame, read the way the training's was: sequences, and where asked for labels and groups."""
-        labels = "sequence" if labelled else "none"
-        return sequence_network.read_source(self, source, labels=labels, group=group)
+    def answers(self, X: Any) -> Answers:
+        """What the model says of sequences: a row each, with where it was, its text, the answer, probabilities.
+
+        Parameters
+        ----------
+        X : sequences as for `predict`, a file of them, or what `read` returned
+        """
+        samples = self.asked(X)
+        columns: dict[str, Any] = {}
+        if samples.ids is not None:
+            columns["id"] = np.array(samples.ids, object)
+        else:
+            columns["row"] = np.arange(len(samples)) if samples.rows is None else np.asarray(samples.rows)
+        if self.input_["kind"] == "text":
+            columns["text"] = np.array([" ".join(text.split()) for text in samples.given], object)
+        return self._told(columns, self.raw(samples))
+
+    def _told(self, columns: dict[str, Any], raw: Numbers) -> Answers:
+        """The answers that raw ones stand for; `columns` come before them."""
+        raise NotImplementedError
 
     def stream(self) -> SequenceStream:
         """A stream that takes one step of a sequence after the other; only with ``causal=True``."""
-        self._check_fitted()
+        self.check_fitted()
         return SequenceStream(self)
 
     # ------------------------------------------------------------------ looking inside
@@ -356,7 +381,11 @@ class SequenceEstimator(Learner, InsightByRow):
         ValueError
             For a row or a class that is not there.
         """
-        return self._explaining().explained(self, X, row, output, against)
+        return self._explaining().explained(self, self.asked(X), row, output, against)
+
+    def step_names(self, samples: SequenceSamples, row: int, count: int) -> list[Any]:
+        """See `InsightByRow.step_names`."""
+        return self._explaining().steps(self, samples.given, row, count)[0]
 
     def attention(self, X: Any, *, row: int = 0) -> Numbers:
         """The share of each step in what pooling by attention made of one sequence: (T,), which sum to 1.
@@ -370,13 +399,50 @@ class SequenceEstimator(Learner, InsightByRow):
         ValueError
             For a model whose `pooling` has no "attention", or a row that is not there.
         """
-        return self._explaining().attention(self, X, row)
+        return self._explaining().attention(self, self.asked(X), row)
+
+    def attended(self, samples: Samples, where: Mapping[str, Any]) -> Numbers | None:
+        """See `Learner.attended`."""
+        if "attention" not in self.network_.pooling.kinds:
+            return None
+        return self.attention(samples, row=where.get("row") or 0)
+
+    def unread(self, samples: Samples, explained: Explained, where: Mapping[str, Any]) -> str:
+        """See `Learner.unread`."""
+        most = self.plan_.get("max_length")
+        if most is None or len(explained) < most:
+            return ""
+        sequence = samples[where.get("row") or 0]
+        count = len(self.codec_.tokens(sequence)) if isinstance(sequence, str) else len(sequence)
+        if count <= len(explained):
+            return ""
+        return (
+            f"Only the first {len(explained):,} of {count:,} {explained.noun} were read: the model takes no more "
+            "(max_length)."
+        )
+
+    # ------------------------------------------------------------------ in words
+
+    def reads(self) -> str:
+        """ "texts", "series of numbers" or "symbols"."""
+        return _READS[self.input_["kind"]]
+
+    def _network_extras(self) -> list[str]:
+        return ["convolutions beside it"] if self.network_.convolution is not None else []
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values of what a person asks first."""
+        size = [("vocabulary", f"{self.codec_.size:,} tokens")] if self.input_["kind"] != "numbers" else []
+        return [*super().rows(), *size]
+
+    def _own_facts(self) -> dict[str, Any]:
+        return {"vocabulary": int(self.codec_.size)} if self.input_["kind"] != "numbers" else {}
 
     # ------------------------------------------------------------------ scikit-learn
 
     @property
     def n_features_in_(self) -> int:
-        """Columns of a matrix X, or numbers a step; texts and symbols have none."""
+        """Columns of a matrix X, or numbers per step; texts and symbols have none."""
         known = vars(self).get("input_") or {}
         count = known.get("steps") or known.get("features")
         if count is None:
@@ -399,15 +465,15 @@ class SequenceEstimator(Learner, InsightByRow):
         tags.input_tags.string = self.kind in ("text", "symbols")
         return tags
 
-    @classmethod
-    def _from_file(cls, file: Any) -> Self:
-        model = super()._from_file(file)
-        sequence_network.check_loaded(model)
-        return model
+    def check_parameters(self) -> None:
+        """Raise ValueError or TypeError for a parameter that cannot be used."""
+        super().check_parameters()
+        if self.causal and self.bidirectional is True:
+            raise ValueError("expected bidirectional=False with causal=True: the backward direction looks ahead")
+        layer_sizes(self.hidden_size, self.num_layers)
 
-    def _check_parameters(self) -> None:
-        sequence_network.check_parameters(self)
-        self._device()
+    def _check_loaded(self) -> None:
+        building.check_loaded(self)
 
 
 class _Named:
@@ -417,12 +483,6 @@ class _Named:
         self.feature_names_in_ = np.array(names, object)
         self.n_features_in_ = len(names)
         self.__class__ = type(name, (_Named,), {})
-
-
-def _take(samples: Samples, rows: NDArray[np.int64]) -> Samples:
-    given = samples.given
-    part = SequenceInput(given.take(rows), given.kind, given.steps, given.features, given.names)
-    return Samples(part, samples.outcomes[rows], None)
 
 
 def _cut(ragged: Ragged, most: int) -> Ragged:

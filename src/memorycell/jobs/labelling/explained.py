@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,19 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memorycell.insight.explained import Explained
-from memorycell.insight.tracing import ModelTrace, trace_network
-from memorycell.jobs.insight import (
-    AT_ONCE,
-    check_trace_size,
+from memorycell.insight.asking import (
     checked_row,
-    checked_rows,
     class_index,
     nothing,
-    some_rows,
+    unit_noun,
 )
-from memorycell.jobs.labelling import building as sequence_network
-from memorycell.jobs.labelling.reading import SequenceInput
+from memorycell.insight.explained import Explained
+from memorycell.jobs.labelling.reading import SequenceInput, SequenceSamples
 
 _EXACT = (
     "The decomposition of one recurrent layer is exact; where pooling is not linear (attention, the greatest), its "
@@ -31,16 +24,14 @@ _EXACT = (
 )
 
 
-def explained(model: Any, X: Any, row: int = 0, output: Any = None, against: Any = None) -> Explained:
+def explained(model: Any, samples: SequenceSamples, row: int = 0, output: Any = None, against: Any = None) -> Explained:
     """See `SequenceEstimator.explained`."""
-    model._check_fitted()
-    given = read(model, X)
-    part = _rows(given, [checked_row(row, len(given))])
-    dataset = model._dataset(part)
+    row = checked_row(row, len(samples))
+    dataset = model.dataset(samples)
     network = model.network_.eval()
-    batch = dataset.gather(torch.zeros(1, dtype=torch.int64)).to(next(network.parameters()).device)
-    tokens = given.kind != "numbers"
-    if not int(dataset.lengths[0]):
+    batch = dataset.gather(torch.tensor([row])).to(next(network.parameters()).device)
+    tokens = samples.given.kind != "numbers"
+    if not int(dataset.lengths[row]):
         raise ValueError(f"expected a sequence with steps to explain, got an empty one (row {row})")
     with torch.no_grad():
         values, grams = network.embedded(batch)[0], None
@@ -58,85 +49,37 @@ def explained(model: Any, X: Any, row: int = 0, output: Any = None, against: Any
             scores = scores + torch.einsum("bt,tk->bk", x[..., -1], grams)
         return scores @ weights + shift
 
-    labels, more = _steps(model, part, len(values))
+    labels, more = steps(model, samples.given, row, len(values))
     last = network.pooling.kinds == ("last",) and not network.encoder.bidirectional
     baseline = nothing(values, network.encoder.layers)
     if grams is not None:
         baseline[:, -1] = 0
     return Explained(
-        function, values, baseline, tuple(network.encoder.layers), said, labels, given.kind,
+        function, values, baseline, tuple(network.encoder.layers), said, labels, samples.given.kind,
         features=None if tokens else _features(model, values.shape[1]),
         parts={} if grams is None else {"n-grams": grams @ weights},
         constants=_beside(network, batch, weights), anchor=len(values) - 1 if last else None, exact=_EXACT,
-        **more,
+        noun=noun(model), **more,
     )  # fmt: skip
 
 
-def read(model: Any, X: Any) -> SequenceInput:
-    """Sequences as the model was trained on, from a file, a frame or what they are."""
-    return model._read(sequence_network.from_source(model, X).x)
+def noun(model: Any) -> str:
+    """What steps are called, in the plural."""
+    kind = model.input_["kind"]
+    return {"numbers": "steps", "symbols": "symbols"}.get(kind) or unit_noun(model.codec_.unit)
 
 
-def attention(model: Any, X: Any, row: int = 0) -> NDArray[np.float64]:
+def attention(model: Any, samples: SequenceSamples, row: int = 0) -> NDArray[np.float64]:
     """See `SequenceEstimator.attention`."""
-    model._check_fitted()
-    given = read(model, X)
-    dataset = model._dataset(_rows(given, [checked_row(row, len(given))]))
-    for _, batch in model._batches(dataset):
+    dataset = model.dataset(samples)
+    for _, batch in model._batches(dataset.take(torch.tensor([checked_row(row, len(samples))]))):
         found = model.network_.attention(batch)[0]
     return found.double().cpu().numpy()
 
 
-def trace(
-    model: Any,
-    X: Any,
-    rows: Sequence[int] | None = None,
-    path: str | os.PathLike[str] | None = None,
-    force: bool = False,
-) -> ModelTrace:
-    """See `SequenceEstimator.trace`."""
-    model._check_fitted()
-    given = read(model, X)
-    places = list(range(len(given))) if rows is None else checked_rows(rows, len(given))
-    return _traced(model, _rows(given, places), path, force)
-
-
-def traces(model: Any, X: Any) -> Iterator[ModelTrace]:
-    """Traces of all of X, some rows at a time."""
-    model._check_fitted()
-    given = read(model, X)
-    for first in range(0, len(given), AT_ONCE):
-        yield _traced(model, _rows(given, list(range(first, min(len(given), first + AT_ONCE)))))
-
-
-def _traced(
-    model: Any, part: SequenceInput, path: str | os.PathLike[str] | None = None, force: bool = False
-) -> ModelTrace:
-    dataset = model._dataset(part)
-    network = model.network_.eval()
-    if path is None:
-        check_trace_size(len(part), int(dataset.lengths.max()), network.encoder)
-    batch = dataset.gather(torch.arange(len(part))).to(next(network.parameters()).device)
-    labels = [_steps(model, _rows(part, [i]), int(n))[0] for i, n in enumerate(dataset.lengths)]
-    with model._at_work():
-        return trace_network(
-            network, lambda: network(batch), trunk=network.encoder.layers, labels=labels, path=path, force=force
-        )
-
-
-def some_explained(model: Any, X: Any) -> list[Explained]:
-    """See `Insight._some_explained`."""
-    given = read(model, X)
-    return [explained(model, given.take([row]), row=0) for row in some_rows(len(given))]
-
-
-def _rows(given: SequenceInput, places: list[int]) -> SequenceInput:
-    return SequenceInput(given.take(places), given.kind, given.steps, given.features, given.names)
-
-
 def _number(model: Any, raw: Tensor, output: Any, against: Any) -> tuple[Tensor, float, str]:
     """The number explained as weights of the raw scores (K,) and what is added; what it is."""
-    if not hasattr(model, "calibration_"):
+    if not model.classifies:
         return _regressed(model, raw, output, against)
     calibration, names = model.calibration_, model.classes_.tolist()
     scores = calibration.scores(raw.double().cpu().numpy())[0]
@@ -190,9 +133,9 @@ def _features(model: Any, width: int) -> list[str]:
     return [*own, *(f"{own[c]} is missing" for c in codec.masked_)][:width]
 
 
-def _steps(model: Any, part: SequenceInput, count: int) -> tuple[list[Any], dict[str, Any]]:
-    """What the first `count` steps of the one sequence are called, and how it is shown."""
-    sequence = part.take([0])[0]
+def steps(model: Any, part: SequenceInput, row: int, count: int) -> tuple[list[Any], dict[str, Any]]:
+    """What the first `count` steps of a sequence are called, and how it is shown."""
+    sequence = part[row]
     if part.kind == "numbers":
         shown = np.asarray(sequence, np.float64)
         shown = shown.reshape(len(shown), -1)[:count]

@@ -67,6 +67,11 @@ def decode(codec: LabelCodec, scores: NDArray[np.float64], indicator: bool) -> A
     return present.astype(np.int64) if indicator else codec.decode(present)
 
 
+def are_several(y: Any) -> bool:
+    """Whether labels are several each, rather than one each."""
+    return _plain(y)[1]
+
+
 def _check_count(y: Any, n: int) -> None:
     if len(y) != n:
         raise ValueError(f"expected a label for each of {n} sequences, got {len(y)}: inconsistent numbers of samples")

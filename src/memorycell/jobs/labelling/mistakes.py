@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.insight.attribution import integrated_gradients
-from memorycell.jobs.labelling.reading import SequenceInput
-from memorycell.jobs.labelling.samples import Judged, Samples
+from memorycell.jobs.labelling.judged import Judged
+from memorycell.jobs.labelling.reading import SequenceSamples
 from memorycell.pages.highlight import MOST_CHANNELS, Span, highlighted, legend, quotation, strip
 from memorycell.pages.page import Html, Section, element, escaped, paragraph
-from memorycell.pages.sections.data import unwarned
 from memorycell.pages.wording import percent, significant
 
 WRONG, RIGHT = 8, 4
@@ -27,12 +26,12 @@ class Case(NamedTuple):
     against: Any = None
 
 
-def explain(model: Any, given: SequenceInput, cases: list[Case]) -> list[NDArray[np.float64]]:
+def explain(model: Any, samples: SequenceSamples, cases: list[Case]) -> list[NDArray[np.float64]]:
     """What each step of the cases adds to the number explained, by integrated gradients; nothing where they fail."""
     found = []
-    with unwarned(), model._at_work():
+    with model.at_work():
         for case in cases:
-            asked = model.explained(given.take([case.row]), output=case.output, against=case.against)
+            asked = model.explained(samples, row=case.row, output=case.output, against=case.against)
             try:
                 found.append(integrated_gradients(asked).scores)
             except ValueError:  # a function too rough for them: the case is shown without colours
@@ -40,12 +39,12 @@ def explain(model: Any, given: SequenceInput, cases: list[Case]) -> list[NDArray
     return found
 
 
-def shown(model: Any, given: SequenceInput, cases: list[Case]) -> Html:
+def shown(model: Any, samples: SequenceSamples, cases: list[Case]) -> Html:
     """The cases as a list, their sequences coloured."""
     parts = []
-    for case, weights in zip(cases, explain(model, given, cases), strict=True):
-        sequence = given.take([case.row])[0]
-        if given.kind == "numbers":
+    for case, weights in zip(cases, explain(model, samples, cases), strict=True):
+        sequence = samples[case.row]
+        if samples.given.kind == "numbers":
             picture = strip(np.asarray(sequence, float)[: len(weights)], weights)
         else:
             picture = quotation(_text(model, sequence, weights))
@@ -66,7 +65,7 @@ def _text(model: Any, sequence: Any, weights: NDArray[np.float64]) -> Html:
     return highlighted(text, [Span(*span, weight) for span, weight in zip(spans, weights.tolist(), strict=False)])
 
 
-def mistakes(model: Any, samples: Samples, judged: Judged | None) -> Section:
+def mistakes(model: Any, samples: SequenceSamples, judged: Judged | None) -> Section:
     """The wrong answers that were surest, and some right ones."""
     section = Section("mistakes", "Its worst mistakes, and what spoke for them")
     if judged is None:
@@ -90,11 +89,11 @@ def mistakes(model: Any, samples: Samples, judged: Judged | None) -> Section:
         legend("for the answer", "against it"),
     )
     if wrong:
-        section.add(shown(model, samples.given, wrong))
+        section.add(shown(model, samples, wrong))
     else:
         section.add(paragraph(f"None of the {len(judged.rows):,} answers is wrong."))
     if right:
-        section.add(element("h3", "Right answers"), shown(model, samples.given, right))
+        section.add(element("h3", "Right answers"), shown(model, samples, right))
     return section
 
 
@@ -162,7 +161,7 @@ def _several(model: Any, judged: Judged) -> tuple[list[Case], list[Case]]:
     return wrong, right
 
 
-def largest_errors(model: Any, samples: Samples, judged: Judged | None, unit: str) -> Section:
+def largest_errors(model: Any, samples: SequenceSamples, judged: Judged | None, unit: str) -> Section:
     """Of a regressor: the predictions that are furthest off, and what in the sequence moved them."""
     section = Section("mistakes", "Where it is furthest off, and what moved it")
     if judged is None:
@@ -186,8 +185,8 @@ def largest_errors(model: Any, samples: Samples, judged: Judged | None, unit: st
             "(integrated gradients, Sundararajan et al. 2017)."
         ),
         legend("raises it", "lowers it"),
-        shown(model, samples.given, [case(int(i)) for i in order[:WRONG]]),
+        shown(model, samples, [case(int(i)) for i in order[:WRONG]]),
         element("h3", "Where it is nearest"),
-        shown(model, samples.given, [case(int(i)) for i in order[::-1][:RIGHT]]),
+        shown(model, samples, [case(int(i)) for i in order[::-1][:RIGHT]]),
     )
     return section

@@ -14,8 +14,8 @@ from memorycell.layers.linear import Linear
 from memorycell.networks.base import Loss, Network, State
 from memorycell.networks.convolution import ConvolutionalFront
 from memorycell.networks.encoder import Encoder
+from memorycell.networks.heads.base import Head
 from memorycell.networks.heads.classes import ClassHead, LabelsHead, NumberHead
-from memorycell.networks.heads.quantiles import Head
 from memorycell.networks.ngrams import NGramPath
 from memorycell.networks.pooling import KINDS, Pooling
 
@@ -67,7 +67,7 @@ class SequenceToOne(Network):
     -------
     >>> network = SequenceToOne(vocabulary=50, n_outputs=3, embedding_size=8, hidden_sizes=(16,))
     >>> batch = Batch({"tokens": torch.tensor([[4, 5, 6], [7, 0, 0]])}, {"tokens": torch.tensor([3, 1])})
-    >>> network(batch).shape, network.head.decode(network(batch)).sum(-1).detach().round().tolist()
+    >>> network(batch).shape, network.head.probabilities(network(batch)).sum(-1).detach().round().tolist()
     (torch.Size([2, 3]), [1.0, 1.0])
     """
 
@@ -124,9 +124,7 @@ class SequenceToOne(Network):
         return {**self.encoder.config(), **self._own}
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
-        if batch.targets is None:
-            raise ValueError("expected a batch with targets to compute a loss, got one without")
-        return Loss(*self.head.loss(self(batch), batch.targets, batch.weights))
+        return Loss(*self.head.loss(self(batch), batch))
 
     def forward(self, batch: Batch) -> Tensor:
         """What the head reads, (B, n_outputs)."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from memorycell.evaluation.cross_validation_result import CrossValidation
+from memorycell.evaluation.measures import MEASURES
+from memorycell.evaluation.result import CrossValidation
+from memorycell.jobs.labelling.judged import READS, Judged, caveat, data_section, judge, noun_of
 from memorycell.jobs.labelling.mistakes import mistakes
-from memorycell.jobs.labelling.samples import READS, Judged, Samples, caveat, data_section, judge, read_samples
-from memorycell.pages.page import Html, Section, document, element, facts, paragraph
-from memorycell.pages.sections.data import quiet_copy
+from memorycell.jobs.labelling.reading import SequenceSamples
+from memorycell.pages.page import Page, Section, paragraph
 from memorycell.pages.sections.learner import learning, network_section, reproduction, validation_loss
 from memorycell.pages.sections.memory import AT_MOST, remembering
 from memorycell.pages.sections.scores import (
@@ -22,7 +23,6 @@ from memorycell.pages.sections.scores import (
     is_new,
     per_class,
     probabilities,
-    score,
 )
 from memorycell.pages.wording import listing, significant
 
@@ -31,36 +31,28 @@ _FEW = 3  # classes that a heading names
 
 def page(
     model: Any,
-    data: Any,
+    samples: SequenceSamples,
     *,
     evaluation: CrossValidation | None = None,
     seen: bool | None = None,
     unit: str | None = None,
     command: str | None = None,
-) -> str:
-    """The page as text; see `memorycell.write_report`."""
-    model = quiet_copy(model)
-    samples = read_samples(model, data)
+) -> Page:
+    """See `memorycell.write_report`."""
     judged = judge(model, samples, evaluation, seen)
     new = is_new(evaluation, seen)
     honest = judged.measures if judged is not None and judged.honest and evaluation is None else None
-    title = _title(model)
     setting = "" if honest is None or judged is None else caveat(judged, samples, seen)
     sections = [
         accuracy(evaluation, MEASURE, honest, setting, new), _classes(model, samples, judged, evaluation, seen),
         mistakes(model, samples, judged), data_section(model, samples),
         learning(model, ": cross-entropy", evaluation),
-        remembering(model, samples.given.take(range(min(len(samples), AT_MOST))), "This classifier"),
+        remembering(model, samples.take(range(min(len(samples), AT_MOST))), "This classifier"),
         network_section(model),
-        reproduction(model, "classifier", command, samples.file, samples.source, seen),
+        reproduction(model, "classifier", command, samples.source, seen),
     ]  # fmt: skip
-    header = Html(
-        element("p", "memorycell report", class_="eyebrow")
-        + element("h1", title)
-        + element("p", _lead(model, samples, evaluation, honest, new), class_="lead")
-        + facts(_cards(model, None if new is False else evaluation, honest), "cards")
-    )
-    return document(title, header, sections, element("p", FOOTER))
+    cards = _cards(model, None if new is False else evaluation, honest)
+    return Page(_title(model), _lead(model, samples, evaluation, honest, new), cards, sections, FOOTER)
 
 
 def _names(model: Any) -> list[str]:
@@ -71,12 +63,14 @@ def _title(model: Any) -> str:
     names = _names(model)
     what = READS[model.input_["kind"]]
     which = f": {listing(names)}" if len(names) <= _FEW else ""
-    noun = "labels" if model.labels_.kind == "several" else "classes"
+    noun = "labels" if model.several else "classes"
     return f"{len(names):,} {noun} of {what}{which}"
 
 
-def _lead(model: Any, samples: Samples, evaluation: CrossValidation | None, honest: Any, new: bool | None) -> str:
-    found = headline(evaluation, honest, samples.noun, new)
+def _lead(
+    model: Any, samples: SequenceSamples, evaluation: CrossValidation | None, honest: Any, new: bool | None
+) -> str:
+    found = headline(evaluation, honest, noun_of(samples), new)
     if evaluation is not None and new is not False:
         if len(evaluation.models) == 1:
             return found
@@ -96,7 +90,7 @@ def _cards(model: Any, evaluation: CrossValidation | None, honest: Any) -> dict[
     cards = {}
     for name, said in (("accuracy", "accuracy"), ("micro_f1", "micro-F1"), ("macro_f1", "macro-F1")):
         if name in values and not (name == "micro_f1" and "accuracy" in values):
-            cards[said] = score(name, values[name])
+            cards[said] = MEASURES[name].show(values[name])
     if not cards:
         cards["classes"] = f"{len(model.classes_):,}"
         loss = validation_loss(model)
@@ -108,7 +102,7 @@ def _cards(model: Any, evaluation: CrossValidation | None, honest: Any) -> dict[
 
 
 def _classes(
-    model: Any, samples: Samples, judged: Judged | None, evaluation: CrossValidation | None, seen: bool | None
+    model: Any, samples: SequenceSamples, judged: Judged | None, evaluation: CrossValidation | None, seen: bool | None
 ) -> Section:
     """Class by class: of the evaluation, else of the samples, with what that is worth."""
     section = Section("classes", "Class by class")

@@ -7,15 +7,16 @@ from typing import Any
 import numpy as np
 
 from memorycell.evaluation.class_metrics import measure_numbers
-from memorycell.evaluation.cross_validation_result import CrossValidation
+from memorycell.evaluation.measures import MEASURES
+from memorycell.evaluation.result import CrossValidation
+from memorycell.jobs.labelling.judged import READS, Judged, caveat, data_section, judge, noun_of
 from memorycell.jobs.labelling.mistakes import largest_errors
-from memorycell.jobs.labelling.samples import READS, Judged, Samples, caveat, data_section, judge, read_samples
-from memorycell.pages.page import Html, Section, document, element, facts, figure, paragraph, table
+from memorycell.jobs.labelling.reading import SequenceSamples
+from memorycell.pages.page import Page, Section, figure, paragraph, table
 from memorycell.pages.plots.classes import predicted_and_true
-from memorycell.pages.sections.data import quiet_copy
 from memorycell.pages.sections.learner import learning, network_section, reproduction, validation_loss
 from memorycell.pages.sections.memory import AT_MOST, remembering
-from memorycell.pages.sections.scores import FOOTER, MEASURE, accuracy, headline, is_new, score
+from memorycell.pages.sections.scores import FOOTER, MEASURE, accuracy, headline, is_new
 from memorycell.pages.wording import counted, significant
 
 _MOST_OUTPUTS = 4
@@ -23,43 +24,35 @@ _MOST_OUTPUTS = 4
 
 def page(
     model: Any,
-    data: Any,
+    samples: SequenceSamples,
     *,
     evaluation: CrossValidation | None = None,
     seen: bool | None = None,
     unit: str | None = None,
     command: str | None = None,
-) -> str:
-    """The page as text; see `memorycell.write_report`."""
-    model = quiet_copy(model)
-    samples = read_samples(model, data)
+) -> Page:
+    """See `memorycell.write_report`."""
     judged = judge(model, samples, evaluation, seen)
     new = is_new(evaluation, seen)
     honest = judged.measures if judged is not None and judged.honest and evaluation is None else None
     after = f" {unit}" if unit else ""
     target = f": {model.target}" if isinstance(model.target, str) else ""
-    title = f"Numbers from {READS[model.input_['kind']]}{target}"
     setting = "" if honest is None or judged is None else caveat(judged, samples, seen)
     sections = [
         accuracy(evaluation, MEASURE, honest, setting, new), _numbers(samples, judged, seen),
         largest_errors(model, samples, judged, after), data_section(model, samples),
         learning(model, ": squared error of standardised numbers", evaluation),
-        remembering(model, samples.given.take(range(min(len(samples), AT_MOST))), "This regressor"),
+        remembering(model, samples.take(range(min(len(samples), AT_MOST))), "This regressor"),
         network_section(model),
-        reproduction(model, "regressor", command, samples.file, samples.source, seen),
+        reproduction(model, "regressor", command, samples.source, seen),
     ]  # fmt: skip
-    found = headline(evaluation, honest, samples.noun, new)
+    found = headline(evaluation, honest, noun_of(samples), new)
     several = evaluation is not None and found and len(evaluation.models) > 1
     lead = f"{found} {evaluation.outcome}" if several and evaluation is not None else found
     if not lead:
         lead = f"How near its numbers come for new {READS[samples.given.kind]} was not measured here."
-    header = Html(
-        element("p", "memorycell report", class_="eyebrow")
-        + element("h1", title)
-        + element("p", lead, class_="lead")
-        + facts(_cards(model, None if new is False else evaluation, honest, after), "cards")
-    )
-    return document(title, header, sections, element("p", FOOTER))
+    cards = _cards(model, None if new is False else evaluation, honest, after)
+    return Page(f"Numbers from {READS[model.input_['kind']]}{target}", lead, cards, sections, FOOTER)
 
 
 def _cards(model: Any, evaluation: CrossValidation | None, honest: Any, after: str) -> dict[str, str]:
@@ -67,7 +60,7 @@ def _cards(model: Any, evaluation: CrossValidation | None, honest: Any, after: s
     cards = {}
     for name, said, unit in (("rmse", "RMSE", after), ("r2", "R²", "")):
         if name in values:
-            cards[said] = f"{score(name, values[name])}{unit}"
+            cards[said] = f"{MEASURES[name].show(values[name])}{unit}"
     loss = validation_loss(model)
     if not cards and loss is not None:
         cards["validation loss"] = significant(loss)
@@ -76,7 +69,7 @@ def _cards(model: Any, evaluation: CrossValidation | None, honest: Any, after: s
     return cards
 
 
-def _numbers(samples: Samples, judged: Judged | None, seen: bool | None) -> Section:
+def _numbers(samples: SequenceSamples, judged: Judged | None, seen: bool | None) -> Section:
     """Predicted against true, of each output."""
     section = Section("numbers", "Predicted and true")
     if judged is None:
@@ -89,7 +82,7 @@ def _numbers(samples: Samples, judged: Judged | None, seen: bool | None) -> Sect
         found = measure_numbers(true[:, [k]], predicted[:, [k]]).values
         bias = significant(float((predicted - true)[:, k].mean()))
         name = "all" if outputs == 1 else f"output {k + 1}"
-        rows.append([name, *(score(each, found[each]) for each in ("rmse", "mae", "r2")), bias])
+        rows.append([name, *(MEASURES[each].show(found[each]) for each in ("rmse", "mae", "r2")), bias])
     section.add(table(["", "RMSE", "MAE", "R²", "mean of predicted less true"], rows, shown=12))
     for k in range(min(outputs, _MOST_OUTPUTS)):
         section.add(

@@ -1,15 +1,21 @@
-"""What a classifier or regressor of sequences is given: texts, numbers or symbols, told apart and checked."""
+"""What a classifier or regressor of sequences is given: texts, numbers or symbols, read once and checked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-KINDS = ("auto", "text", "numbers", "symbols")
+from memorycell.data.samples import Samples, Source, taken
+from memorycell.jobs.labelling.parameters import KINDS
+
+if TYPE_CHECKING:
+    from memorycell.data.labels.labelled import Labelled
 
 
 @dataclass(frozen=True)
@@ -34,11 +40,100 @@ class SequenceInput:
     def __len__(self) -> int:
         return len(self.sequences)
 
-    def take(self, rows: Any) -> Any:
-        """The sequences `rows`, as they were given."""
-        if isinstance(self.sequences, np.ndarray):
-            return self.sequences[np.asarray(rows)]
-        return [self.sequences[int(row)] for row in rows]
+    def __getitem__(self, row: int) -> Any:
+        return self.sequences[row]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.sequences)
+
+    def take(self, rows: Any) -> SequenceInput:
+        """The sequences `rows`."""
+        return replace(self, sequences=taken(self.sequences, np.asarray(rows, np.int64)))
+
+
+class SequenceSamples(Samples):
+    """Sequences that were read, with what they stand for.
+
+    Attributes
+    ----------
+    rows : int64 (n,) or None
+        Of a table: the row of each.
+    ids : list of str or None
+        Of a long table: what each is called.
+    columns : dict
+        How a file was read, as `read_labelled` is told.
+    """
+
+    given: SequenceInput
+    rows: NDArray[np.int64] | None = None
+    ids: list[str] | None = None
+    columns: Mapping[str, Any] = {}
+
+    def _taken(self, places: NDArray[np.int64]) -> Samples:
+        part = super()._taken(places)
+        assert isinstance(part, SequenceSamples)  # noqa: S101 # for the type checker
+        part.rows, part.ids, part.columns = taken(self.rows, places), taken(self.ids, places), self.columns
+        return part
+
+
+def is_source(X: Any, y: Any, columns: Mapping[str, Any]) -> bool:
+    """Whether X is a file, or a frame of which columns are named, rather than sequences themselves."""
+    if isinstance(X, str | os.PathLike):
+        return True
+    table = hasattr(X, "columns") or hasattr(X, "column_names") or isinstance(X, dict)
+    named = isinstance(y, str) or (y is None and any(columns.get(name) is not None for name in ("text", "target")))
+    return table and named
+
+
+def read_source(source: Any, labelled: bool, columns: Mapping[str, Any], order: Any = None) -> tuple[Labelled, Any]:
+    """A file or frame as `read_labelled` reads it, and the dates or numbers of the column `order` in the rows kept."""
+    # Only files and named columns need what reads them.
+    from memorycell.data.labels.reading import read_labelled
+
+    given = os.fspath(source) if isinstance(source, os.PathLike) else source
+    if order is None:
+        return read_labelled(given, labels="sequence" if labelled else "none", **columns), None
+    from memorycell.data.tables.columns import stamps_of
+    from memorycell.data.tables.reading import read_table
+    from memorycell.data.tables.roles import require
+
+    how = {name: columns[name] for name in ("delimiter", "encoding", "header") if columns.get(name) is not None}
+    table = read_table(given, samples=True, **how)
+    require(table, [order], "order")
+    rest = {name: value for name, value in columns.items() if name not in how}
+    data = read_labelled(table, labels="sequence" if labelled else "none", **rest)
+    stamps = stamps_of(table, [order], None)
+    return data, stamps if data.rows is None else stamps[data.rows]
+
+
+def read_where_labelled(source: Any, columns: Mapping[str, Any]) -> Labelled:
+    """All rows of a file or frame, with labels where there are some: an array of objects, None where there is none."""
+    try:
+        data, _ = read_source(source, True, columns)
+    except ValueError:
+        return read_source(source, False, columns)[0]
+    if data.rows is None or not _left_out(data):
+        return data
+    whole, _ = read_source(source, False, columns)
+    labels: Any = np.full(len(whole), None, object)
+    labels[data.rows] = list(data.y)
+    whole.y = labels
+    return whole
+
+
+def _left_out(data: Labelled) -> bool:
+    return any(note["kind"] in ("unlabelled", "empty") for note in data.notes)
+
+
+def samples_of(given: SequenceInput, data: Labelled, source: Any, **more: Any) -> SequenceSamples:
+    """Samples of a file or frame that was read."""
+    named = Source.of(source)
+    samples = SequenceSamples(
+        given, data.y, groups=data.groups, notes=data.notes,
+        source=named if named.file is not None else Source(data.source or named.name), **more,
+    )  # fmt: skip
+    samples.rows, samples.ids, samples.columns = data.rows, data.ids, data.columns
+    return samples
 
 
 def read_input(given: Any, kind: str = "auto") -> SequenceInput:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,20 +10,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memorycell.jobs.labelling import building as sequence_network
+from memorycell.data.samples import Answers, Samples
+from memorycell.jobs.card import Job
+from memorycell.jobs.labelling import REGRESS
 from memorycell.jobs.labelling.estimator import SequenceEstimator
+from memorycell.jobs.labelling.parameters import Regressing
+from memorycell.jobs.parameters import documented
 
 
-class SequenceRegressor(SequenceEstimator):
+@documented
+@dataclass(kw_only=True, eq=False, repr=False)
+class SequenceRegressor(SequenceEstimator, Regressing):
     """Sequences of words, numbers or symbols to one number each, or to several, by an LSTM network.
 
     It estimates means: the loss is the squared error of the standardised numbers.
-
-    Parameters
-    ----------
-    kind, unit, …, verbose
-        Those of `SequenceClassifier`, which says what each is and what "auto" becomes; here without `label_smoothing`
-        and `class_weight`, and below 300 samples nothing is held out.
 
     Attributes
     ----------
@@ -44,56 +43,8 @@ class SequenceRegressor(SequenceEstimator):
     (True, (60,))
     """
 
+    JOB: ClassVar[Job] = REGRESS
     LEARNED: ClassVar[tuple[str, ...]] = ("input_", "columns_", "scale_")
-
-    scale_: dict[str, Any]
-
-    def __init__(
-        self,
-        *,
-        kind: str = "auto",
-        unit: str = "word",
-        vocabulary_size: int | None = None,
-        min_count: int | str = "auto",
-        lowercase: bool = True,
-        separator: str | None = None,
-        max_length: int | str | None = "auto",
-        embedding_size: int | str = "auto",
-        hidden_size: int | str = "auto",
-        num_layers: int = 1,
-        cell: str = "LSTM",
-        bidirectional: bool | str = "auto",
-        pooling: str | Sequence[str] = ("last", "mean", "max", "attention"),
-        convolution: bool | str = "auto",
-        n_grams: int | str = "auto",
-        causal: bool = False,
-        layer_norm: bool = False,
-        embedding_dropout: float | str = "auto",
-        input_dropout: float | str = "auto",
-        between_dropout: float | str = "auto",
-        output_dropout: float | str = "auto",
-        weight_dropout: float = 0.0,
-        recurrent_dropout: float = 0.0,
-        head_dropout: float | str = "auto",
-        word_vectors: str | os.PathLike[str] | None = None,
-        pretrained: Any = None,
-        text: str | None = None,
-        target: str | None = None,
-        group: str | None = None,
-        reading: Mapping[str, Any] | None = None,
-        validation_fraction: float | str = "auto",
-        refit: bool | str = "auto",
-        epochs: int | str = "auto",
-        batch_size: int | str = "auto",
-        learning_rate: float | str = "auto",
-        patience: int | None = 8,
-        training: Mapping[str, Any] | None = None,
-        seed: int = 0,
-        device: str = "auto",
-        n_threads: int | None = None,
-        verbose: bool | None = None,
-    ) -> None:
-        self._store(locals())
 
     # ------------------------------------------------------------------ training
 
@@ -124,36 +75,51 @@ class SequenceRegressor(SequenceEstimator):
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """The numbers of each sequence in their units: (n,), or (n, K) where y was a matrix."""
-        self._check_fitted()
-        numbers = self._served(self._answers(X))
+        return self._shaped(self.served(self._answered(X)))
+
+    def _shaped(self, numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         return numbers[:, 0] if self.scale_["one"] else numbers
 
-    def _served(self, raw: NDArray[Any]) -> NDArray[np.float64]:
+    def served(self, raw: NDArray[Any]) -> NDArray[np.float64]:
+        """Raw answers (n, K) in the units of the targets."""
         return raw * self.scale_["scale"] + self.scale_["center"]
+
+    def _told(self, columns: dict[str, Any], raw: NDArray[Any]) -> Answers:
+        numbers = self._shaped(self.served(raw))
+        names = ["prediction"] if numbers.ndim == 1 else [f"prediction_{k + 1}" for k in range(numbers.shape[1])]
+        return Answers(numbers, columns | dict(zip(names, numbers.reshape(len(numbers), -1).T, strict=True)))
+
+    def kind_of(self, samples: Samples) -> Any:
+        """What there is to be answered of these samples, and how it is measured."""
+        from memorycell.evaluation.kinds import Numbers
+
+        return Numbers(samples.targets, inputs=samples.given.kind)
+
+    def headline(self) -> str:
+        """ "a number for series of numbers"."""
+        outputs = len(self.scale_["center"])
+        return f"{'a number' if outputs == 1 else f'{outputs} numbers'} for {self.reads()}"
 
     def score(self, X: Any, y: Any = None) -> float:
         """R² of the numbers, averaged over outputs; 1 is perfect, 0 as good as the mean of y."""
-        self._check_fitted()
-        data = sequence_network.from_source(self, X, y, labelled=True)
-        X, y = data.x, data.y
-        found = self._served(self._raw(self._read(X)))
-        truth = self._known_outcomes(y, len(found))
+        self.check_fitted()
+        samples = self.read(X, y)
+        found = self.served(self.raw(samples))
+        truth = self._known_outcomes(samples.targets, len(found))
         wrong, spread = np.square(truth - found).sum(axis=0), np.square(truth - truth.mean(axis=0)).sum(axis=0)
         # Without spread there is nothing to explain: 1 where all is right, else 0, as scikit-learn has it.
         parts = np.where(spread > 0, 1 - wrong / np.where(spread > 0, spread, 1), np.where(wrong > 0, 0.0, 1.0))
         return float(parts.mean())
 
-    @classmethod
-    def _from_file(cls, file: Any) -> Any:
-        regressor = super()._from_file(file)
-        outputs = regressor.network_.head.n_outputs
+    def _check_loaded(self) -> None:
+        super()._check_loaded()
+        outputs = self.network_.head.n_outputs
         for name in ("center", "scale"):
-            values = np.asarray(regressor.scale_[name], np.float64)
+            values = np.asarray(self.scale_[name], np.float64)
             if values.shape != (outputs,) or not np.isfinite(values).all():
                 raise ValueError(f"expected {outputs} finite numbers as {name} of the targets, got others")
-        if not isinstance(regressor.scale_["one"], bool) or (regressor.scale_["one"] and outputs != 1):
+        if not isinstance(self.scale_["one"], bool) or (self.scale_["one"] and outputs != 1):
             raise ValueError("expected the shape of the targets to fit the network, got another")
-        return regressor
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import RegressorTags

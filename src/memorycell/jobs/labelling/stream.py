@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from memorycell.data.batch import Batch
-
-if TYPE_CHECKING:
-    from memorycell.jobs.labelling.estimator import SequenceEstimator
 
 
 class SequenceStream:
@@ -36,7 +33,7 @@ class SequenceStream:
     (True, 6)
     """
 
-    def __init__(self, model: SequenceEstimator) -> None:
+    def __init__(self, model: Any) -> None:
         if not model.network_.causal:
             name = type(model).__name__
             raise ValueError(f"a stream needs a model that does not look ahead: fit with {name}(causal=True)")
@@ -78,4 +75,4 @@ class SequenceStream:
             if most is None or self._steps < most:
                 self._raw, self._state = self._network.step(value[None], self._state)
             self._steps += 1
-        return model._served(self._raw.double().cpu().numpy())[0]
+        return model.served(self._raw.double().cpu().numpy())[0]

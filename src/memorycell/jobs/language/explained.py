@@ -4,47 +4,68 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from memorycell.data.text.corpus import Corpus
 from memorycell.data.text.language_stream import as_ids
 from memorycell.data.text.text_codec import SPECIALS
+from memorycell.insight.asking import check_trace_size, checked_row, nothing, repeated, some_rows, unit_noun
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
-from memorycell.jobs.insight import check_trace_size, checked_row, nothing, repeated, some_rows
-from memorycell.jobs.language.text import corpus_of, source_of, spans
+from memorycell.jobs.language.text import TextSamples, spans
 from memorycell.networks.base import State
 
 _CONTEXT = 256  # tokens explained; what came before them is in the state
 _FEED = 4096
+_SOME = 20_000  # characters from whose beginning cases are taken
 _START = "(start)"
 _EXACT = "The decomposition of one recurrent layer is exact where the softmax is full: scores are linear in its output."
 
 
+@dataclass(frozen=True, eq=False)
+class NextToken(Explained):
+    """What is said of the next token.
+
+    Attributes
+    ----------
+    token : str
+        The one that is explained.
+    shares : float64 (V,)
+        The probability of each.
+    """
+
+    token: str = ""
+    shares: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+
+
 def explained(
-    model: Any, X: Any, row: int | None = None, place: int | None = None, output: Any = None, against: Any = None
-) -> Explained:
+    model: Any,
+    samples: TextSamples,
+    row: int | None = None,
+    place: int | None = None,
+    output: Any = None,
+    against: Any = None,
+) -> NextToken:
     """See `LanguageModel.explained`."""
-    model._check_fitted()
-    text = text_of(X, row)
-    network, codec = model.network_.eval(), model.codec_
-    corpus = Corpus.from_texts([text], codec)
+    one = samples.whole() if row is None else samples.line(row)
+    text, network, codec = one[0], model.network_.eval(), model.codec_
     found = list(spans(codec, text))
     what = f"{codec.unit}s, the last of them the end"
     place = len(found) - 1 if place is None else checked_row(place, len(found), what, "place")
-    device = next(network.parameters()).device
-    ids = as_ids(corpus.ids[: place + 2]).to(device)
+    ids = as_ids(one.corpus(codec).ids[: place + 2]).to(next(network.parameters()).device)
     before, seen = ids[:-1][:-_CONTEXT], ids[:-1][-_CONTEXT:]
     with torch.no_grad():
         state: State = None
         for part in before.split(_FEED):
             if len(part):
-                _, state = network(part[None], state)
-        scores = network.scores(network(seen[None], state)[0][:, -1])[0]
+                _, state = network.run(part[None], state)
+        scores = network.scores(network.run(seen[None], state)[0][:, -1])[0]
         values = network.encoder.embed(seen)
     written = int(ids[-1]) if place < len(found) - 1 else None
     k, j = _pair(codec, scores, written, output, against)
@@ -56,39 +77,35 @@ def explained(
 
     # The token before the first is the end of what came before.
     stands = [(0, 0), *((start, stop) for _, start, stop in found)][place + 1 - len(seen) : place + 1]
-    labels = [text[a:b] if b > a else _START for a, b in stands]
-    trunk = tuple(network.encoder.layers)
-    said = f"score of {token_text(codec, k)!r} less that of {token_text(codec, j)!r} after {_tail(text, stands)}"
-    return Explained(
-        function, values, nothing(values, trunk), trunk, said, labels, "text", text=text,
-        spans=stands, anchor=len(seen) - 1, exact=_EXACT,
+    token, other = token_text(codec, k), token_text(codec, j)
+    return NextToken(
+        function, values, nothing(values, network.trunk), network.trunk,
+        f"score of {token!r} less that of {other!r} after {_tail(text, stands)}",
+        [text[a:b] if b > a else _START for a, b in stands], "text", text=text, spans=stands, anchor=len(seen) - 1,
+        exact=_EXACT, noun=unit_noun(codec.unit), token=token, shares=scores.double().softmax(0).cpu().numpy(),
     )  # fmt: skip
 
 
 def trace(
-    model: Any, X: Any, row: int | None = None, path: str | os.PathLike[str] | None = None, force: bool = False
+    model: Any,
+    samples: TextSamples,
+    row: int | None = None,
+    path: str | os.PathLike[str] | None = None,
+    force: bool = False,
 ) -> ModelTrace:
     """See `LanguageModel.trace`."""
-    model._check_fitted()
-    network = model.network_.eval()
-    labels = None
-    if isinstance(X, Corpus):
-        ids = corpus_of(X, model.codec_).ids
-    else:
-        text = text_of(X, row)
-        ids = Corpus.from_texts([text], model.codec_).ids
+    network, labels = model.network_.eval(), None
+    one = samples.whole() if row is None else samples.line(row)
+    ids = one.corpus(model.codec_).ids
+    if one.written:
+        text = one[0]
         labels = [[_START, *(text[a:b] if b > a else _START for _, a, b in spans(model.codec_, text))][: len(ids) - 1]]
-    tokens = as_ids(ids[:-1])[None]
+    tokens = as_ids(ids[:-1])[None].to(next(network.parameters()).device)
     if path is None:
         check_trace_size(1, tokens.shape[1], network)
-    with model._at_work():
+    with model.at_work():
         return trace_network(
-            network,
-            lambda: network.encoder(tokens.to(next(network.parameters()).device)),
-            trunk=network.encoder.layers,
-            labels=labels,
-            path=path,
-            force=force,
+            network, lambda: network.encoder(tokens), trunk=network.trunk, labels=labels, path=path, force=force
         )
 
 
@@ -96,44 +113,24 @@ def traces(model: Any, X: Any) -> Iterator[ModelTrace]:
     """The trace of a text, its state carried from part to part."""
     network = model.network_.eval()
     device = next(network.parameters()).device
-    corpus = (
-        corpus_of(X, model.codec_) if isinstance(X, Corpus) else Corpus.from_texts([text_of(X, None)], model.codec_)
-    )
+    ids = model.asked(X).whole().corpus(model.codec_).ids
     state: State = None
-    for first in range(0, len(corpus.ids) - 1, _FEED):
-        tokens = as_ids(corpus.ids[first : min(len(corpus.ids) - 1, first + _FEED)])[None].to(device)
-        with model._at_work():
-            trace = trace_network(network, partial(network.encoder, tokens, state=state), trunk=network.encoder.layers)
+    for first in range(0, len(ids) - 1, _FEED):
+        tokens = as_ids(ids[first : min(len(ids) - 1, first + _FEED)])[None].to(device)
+        with model.at_work():
+            trace = trace_network(network, partial(network.encoder, tokens, state=state), trunk=network.trunk)
         _, state = trace.output
         yield trace
 
 
 def some_explained(model: Any, X: Any) -> list[Explained]:
-    """See `Insight._some_explained`: the next token here and there in the text."""
-    text = text_of(X, None)[:20_000]
-    count = sum(1 for _ in spans(model.codec_, text))
+    """See `Insight.some_explained`: the next token here and there in the text."""
+    one = model.asked(X).whole()
+    beginning = one if len(one[0]) <= _SOME else TextSamples([one[0][:_SOME]], source=one.source)
+    count = sum(1 for _ in spans(model.codec_, beginning[0]))
     # The first ones have nothing behind them to look back on.
     first = min(count - 1, _CONTEXT)
-    return [explained(model, text, place=first + place) for place in some_rows(count - first)]
-
-
-def text_of(X: Any, row: int | None) -> str:
-    """The text of what was given: a text, a file, documents; with `row` one line of it that is not empty.
-
-    Raises
-    ------
-    ValueError, TypeError, FileNotFoundError
-        For an empty text, no text, a line that is not there.
-    """
-    empty = isinstance(X, str) and not X.strip()
-    pieces: Any = [] if empty else source_of(X)
-    text = "\n".join(pieces) if isinstance(pieces, list) else "".join(pieces)
-    if not text.strip():
-        raise ValueError("expected a text to explain, got an empty one")
-    if row is None:
-        return text
-    lines = [line for line in text.split("\n") if line.strip()]
-    return lines[checked_row(row, len(lines), "lines that are not empty", "line")]
+    return [explained(model, beginning, place=first + place) for place in some_rows(count - first)]
 
 
 def _pair(codec: Any, scores: Tensor, written: int | None, output: Any, against: Any) -> tuple[int, int]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from memorycell.data.text.text_codec import END, PAD, SPECIALS, UNK, TextCodec
 from memorycell.jobs.language.network import LanguageNetwork
-from memorycell.jobs.language.text import by_lines
+from memorycell.jobs.language.stream import Fed
+from memorycell.jobs.language.text import by_lines, ids_of_piece
 from memorycell.networks.base import State
 from memorycell.networks.decoding import beam_search, sample
 
@@ -25,16 +25,14 @@ class Speaker:
     def __init__(self, network: LanguageNetwork, codec: TextCodec) -> None:
         self.network, self.codec = network.eval(), codec
         self.device = next(network.parameters()).device
-        self.streams: list[Any] | None = None
+        self.fed: Fed | None = None
 
     @torch.no_grad()
     def begin(self, prompt: str) -> tuple[Tensor, State]:
         """The last token of the prompt (1,), and the state before it."""
         if not isinstance(prompt, str):
             raise TypeError(f"expected a prompt that is a text, got {type(prompt).__name__}")
-        lines = prompt.split("\n") if by_lines(self.codec) else [prompt]
-        encoded = [self.codec.encode([line], end=number < len(lines) - 1).values for number, line in enumerate(lines)]
-        ids = torch.cat([torch.tensor([END]), *encoded])
+        ids = torch.cat([torch.tensor([END]), ids_of_piece(self.codec, prompt)])
         unknown = int((ids == UNK).sum())
         if unknown and unknown == int((ids[1:] != END).sum()):
             raise ValueError(
@@ -42,12 +40,12 @@ class Speaker:
                 "begin with something that occurs in its training text"
             )
         if unknown:
-            strange = list(_unknown(self.codec, lines))[:5]
+            strange = list(_unknown(self.codec, prompt))[:5]
             warnings.warn(f"the model does not know {', '.join(map(repr, strange))} of the prompt", stacklevel=4)
         state: State = None
         for part in ids[:-1].to(self.device).split(_FEED):
             if len(part):
-                _, state = self.network(part.unsqueeze(0), state)
+                _, state = self.network.run(part.unsqueeze(0), state)
         if state is None:
             state = self.network.encoder.init_state(1)
         return ids[-1:].to(self.device), state
@@ -67,7 +65,7 @@ class Speaker:
         if length is not None and length < 1:
             raise ValueError(f"expected a length of at least 1 token, got {length}")
         start, state = begun
-        self._open(state)
+        self.fed = Fed(self.network, state)
         generator = torch.Generator(self.device).manual_seed(seed)
         symbols = sample(
             self,  # type: ignore[arg-type]  # it asks for `step` alone
@@ -88,24 +86,13 @@ class Speaker:
         found = beam_search(self, state, start, beam=beam, steps=length, end=END)[0][0]  # type: ignore[arg-type]
         return "".join(self._written(iter(torch.tensor(found.symbols).view(-1, 1)), True, int(start) == END))
 
-    def _open(self, state: State) -> None:
-        """Streams of the layers, in `state`: one row is fed in microseconds, without a graph."""
-        self.streams = []
-        for layer, own in zip(self.network.encoder.layers, state, strict=True):
-            stream = layer.stream(1)  # type: ignore[operator]
-            stream.state = own
-            self.streams.append(stream)
-
     @torch.no_grad()
     def step(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
-        """Scores (B, V) of the next token and the next state; the streams keep theirs, where they are open."""
-        if self.streams is None:
+        """Scores (B, V) of the next token and the next state; a row that is fed alone keeps its own."""
+        if self.fed is None:
             scores, state = self.network.step(symbols, state)
         else:
-            x = self.network.encoder.embed(symbols)
-            for stream in self.streams:
-                x = stream.step(x)
-            scores = self.network.scores(x)
+            scores = self.fed.step(symbols)
         scores[..., PAD] = scores[..., UNK] = -torch.inf
         return scores, state
 
@@ -136,8 +123,8 @@ class Speaker:
             yield self.codec.decode(held)
 
 
-def _unknown(codec: TextCodec, lines: list[str]) -> Iterator[str]:
-    for line in lines:
+def _unknown(codec: TextCodec, prompt: str) -> Iterator[str]:
+    for line in prompt.split("\n") if by_lines(codec) else [prompt]:
         for token, start, stop in codec.tokens(line):
             if token == SPECIALS[UNK]:
                 yield line[start:stop]

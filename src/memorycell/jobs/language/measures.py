@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.text.text_codec import UNK
+from memorycell.data.text.corpus import Corpus
+from memorycell.data.text.text_codec import UNK, TextCodec
 from memorycell.evaluation.kneser_ney import KneserNey
-from memorycell.jobs.language.running import Cache, Dynamic, option
-from memorycell.jobs.language.text import corpus_of, spelling_bits
+from memorycell.evaluation.result import Result
+from memorycell.evaluation.tables import plain
+from memorycell.jobs.language.text import spelling_bits
+from memorycell.pages.wording import significant
 
 _ORDERS = {"word": 5, "whitespace": 5, "subword": 6, "character": 7}  # tokens of the baseline's longest n-gram
 _BLOCKS = 50  # of the text, which are compared in pairs
@@ -20,8 +24,8 @@ _LEAST = 2000  # tokens from which a difference is told
 _REACH = 2.01  # Student's t of 95 % with 49 degrees of freedom
 
 
-@dataclass(frozen=True)
-class LanguageEvaluation:
+@dataclass(frozen=True, repr=False)
+class LanguageEvaluation(Result):
     """What `LanguageModel.evaluate` returns.
 
     Attributes
@@ -83,30 +87,85 @@ class LanguageEvaluation:
             lines.append(f"{name}: perplexity {self.baseline_perplexity:.2f}: {than}.")
         return " ".join(lines)
 
-    def __str__(self) -> str:
+    @property
+    def subject(self) -> str:
+        """How much was predicted."""
+        return f"{self.tokens:,} tokens, {self.characters:,} characters"
+
+    @property
+    def sentence(self) -> str:
+        """`text`."""
+        return self.text
+
+    def table(self) -> list[dict[str, Any]]:
+        """The model, and behind it the n-grams."""
+        rows = [
+            {
+                "model": "this model",
+                "perplexity": self.perplexity,
+                "nats": self.nats,
+                "bits_per_character": self.bits_per_character,
+            }
+        ]
+        if self.baseline is not None and self.baseline_perplexity is not None:
+            other = self.baseline_perplexity
+            rows.append(
+                {"model": self.baseline, "perplexity": other, "nats": math.log(other), "bits_per_character": math.nan}
+            )
+        return rows
+
+    def cells(self) -> list[list[str]]:
+        """`table` as people read it."""
+        rows = [["", "perplexity", "nats per token", "bits per character"]]
+        for row in self.table():
+            bits = row["bits_per_character"]
+            rows.append(
+                [
+                    row["model"],
+                    significant(row["perplexity"], 4),
+                    f"{row['nats']:.4f}",
+                    "–" if math.isnan(bits) else f"{bits:.3f}",
+                ]
+            )
+        return rows
+
+    def summary(self) -> str:
+        """`text`."""
         return self.text
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {**asdict(self), "text": self.text}
+        """Plain JSON values; NaN becomes None."""
+        return plain({**asdict(self), "text": self.text})
 
 
-def evaluate(
-    model: Any, text: Any, *, baseline: bool, cache: Any, dynamic: Any, train: Any = None
+def measured(
+    scores: NDArray[np.float64],
+    corpus: Corpus,
+    codec: TextCodec,
+    texts: Iterable[str] | None,
+    *,
+    options: Iterable[Any] = (),
+    train: Any = None,
 ) -> LanguageEvaluation:
-    """See `LanguageModel.evaluate`."""
-    corpus = corpus_of(text, model.codec_)
-    scores = model._log_probabilities(corpus, cache, dynamic)
+    """What log probabilities of the tokens of a corpus say of the model that gave them.
+
+    Parameters
+    ----------
+    scores : (n,) of each token, natural logarithms
+    texts : that the corpus was made of, or None: it has forgotten how its unknown words were spelled
+    options : what the scores were reached with beside the model
+    train : ids of the training text, for the n-grams beside it; None: there are none
+    """
     unknown = int((np.asarray(corpus.ids[1:]) == UNK).sum())
-    # A corpus has forgotten how its unknown words were spelled.
-    spelled = math.nan if unknown and corpus is text else spelling_bits(model.codec_, text) if unknown else 0.0
+    spelled = 0.0
+    if unknown:
+        spelled = math.nan if texts is None else spelling_bits(codec, texts)
     nats = -float(scores.mean())
     name = other = outcome = None
-    ids = corpus_of(train, model.codec_).ids if train is not None else getattr(model, "_train_ids", None)
-    if baseline and ids is not None:
-        order = _ORDERS[model.codec_.unit]
+    if train is not None:
+        order = _ORDERS[codec.unit]
         name = f"interpolated Kneser–Ney {order}-grams"
-        n_grams = KneserNey(order).fit(np.asarray(ids[1:], np.int64), model.codec_.size)
+        n_grams = KneserNey(order).fit(np.asarray(train[1:], np.int64), codec.size)
         theirs = n_grams.log_probabilities(np.asarray(corpus.ids[1:], np.int64))
         other, outcome = math.exp(-float(theirs.mean())), compared(scores - theirs)
     return LanguageEvaluation(
@@ -117,7 +176,7 @@ def evaluate(
         bits_per_character=(nats * len(scores) / math.log(2) + spelled) / max(1, corpus.counts.characters),
         unknown=unknown / len(scores),
         spelling_bits=spelled,
-        options=[str(each) for each in (option(Cache, cache), option(Dynamic, dynamic)) if each is not None],
+        options=[str(each) for each in options],
         baseline=name,
         baseline_perplexity=other,
         outcome=outcome,

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from memorycell.data.batch import Batch
+from memorycell.jobs.transfer import extended_rows
 from memorycell.layers.dropout import VariationalDropout
 from memorycell.networks.base import Loss, Network, State
 from memorycell.networks.encoder import Encoder
@@ -122,15 +123,7 @@ class LanguageNetwork(Network):
         self.bias: nn.Parameter | None = None
         if softmax == "adaptive":
             self.cutoffs = tuple(cutoffs) or _cutoffs(vocabulary)
-            least = _NARROWER ** len(self.cutoffs)
-            if width < least:
-                raise ValueError(
-                    f"expected a last layer of at least {least} units for {len(self.cutoffs)} clusters of rare tokens, "
-                    f"each of which has {_NARROWER} times fewer features than the one before, got {width}"
-                )
-            self.adaptive = nn.AdaptiveLogSoftmaxWithLoss(
-                width, vocabulary, list(self.cutoffs), div_value=float(_NARROWER), head_bias=True
-            )
+            self.adaptive = _clusters(width, vocabulary, self.cutoffs)
         else:
             self.bias = nn.Parameter(torch.zeros(vocabulary))
             if not tied:
@@ -139,11 +132,9 @@ class LanguageNetwork(Network):
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """Nats of all targets, summed; their number, or the sum of their weights; and the state after the batch."""
-        if batch.targets is None:
-            raise ValueError("expected a batch with targets to compute a loss, got one without")
+        targets = batch.truth.reshape(-1)
         raw, state = self.encoder(batch.inputs["tokens"], state=state)
         features = self.drop_output(raw)
-        targets = batch.targets.reshape(-1)
         weights = None if batch.weights is None else batch.weights.reshape(-1)
         flat = features.reshape(len(targets), -1)
         total = self.nats(flat, targets, weights)
@@ -179,8 +170,15 @@ class LanguageNetwork(Network):
         """(V, width): what scores tokens in a full softmax, the embedding itself where tied."""
         return self.encoder.embedding.weight if self.weight is None else self.weight  # type: ignore[union-attr]
 
-    def forward(self, tokens: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Features (B, T, width) after tokens int64 (B, T), and the state after the last."""
+    def forward(self, batch: Batch) -> Tensor:
+        """Scores (B, T, V) of the token after each of the batch's; see `scores`."""
+        return self.scores(self.run(batch.inputs["tokens"])[0])
+
+    def run(self, tokens: Tensor, state: State = None) -> tuple[Tensor, State]:
+        """Features (B, T, width) after tokens int64 (B, T), from a state (None: zeros), and the state after the last.
+
+        Of a long text `forward` would hold the scores of every token at once: this is what `scores` is asked of.
+        """
         features, state = self.encoder(tokens, state=state)
         return self.drop_output(features), state
 
@@ -197,6 +195,25 @@ class LanguageNetwork(Network):
             with torch.no_grad():
                 return self.adaptive(features, targets).output
         return linear_log_softmax(features, self.output_weight, self.bias, targets)
+
+    def continue_from(self, other: LanguageNetwork) -> None:
+        """Take the weights of another network; tokens that it does not have begin with the means of the others.
+
+        Raises
+        ------
+        ValueError
+            For a network of other sizes.
+        """
+        own = self.state_dict()
+        state = {name: value.detach().cpu() for name, value in other.state_dict().items()}
+        for name in ("encoder.embedding.weight", "weight", "bias"):
+            if name in state and name in own:
+                state[name] = extended_rows(state[name], len(own[name]))
+        try:
+            self.load_state_dict(state)
+        except RuntimeError as error:
+            lines = [line.strip() for line in str(error).splitlines()]
+            raise ValueError(f"expected a network of the language model's sizes: {lines[-1]:.200}") from None
 
     def init_state(self, batch: Batch) -> State:
         return self.encoder.init_state(len(batch))
@@ -232,6 +249,17 @@ class LanguageNetwork(Network):
             "beta": self.beta,
             "precision": self.precision,
         }
+
+
+def _clusters(width: int, vocabulary: int, cutoffs: tuple[int, ...]) -> nn.AdaptiveLogSoftmaxWithLoss:
+    """The adaptive softmax of a vocabulary, above `width` features."""
+    least = _NARROWER ** len(cutoffs)
+    if width < least:
+        raise ValueError(
+            f"expected a last layer of at least {least} units for {len(cutoffs)} clusters of rare tokens, "
+            f"each of which has {_NARROWER} times fewer features than the one before, got {width}"
+        )
+    return nn.AdaptiveLogSoftmaxWithLoss(width, vocabulary, list(cutoffs), div_value=float(_NARROWER), head_bias=True)
 
 
 def _cutoffs(vocabulary: int) -> tuple[int, ...]:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.text.corpus import Corpus
 from memorycell.data.text.text_codec import SPECIALS, UNK
-from memorycell.evaluation.cross_validation_result import CrossValidation
+from memorycell.evaluation.result import CrossValidation
 from memorycell.jobs.language.measures import LanguageEvaluation
-from memorycell.jobs.language.text import Token, source_of
+from memorycell.jobs.language.text import TextSamples, Token
 from memorycell.pages.drawing import label
 from memorycell.pages.highlight import Span, legend, surprises
-from memorycell.pages.page import Html, Section, bullets, document, element, facts, figure, paragraph, table
+from memorycell.pages.page import Html, Page, Section, bullets, element, facts, figure, paragraph, table
 from memorycell.pages.plots.classes import histogram, surprise_through_text
-from memorycell.pages.sections.data import own_notes, quiet_copy, split_data
+from memorycell.pages.sections.data import own_notes
 from memorycell.pages.sections.learner import learning, network_section, reproduction, validation_loss
 from memorycell.pages.sections.memory import remembering
 from memorycell.pages.sections.scores import OLD, UNKNOWN, accuracy, is_new
@@ -42,9 +40,13 @@ _BLANK = {"": "end of line", "\n": "end of line", " ": "space"}
 class Passage:
     """A stretch of text and what the model thinks of each of its tokens."""
 
-    text: str
+    samples: TextSamples  # of this one text
     tokens: list[Token]
     held_out: bool  # whether it is the end of the training text, which decided when to stop
+
+    @property
+    def text(self) -> str:
+        return self.samples[0]
 
     @property
     def nats(self) -> NDArray[np.float64]:
@@ -54,58 +56,40 @@ class Passage:
 
 def page(
     model: Any,
-    data: Any,
+    samples: TextSamples,
     *,
     evaluation: LanguageEvaluation | CrossValidation | None = None,
     seen: bool | None = None,
     unit: str | None = None,
     command: str | None = None,
-) -> str:
-    """The page as text; see `memorycell.write_report`."""
-    model = quiet_copy(model)
+) -> Page:
+    """See `memorycell.write_report`."""
     compared = evaluation if isinstance(evaluation, CrossValidation) else None
     measured = evaluation if isinstance(evaluation, LanguageEvaluation) else None
-    given, _, file, source = _texts(data)
     if evaluation is None and seen is False:
-        measured = model.evaluate(given)
-    passage, new = _passage(model, given, seen), is_new(evaluation, seen)
-    title = {"character": "Language model of characters", "subword": "Language model of subwords"}.get(
-        model.unit, "Language model of words"
-    )
+        measured = model.evaluate(samples)
+    passage, new = _passage(model, samples, seen), is_new(evaluation, seen)
     sections = [
         _accuracy(compared, measured, new), _surprise(passage, new),
-        _samples(model), _data(model, passage, source),
-        learning(model, ": nats a token", compared),
-        *([] if passage is None else [remembering(model, passage.text, "This model")]),
-        network_section(model), reproduction(model, "model", command, file, source, seen),
+        _samples(model), _data(model, passage, samples),
+        learning(model, ": nats per token", compared),
+        *([] if passage is None else [remembering(model, passage.samples, "This model")]),
+        network_section(model), reproduction(model, "model", command, samples.source, seen),
     ]  # fmt: skip
-    header = Html(
-        element("p", "memorycell report", class_="eyebrow")
-        + element("h1", title)
-        + element("p", _lead(model, compared, measured, new), class_="lead")
-        + facts(_cards(model, compared, None if new is False else measured), "cards")
+    title = {"character": "Language model of characters", "subword": "Language model of subwords"}.get(
+        model.codec_.unit, "Language model of words"
     )
-    return document(title, header, sections, element("p", FOOTER))
+    cards = _cards(model, compared, None if new is False else measured)
+    return Page(title, _lead(model, compared, measured, new), cards, sections, FOOTER)
 
 
-def _texts(data: Any) -> tuple[Any, Any, Path | None, str]:
-    """The text, and its file or a name: a `str` that is no path is the text itself."""
-    if isinstance(data, Corpus):
-        return data, None, None, "a corpus of token ids"
-    source = source_of(data)
-    if isinstance(source, list):
-        return source, None, None, counted(len(source), "text")
-    return split_data(source.path)
-
-
-def _passage(model: Any, given: Any, seen: bool | None) -> Passage | None:
+def _passage(model: Any, samples: TextSamples, seen: bool | None) -> Passage | None:
     """Some of the text with its scores: of a text that was trained on the end, which was held out."""
-    if isinstance(given, Corpus):
-        return None  # it has forgotten how its tokens were written
-    fraction = getattr(model, "validation_fraction", 0.0)
-    held_out = bool(seen) and fraction > 0
-    pieces, total = [], 0
-    for piece in source_of(given):
+    if not samples.written:
+        return None  # a corpus has forgotten how its tokens were written
+    fraction, total = model.validation_fraction, 0
+    held_out, pieces = bool(seen) and fraction > 0, []
+    for piece in samples.pieces:
         total += len(piece)
         pieces.append(piece)
         if held_out:
@@ -113,32 +97,22 @@ def _passage(model: Any, given: Any, seen: bool | None) -> Passage | None:
                 del pieces[0]
         elif total >= _SCORED:
             break
-    text = "\n".join(pieces) if isinstance(given, list) else "".join(pieces)
+    text = ("\n" if isinstance(samples.given, list) else "").join(pieces)
     # A little less than what was held out by tokens, which are not spread evenly over the characters.
     text = text[-min(_SCORED, max(1, int(0.95 * fraction * total))) :] if held_out else text[:_SCORED]
     cut = text.find("\n") + 1 if held_out and "\n" in text[:2000] else 0
-    text = text[cut:]
-    return Passage(text, model.token_scores(text), held_out) if text.strip() else None
+    part = TextSamples([text[cut:]], source=samples.source)
+    return Passage(part, model.scored(part), held_out) if part[0].strip() else None
 
 
 def _accuracy(compared: CrossValidation | None, measured: LanguageEvaluation | None, new: bool | None) -> Section:
     if measured is None:
         return accuracy(compared, MEASURE, new=new)
     section = Section("accuracy", "How well it predicts")
-    rows = [
-        [
-            "this model",
-            significant(measured.perplexity, 4),
-            f"{measured.nats:.4f}",
-            f"{measured.bits_per_character:.3f}",
-        ]
-    ]
-    if measured.baseline is not None and measured.baseline_perplexity is not None:
-        other = measured.baseline_perplexity
-        rows.append([measured.baseline, significant(other, 4), f"{math.log(other):.4f}", "–"])
+    headings, *rows = measured.cells()
     section.add(
         paragraph(measured.text, {True: "", False: OLD, None: UNKNOWN}[new]),
-        table(["", "perplexity", "nats a token", "bits a character"], rows, strong=(0,)),
+        table(headings, rows, strong=(0,)),
         paragraph(
             "Perplexity 10 means that it is as unsure, on average, as if it had to guess among ten tokens, all equally "
             "likely. Every token of the text counts, line ends too; the state is carried through the text."
@@ -152,7 +126,7 @@ def _accuracy(compared: CrossValidation | None, measured: LanguageEvaluation | N
 def _lead(model: Any, compared: CrossValidation | None, measured: LanguageEvaluation | None, new: bool | None) -> str:
     if measured is not None and new is not False:
         of = f"{counted(measured.tokens, 'token')}{' that it had not seen' if new else ''}"
-        bits = f"{measured.bits_per_character:.2f} bits a character"
+        bits = f"{measured.bits_per_character:.2f} bits per character"
         said = f"Perplexity {significant(measured.perplexity)} on {of}, {bits}."
         verdict = {
             "better": f" Better than {measured.baseline}.",
@@ -178,7 +152,7 @@ def _cards(model: Any, compared: CrossValidation | None, measured: LanguageEvalu
     loss = validation_loss(model)
     if measured is not None:
         cards["perplexity"] = significant(measured.perplexity)
-        cards["bits a character"] = f"{measured.bits_per_character:.3f}"
+        cards["bits per character"] = f"{measured.bits_per_character:.3f}"
         if measured.unknown:
             cards["unknown tokens"] = percent(measured.unknown)
     elif compared is not None:
@@ -271,15 +245,15 @@ def _listed(passage: Passage) -> Html:
 def _samples(model: Any) -> Section:
     """What it writes, at two temperatures."""
     section = Section("samples", "What it writes")
-    length = _WRITTEN.get(model.unit, 60)
+    length = _WRITTEN.get(model.codec_.unit, 60)
     section.add(
         paragraph(
-            f"Drawn token by token from nothing, with seed {model.seed}. At a temperature below 1 it keeps to what it "
+            f"Drawn token by token from nothing, with seed {model.seed_}. At a temperature below 1 it keeps to what it "
             "finds likely; at 1 it draws as it has learned."
         )
     )
     for temperature in _TEMPERATURES:
-        text = model.generate("", length, temperature=temperature, seed=model.seed)
+        text = model.generate("", length, temperature=temperature, seed=model.seed_)
         section.add(
             element("h3", f"Temperature {temperature:g}"),
             element("blockquote", text.strip("\n") or "(nothing but line ends)", dir="auto"),
@@ -287,7 +261,7 @@ def _samples(model: Any) -> Section:
     return section
 
 
-def _data(model: Any, passage: Passage | None, source: str) -> Section:
+def _data(model: Any, passage: Passage | None, samples: TextSamples) -> Section:
     section = Section("data", "The data, and what was done to it")
     unknown = None
     if passage is not None:
@@ -295,14 +269,14 @@ def _data(model: Any, passage: Passage | None, source: str) -> Section:
     section.add(
         facts(
             {
-                "data": source,
+                "data": samples.source.name,
                 "trained on": f"{model.tokens_:,} tokens",
                 "held out": percent(model.validation_fraction) if model.validation_fraction else None,
-                "token": model.unit,
+                "token": model.codec_.unit,
                 "vocabulary": f"{model.codec_.size:,}",
                 "unknown in the passage": None if unknown is None else percent(unknown),
             }
         ),
-        bullets(dict.fromkeys(note["text"] for note in own_notes(model))),
+        bullets(dict.fromkeys(note["text"] for note in [*samples.notes, *own_notes(model)])),
     )
     return section

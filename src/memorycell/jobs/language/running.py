@@ -92,7 +92,7 @@ def log_probabilities(
     with _adapting(network, dynamic) as adapt, torch.set_grad_enabled(dynamic is not None):
         for first in range(0, len(ids) - 1, size):
             part = as_ids(ids[first : first + size + 1]).to(device)
-            features, state = network(part[None, :-1], detach_state(state))
+            features, state = network.run(part[None, :-1], detach_state(state))
             plain = network.log_probabilities(features[0].detach(), part[1:])
             if cache is None:
                 yield plain.cpu()

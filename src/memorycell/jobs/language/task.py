@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, overload
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from memorycell.data.samples import Answers, Samples
 from memorycell.data.text.corpus import Corpus
 from memorycell.data.text.language_stream import LanguageStream
 from memorycell.data.text.text_codec import TextCodec
 from memorycell.jobs import transfer
-from memorycell.jobs.insight import Insight
-from memorycell.jobs.language import plan
+from memorycell.jobs.card import Job
+from memorycell.jobs.language import LANGUAGE, plan
 from memorycell.jobs.language.generation import Speaker
-from memorycell.jobs.language.measures import LanguageEvaluation, evaluate
+from memorycell.jobs.language.measures import LanguageEvaluation, measured
 from memorycell.jobs.language.network import LanguageNetwork
+from memorycell.jobs.language.parameters import Modelling
 from memorycell.jobs.language.running import Cache, Dynamic, log_probabilities, option
-from memorycell.jobs.language.text import Head, Token, corpus_of, source_of, spans
-from memorycell.jobs.learner import Learner
-from memorycell.kernels.native import flush_subnormals
-from memorycell.training import using_threads
+from memorycell.jobs.language.stream import TokenStream
+from memorycell.jobs.language.text import Head, TextSamples, Token, documents, read_samples, spans
+from memorycell.jobs.learner import Learner, Progress
+from memorycell.jobs.parameters import documented
 
 if TYPE_CHECKING:
     from memorycell.insight.explained import Explained
@@ -33,130 +36,52 @@ if TYPE_CHECKING:
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
-class LanguageModel(Learner, Insight):
+@documented
+@dataclass(kw_only=True, eq=False, repr=False)
+class LanguageModel(Learner, Modelling):
     """An LSTM that predicts the next word, character or piece of a word, and writes text.
-
-    Parameters
-    ----------
-    unit : "word", "character", "subword" or "whitespace"
-        What a token is: see `TextCodec`. "whitespace": for texts that are already split.
-    size : int or None
-        Most tokens of the vocabulary.
-    min_count : int or "auto" (words: 2, characters: 1)
-        Tokens that occur less often in the training text are unknown.
-    lowercase, normalization
-        As for `TextCodec`.
-    hidden_sizes : sequence of int or "auto"
-        Units of each layer, by the length of the text.
-    embedding_size : int or "auto"
-    cell : "LSTM", "GRU" or "RNN"
-    tied : bool or "auto" (words: True)
-        Score with the embedding itself, which the last layer is then as wide as (Press & Wolf 2017).
-    softmax : "auto", "full" or "adaptive"
-        "adaptive" (Grave et al. 2017) for vocabularies of more than 50,000; it cannot be tied.
-    dropout : "auto", float or mapping
-        Strength of all dropouts, or each by its place: "embedding", "input", "between", "output", "weight" (missing
-        ones: 0), as in the AWD-LSTM (Merity et al. 2017). "auto": the stronger the more often the text is read.
-    alpha, beta : float or "auto"
-        Activation and temporal activation regularisation.
-    epochs, batch_size, learning_rate : number or "auto"
-    bptt : int or "auto" (words 35, else 64)
-        Steps that gradients travel back; chunks vary in length about it.
-    optimizer : str
-        One of `TrainingOptions`, or "asgd": gradient descent that is averaged once validation no longer improves
-        (NT-ASGD, Merity et al. 2017, algorithm 1).
-    precision : "float32" or "bfloat16"
-        Of the softmax's products in training: "bfloat16" saves half their time on processors that multiply it.
-    patience : int or None, default 10
-        Epochs without improvement on the validation text before training stops.
-    validation_fraction : float, default 0.05
-        Share of the text, from its end, that is held out to tell when to stop. 0: none.
-    training : mapping or None
-        Further fields of `memorycell.TrainingOptions`.
-    seed : int
-    device : str, default "auto"
-    n_threads : int or None
-    verbose : bool or None
 
     Attributes
     ----------
     codec_ : TextCodec
     network_ : LanguageNetwork
-    plan_ : dict, what "auto" became, with ``plan_["reasons"]``
+    plan_ : Plan, what "auto" became, and why
     tokens_ : int, of the training text
-    history_, best_epoch_, train_seconds_, stopped_, n_threads_, n_parameters_, notes_ : see `Learner`
+    history_ : list of dict, one an epoch; `best_epoch_`, `train_seconds_`, `n_parameters_`, `n_threads_`
+    notes_ : list of dict: what was decided, and why, in sentences
 
     Examples
     --------
     >>> text = "the cat sat on the mat and the dog sat on the log\\n" * 40
-    >>> model = LanguageModel("character", hidden_sizes=(32,), epochs=8, learning_rate=0.02, verbose=False).fit(text)
+    >>> model = LanguageModel("character", hidden_size=32, epochs=8, learning_rate=0.02, verbose=False).fit(text)
     >>> model.generate("the cat", length=12, temperature=0)
     ' sat on the '
     """
 
+    JOB: ClassVar[Job] = LANGUAGE
     CODECS: ClassVar[tuple[str, ...]] = ("codec_",)
-    EXPLAINS: ClassVar[str] = "language.explained"
+    EXPLAINS: ClassVar[str] = "memorycell.jobs.language.explained"
     LEARNED: ClassVar[tuple[str, ...]] = ("tokens_",)
 
-    codec_: TextCodec
-    network_: LanguageNetwork
+    # The ids of the training text, for n-grams beside it; a model that was loaded has none.
+    _train_ids = None
 
-    def __init__(
-        self,
-        unit: str = "word",
-        *,
-        size: int | None = None,
-        min_count: int | str = "auto",
-        lowercase: bool = False,
-        normalization: str | None = "NFC",
-        hidden_sizes: Sequence[int] | str = "auto",
-        embedding_size: int | str = "auto",
-        cell: str = "LSTM",
-        tied: bool | str = "auto",
-        softmax: str = "auto",
-        dropout: float | Mapping[str, float] | str = "auto",
-        alpha: float | str = "auto",
-        beta: float | str = "auto",
-        epochs: int | str = "auto",
-        batch_size: int | str = "auto",
-        bptt: int | str = "auto",
-        optimizer: str = "adamw",
-        learning_rate: float | str = "auto",
-        precision: str = "float32",
-        patience: int | None = 10,
-        validation_fraction: float = 0.05,
-        training: Mapping[str, Any] | None = None,
-        seed: int = 0,
-        device: str = "auto",
-        n_threads: int | None = None,
-        verbose: bool | None = None,
-    ) -> None:
-        self.unit = unit
-        self.size = size
-        self.min_count = min_count
-        self.lowercase = lowercase
-        self.normalization = normalization
-        self.hidden_sizes = hidden_sizes
-        self.embedding_size = embedding_size
-        self.cell = cell
-        self.tied = tied
-        self.softmax = softmax
-        self.dropout = dropout
-        self.alpha = alpha
-        self.beta = beta
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.bptt = bptt
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.precision = precision
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.training = training
-        self.seed = seed
-        self.device = device
-        self.n_threads = n_threads
-        self.verbose = verbose
+    # ------------------------------------------------------------------ reading
+
+    def read(self, source: Any, *, labelled: bool | None = True) -> TextSamples:
+        """Texts out of whatever holds them; those of a file are read when they are first asked for.
+
+        Parameters
+        ----------
+        source : as X of `fit`; `TextSamples` as they are
+        labelled : makes no difference: what is to be answered is the text itself
+
+        Raises
+        ------
+        FileNotFoundError, TypeError, ValueError
+            For no such file, something else than text, or a text that is empty.
+        """
+        return read_samples(source)
 
     # ------------------------------------------------------------------ fitting
 
@@ -177,7 +102,7 @@ class LanguageModel(Learner, Insight):
 
         Parameters
         ----------
-        X : path, str, list of str or Corpus
+        X : path, str, list of str, Corpus, or what `read` returned
             A text file (also .gz), which may be larger than memory; a text; documents; or a `Corpus` with its codec.
         y : ignored
         validation : like `X`, optional
@@ -198,77 +123,82 @@ class LanguageModel(Learner, Insight):
             For no such file, something else than text, a text that is empty, no UTF-8 or too short, and for
             parameters out of range.
         """
-        self._check_parameters(X, codec)
+        self._begin()
+        samples = self.read(X)
+        if not samples.written and codec is None:
+            raise ValueError("expected codec= with a Corpus, got none: the codec that made its ids")
         begin = None if init_from is None else transfer.language_model(init_from)
         if begin is not None and codec is not None:
             raise ValueError("expected codec= or init_from=, got both: a model brings its vocabulary")
         held = self.validation_fraction if validation is None else 0.0
-        self.notes_ = []
-        self.codec_ = codec or self._fit_codec(X, 1.0 - held, begin)
-        corpus = corpus_of(X, self.codec_, cache)
+        self.codec_ = codec or self._fit_codec(samples, 1.0 - held, begin)
+        corpus = samples.corpus(self.codec_, cache)
         cut = len(corpus) - int(held * len(corpus))
         ids, watched = corpus.ids[: cut + 1], corpus.ids[cut:] if cut < len(corpus) else None
         if validation is not None:
-            watched = corpus_of(validation, self.codec_).ids
+            watched = self.read(validation).corpus(self.codec_).ids
         self.tokens_ = len(ids) - 1
-        parameters = self.get_params() if begin is None else {**self.get_params(), **transfer.sizes(begin)}
-        self.plan_ = chosen = plan.choose(parameters, self.tokens_, self.codec_.size)
-        length, tracks = chosen["bptt"], chosen["batch_size"]
+        inherited = None if begin is None else _inherited(begin)
+        self.plan_ = plan.choose(self.get_params(), self.tokens_, self.codec_.size, inherited)
+        self._record(samples, rows=len(corpus), noun="tokens", characters=corpus.counts.characters)
+        self._train_on(ids, watched, corpus, begin, checkpoint=checkpoint, callbacks=callbacks, log=log)
+        self._train_ids = ids
+        return self
+
+    def _fit_codec(self, samples: TextSamples, share: float, begin: Any) -> TextCodec:
+        """The vocabulary of the training part of a text."""
+        text = Head(samples.pieces, share)
+        if begin is not None:
+            least, _ = plan.min_count(begin.codec_.unit, self.min_count)
+            fixed = begin.network_.softmax == "adaptive"  # its clusters follow the ids
+            codec, note = transfer.codec(begin, text, least, fixed=fixed)
+            self._take_notes([note])
+            return codec
+        least, why = plan.min_count(self.unit, self.min_count)
+        codec = TextCodec(self.unit, self.vocabulary_size, least, self.lowercase, self.normalization)
+        if least > 1:
+            self._note("vocabulary", f"Tokens that occur fewer than {least} times are unknown: {why}.")
+        return codec.fit(text)
+
+    def _train_on(self, ids: Any, watched: Any, corpus: Corpus, begin: Any, **keep: Any) -> None:
+        """A new network, trained on ids, and watched on others where there are some."""
+        length, tracks = self.plan_["bptt"], self.plan_["batch_size"]
         if self.tokens_ < 2 * length:
             raise ValueError(
                 f"expected a text of at least {2 * length} tokens (two chunks of bptt={length}), "
                 f"got {self.tokens_}: give more text or a smaller bptt"
             )
         self._note_choices(corpus)
-        stream = LanguageStream(ids, tracks, length, seed=self.seed)
         held_out = None
         if watched is not None and len(watched) > 1:
             held_out = LanguageStream(watched, max(1, min(tracks, len(watched) // (4 * length))), length, vary=False)
         else:
             self._note("validation", "No text was held out: training does not stop early.")
-        chosen["cell"] = self.cell if begin is None else begin.network_.encoder.cell
         network: Any = self._seeded(self._build)
-        fields, more = plan.options(chosen, self.patience, held_out is not None), {}
+        more: dict[str, Any] = {}
+        fields = plan.options(self.plan_, self.patience, held_out is not None)
         if begin is not None:
-            transfer.continue_from(network, begin)
-            if chosen["optimizer"] != "asgd":
+            network.continue_from(begin.network_)
+            if self.plan_["optimizer"] != "asgd":
                 fields |= {"schedule": transfer.SCHEDULE, "warmup_steps": 0}
-            more["groups"] = transfer.groups(network, chosen["epochs"], gradual=False)
+            more["groups"] = transfer.groups(network, self.plan_["epochs"], gradual=False)
         self._train_network(
             network,
-            stream,
+            LanguageStream(ids, tracks, length, seed=self.seed_),
             self._options(**fields),
             validation=held_out,
-            checkpoint=checkpoint,
-            callbacks=callbacks,
-            log=log,
             fingerprint={"vocabulary": self.codec_.size, "tokens": self.tokens_},
+            **keep,
             **more,
         )
-        self._train_ids = ids
-        return self
-
-    def _fit_codec(self, text: Any, share: float, begin: LanguageModel | None) -> TextCodec:
-        if begin is not None:
-            least, _ = plan.min_count(begin.codec_.unit, self.min_count)
-            fixed = begin.network_.softmax == "adaptive"  # its clusters follow the ids
-            codec, note = transfer.codec(begin, Head(source_of(text), share), least, fixed=fixed)
-            self.notes_.append(note)
-            return codec
-        least, why = plan.min_count(self.unit, self.min_count)
-        codec = TextCodec(self.unit, self.size, least, self.lowercase, self.normalization)
-        self._note(
-            "vocabulary", f"Tokens that occur fewer than {least} times are unknown: {why}."
-        ) if least > 1 else None
-        return codec.fit(Head(source_of(text), share))
 
     def _build(self) -> LanguageNetwork:
         chosen = self.plan_
-        dropouts = {f"{name}_dropout": value for name, value in chosen["dropouts"].items()}
+        dropouts = {f"{name}_dropout": value for name, value in chosen["dropout"].items()}
         return LanguageNetwork(
             self.codec_.size,
             chosen["embedding_size"],
-            chosen["hidden_sizes"],
+            chosen["hidden_size"],
             chosen["cell"],
             tied=chosen["tied"],
             softmax=chosen["softmax"],
@@ -288,35 +218,42 @@ class LanguageModel(Learner, Insight):
         if unknown > 0:
             self._note("unknown", f"{unknown:.2%} of the text's tokens are unknown.")
 
-    def _check_parameters(self, text: Any, codec: TextCodec | None) -> None:
-        if isinstance(text, Corpus) and codec is None:
-            raise ValueError("expected codec= with a Corpus, got none: the codec that made its ids")
-        if not 0 <= self.validation_fraction < 0.5:
-            raise ValueError(
-                f"expected validation_fraction of at least 0 and under 0.5, got {self.validation_fraction!r}"
-            )
-        for name in ("epochs", "batch_size", "bptt", "embedding_size"):
-            value = getattr(self, name)
-            if value != "auto" and (not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1):
-                raise ValueError(f'expected {name} to be a whole number of at least 1 or "auto", got {value!r}')
-
     # ------------------------------------------------------------------ scoring
 
-    @contextmanager
-    def _running(self) -> Iterator[None]:
-        """The network in evaluation mode, with the threads it was trained with."""
-        self._check_fitted()
-        self.network_.eval()
-        with using_threads(self.n_threads_), flush_subnormals():
-            yield
+    def _log_probabilities(self, ids: Any, cache: Cache | None = None, dynamic: Dynamic | None = None) -> Floats:
+        """Natural logarithm of the probability of each token but the first."""
+        with self.at_work():
+            return torch.cat(list(log_probabilities(self.network_, ids, cache, dynamic))).double().numpy()
 
-    def _log_probabilities(self, corpus: Corpus, cache: Any, dynamic: Any) -> Floats:
-        """Natural logarithm of the probability of each token of a corpus."""
-        with self._running():
-            parts = log_probabilities(
-                self.network_, corpus.ids, option(Cache, cache), option(Dynamic, dynamic)
-            )  # fmt: skip
-            return torch.cat(list(parts)).double().numpy()
+    def log_probabilities(self, X: Any) -> list[Floats]:
+        """Natural logarithm of the probability of each token of each text, line ends included: a text after the other.
+
+        Parameters
+        ----------
+        X : as for `fit`; each text begins from nothing
+        """
+        return [self._log_probabilities(ids) for ids in documents(self.asked(X).corpus(self.codec_))]
+
+    def answers(self, X: Any) -> Answers:
+        """What the model says of texts: a row for each token: what it is, where it stands, how likely it was.
+
+        Parameters
+        ----------
+        X : texts or a file of one, or what `read` returned
+        """
+        samples = self.asked(X)
+        logs = self.log_probabilities(samples)
+        corpus, flat = samples.corpus(self.codec_), np.concatenate(logs)
+        vocabulary = np.array(self.codec_.vocabulary, object)
+        columns: dict[str, Any] = {}
+        if len(samples) > 1:
+            columns["row"] = np.repeat(np.arange(len(logs)), [len(each) for each in logs])
+        columns["token"] = vocabulary[np.asarray(corpus.ids[1:], np.int64)]
+        if samples.written:
+            starts = [start for text in samples.texts for _, start, _ in spans(self.codec_, text)]
+            columns["start"] = np.array(starts)
+        columns |= {"probability": np.exp(flat), "surprise": -flat}
+        return Answers(logs, columns)
 
     def perplexity(self, X: Any, *, cache: Any = None, dynamic: Any = None) -> float:
         """exp of the mean negative log probability of a token, over the whole text with carried state.
@@ -331,12 +268,12 @@ class LanguageModel(Learner, Insight):
 
         Unknown tokens cost what it takes to spell them, see `evaluate`.
         """
-        return evaluate(self, X, cache=cache, dynamic=dynamic, baseline=False).bits_per_character
+        return self.evaluate(X, cache=cache, dynamic=dynamic, baseline=False).bits_per_character
 
     def score(self, X: Any, y: Any = None, *, cache: Any = None, dynamic: Any = None) -> float:
         """Mean log probability of a token, in nats: higher is better. `perplexity` is exp of its negative."""
-        self._check_fitted()
-        return float(self._log_probabilities(corpus_of(X, self.codec_), cache, dynamic).mean())
+        ids = self.asked(X).corpus(self.codec_).ids
+        return float(self._log_probabilities(ids, option(Cache, cache), option(Dynamic, dynamic)).mean())
 
     def token_scores(self, text: str, *, cache: Any = None, dynamic: Any = None) -> list[Token]:
         """Each token of `text`: what it is to the model, where it stands, and its log probability in nats.
@@ -344,11 +281,15 @@ class LanguageModel(Learner, Insight):
         ``text[token.start : token.stop]`` is what was written. An ``<end>`` stands for each end of a line of words,
         and for the end of the text.
         """
-        self._check_fitted()
+        self.check_fitted()
         if not isinstance(text, str):
             raise TypeError(f"expected a text, got {type(text).__name__}")
-        scores = self._log_probabilities(Corpus.from_texts(text, self.codec_), cache, dynamic)
-        return [Token(*span, score) for span, score in zip(spans(self.codec_, text), scores.tolist(), strict=True)]
+        return self.scored(TextSamples([text]), option(Cache, cache), option(Dynamic, dynamic))
+
+    def scored(self, samples: TextSamples, cache: Cache | None = None, dynamic: Dynamic | None = None) -> list[Token]:
+        """`token_scores` of samples of one text."""
+        scores = self._log_probabilities(samples.corpus(self.codec_).ids, cache, dynamic).tolist()
+        return [Token(*span, score) for span, score in zip(spans(self.codec_, samples[0]), scores, strict=True)]
 
     def evaluate(
         self,
@@ -373,8 +314,27 @@ class LanguageModel(Learner, Insight):
         train : as for `fit`
             Training text for the baseline, of a model that was loaded from a file.
         """
-        self._check_fitted()
-        return evaluate(self, X, baseline=baseline, cache=cache, dynamic=dynamic, train=train)
+        samples = self.asked(X)
+        corpus = samples.corpus(self.codec_)
+        helped = option(Cache, cache), option(Dynamic, dynamic)
+        before = self._train_ids if train is None else self.read(train).corpus(self.codec_).ids
+        return measured(
+            self._log_probabilities(corpus.ids, *helped),
+            corpus,
+            self.codec_,
+            samples.pieces if samples.written else None,
+            options=[each for each in helped if each is not None],
+            train=before if baseline else None,
+        )
+
+    def kind_of(self, samples: Samples) -> Any:
+        """What there is to be answered of these samples, and how it is measured."""
+        from memorycell.evaluation.kinds import Language
+
+        return Language()
+
+    def _held_out(self, samples: Samples, before: Samples | None, progress: Progress) -> LanguageEvaluation:
+        return self.evaluate(samples, train=before, baseline=before is not None)
 
     # ------------------------------------------------------------------ looking inside
 
@@ -391,7 +351,7 @@ class LanguageModel(Learner, Insight):
 
         Parameters
         ----------
-        X : a text, a text file, or documents
+        X : a text, a text file, documents, or what `read` returned
         row : one line of it, of those that are not empty, from 0; None: all of it
         place : the token that is predicted, from 0; None: what comes after the last
         output : the token explained (default: the one that is written there; after the last, the likeliest)
@@ -402,7 +362,7 @@ class LanguageModel(Learner, Insight):
         ValueError
             For a line, a place or a token that is not there.
         """
-        return self._explaining().explained(self, X, row, place, output, against)
+        return self._explaining().explained(self, self.asked(X), row, place, output, against)
 
     def trace(
         self,
@@ -416,18 +376,32 @@ class LanguageModel(Learner, Insight):
 
         Parameters
         ----------
-        X : a text, a text file, documents, or a `Corpus`
+        X : a text, a text file, documents, a `Corpus`, or what `read` returned
         row : one line of it, of those that are not empty, from 0; None: all of it
         path, force : a folder for traces that are too long for memory; see `memorycell.trace_network`
         """
-        return self._explaining().trace(self, X, row, path, force)
+        return self._explaining().trace(self, self.asked(X), row, path, force)
 
     # ------------------------------------------------------------------ writing
+
+    @overload
+    def generate(
+        self, prompt: str = ..., length: int = ..., *, temperature: float = ..., top_k: int | None = ...,
+        top_p: float | None = ..., beam: int | None = ..., until_end: bool = ..., seed: int | None = ...,
+        stream: Literal[False] = ...,
+    ) -> str: ...  # fmt: skip
+
+    @overload
+    def generate(
+        self, prompt: str = ..., length: int | None = ..., *, temperature: float = ..., top_k: int | None = ...,
+        top_p: float | None = ..., beam: int | None = ..., until_end: bool = ..., seed: int | None = ...,
+        stream: Literal[True],
+    ) -> Iterator[str]: ...  # fmt: skip
 
     def generate(
         self,
         prompt: str = "",
-        length: int = 100,
+        length: int | None = 100,
         *,
         temperature: float = 1.0,
         top_k: int | None = None,
@@ -435,14 +409,15 @@ class LanguageModel(Learner, Insight):
         beam: int | None = None,
         until_end: bool = False,
         seed: int | None = None,
-    ) -> str:
+        stream: bool = False,
+    ) -> str | Iterator[str]:
         """Text that goes on after `prompt`.
 
         Parameters
         ----------
         prompt : str
-        length : int
-            Tokens to write.
+        length : int or None
+            Tokens to write; None, with `stream` alone: it never ends.
         temperature, top_k, top_p
             Sharper below 1, the best token at 0; only the k best; only the fewest that hold the probability p.
         beam : int, optional
@@ -451,32 +426,92 @@ class LanguageModel(Learner, Insight):
             Stop at ``<end>``: of a line of words, else of a document. With `beam` always.
         seed : int, optional
             Default: the model's. The same seed gives the same text.
+        stream : bool
+            Return the text piece by piece, as it is written, in constant memory: an iterator.
 
         Raises
         ------
         ValueError
             For a prompt of which nothing is known to the model, or numbers out of range.
         """
-        if beam is not None:
-            with self._running():
-                return Speaker(self.network_, self.codec_).best(prompt, length, beam)
-        options = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "until_end": until_end, "seed": seed}
-        return "".join(self.stream(prompt, length, **options))
-
-    def stream(self, prompt: str = "", length: int | None = None, **options: Any) -> Iterator[str]:
-        """`generate`, piece by piece as it is written, in constant memory; without a `length` it never ends."""
-        self._check_fitted()
-        seed = options.pop("seed", None)
+        self.check_fitted()
         speaker = Speaker(self.network_, self.codec_)
-        with self._running():
+        if length is None and (beam is not None or not stream):
+            raise ValueError("expected a length, got None: only with stream=True a text may go on for ever")
+        if beam is not None:
+            with self.at_work():
+                text = speaker.best(prompt, length or 0, beam)
+            return iter([text]) if stream else text
+        with self.at_work():
             begun = speaker.begin(prompt)
-        return self._spoken(speaker.speak(begun, length, seed=self.seed if seed is None else seed, **options))
+        drawing: dict[str, Any] = {
+            "temperature": temperature, "top_k": top_k, "top_p": top_p, "until_end": until_end,
+        }  # fmt: skip
+        pieces = self._spoken(speaker.speak(begun, length, seed=self.seed_ if seed is None else seed, **drawing))
+        return pieces if stream else "".join(pieces)
 
     def _spoken(self, pieces: Iterator[str]) -> Iterator[str]:
         # Threads and modes are those of the model only while it works, not while the reader does.
         while True:
-            with self._running():
+            with self.at_work():
                 piece = next(pieces, None)
             if piece is None:
                 return
             yield piece
+
+    def stream(self) -> TokenStream:
+        """A stream that takes one token after the other, and tells how likely each is to come next."""
+        self.check_fitted()
+        return TokenStream(self)
+
+    # ------------------------------------------------------------------ in words
+
+    def reads(self) -> str:
+        """ "text"."""
+        return "text"
+
+    def headline(self) -> str:
+        """ "predicts a text word by word, from 12,345 tokens"."""
+        return f"predicts a text {self.codec_.unit} by {self.codec_.unit}, from {self.tokens_:,} tokens"
+
+    def _network_extras(self) -> list[str]:
+        return ["tied embedding"] if self.network_.tied else []
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values of what a person asks first."""
+        return [*super().rows(), ("vocabulary", f"{self.codec_.size:,} tokens")]
+
+    def _own_facts(self) -> dict[str, Any]:
+        return {"tokens": int(self.tokens_), "vocabulary": int(self.codec_.size)}
+
+    # ------------------------------------------------------------------ files
+
+    @classmethod
+    def _of_older(cls, config: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        config, tensors = super()._of_older(config, tensors)
+        known = config["plan"]
+        if isinstance(known, dict):
+            names = {**cls.JOB.renamed, "dropouts": "dropout"}
+            known = {names.get(name, name): value for name, value in known.items()}
+            if isinstance(known.get("reasons"), dict):
+                known["reasons"] = {names.get(name, name): why for name, why in known["reasons"].items()}
+        return {**config, "plan": known}, tensors
+
+    def _check_loaded(self) -> None:
+        if not isinstance(self.codec_, TextCodec) or self.codec_.size != self.network_.vocabulary:
+            raise ValueError(f"expected a codec of the {self.network_.vocabulary} tokens that the network scores")
+        if not isinstance(self.tokens_, int) or isinstance(self.tokens_, bool) or self.tokens_ < 1:
+            raise ValueError(f"expected the number of tokens trained on, got {self.tokens_!r:.40}")
+
+
+def _inherited(begin: Any) -> dict[str, Any]:
+    """What a model that another begins with decides for it, as its weights would not fit else."""
+    network = begin.network_
+    return {
+        "unit": begin.codec_.unit,
+        "hidden_size": list(network.encoder.hidden_sizes),
+        "embedding_size": network.encoder.embedding_size,
+        "cell": network.encoder.cell,
+        "tied": network.tied,
+        "softmax": network.softmax,
+    }

@@ -1,21 +1,28 @@
-"""From what a user gives as text to a corpus of token ids, and what of it was unknown."""
+"""From what a user gives as text, read once, to a corpus of token ids, and what of it was unknown."""
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from memorycell.data.samples import Samples, Source
 from memorycell.data.text.corpus import Corpus
 from memorycell.data.text.text_codec import END, SPECIALS, UNK, TextCodec
-from memorycell.data.text.text_file import TextFile
+from memorycell.data.text.text_file import TextFile, read_text, text_pieces
+from memorycell.insight.asking import checked_row
 
 _CODE_POINTS = 0x110000
 _TEXT_FILES = (".txt", ".gz", ".tokens", ".md")
-
-Source = TextFile | list[str]
+_HELD = 1 << 26  # bytes of a file up to which its text is read once and kept
 
 
 class Token(NamedTuple):
@@ -27,10 +34,131 @@ class Token(NamedTuple):
     log_probability: float
 
 
-def source_of(given: Any) -> Source:
-    """The file of a path, or the documents of a text or a list of texts.
+class HeldText(TextFile):
+    """A text file that is read once, and kept: for those that are no larger than memory.
 
-    A `str` of one line is a path where there is such a file or it is named like a text file; else it is the text.
+    Its pieces are those of a `TextFile`; as a whole it is checked more closely, see `read_text`.
+    """
+
+    _text: str | None = None
+
+    def __iter__(self) -> Iterator[str]:
+        part = (self._start, self._stop) != (0, sys.maxsize)
+        return super().__iter__() if part else text_pieces([self.text])
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        if self._text is None:
+            self._text = read_text(self.path, self.encoding)
+        return self._text
+
+
+class TextSamples(Samples):
+    """Texts that were read, or, of a file, are read when they are first asked for.
+
+    Attributes
+    ----------
+    given : list of str, TextFile or Corpus
+        A file is one text, and stays where it is if it is large; a corpus has forgotten how its texts were written.
+    """
+
+    given: list[str] | TextFile | Corpus
+    _whole: TextSamples | None = None
+
+    def __len__(self) -> int:
+        """Texts."""
+        if isinstance(self.given, Corpus):
+            return len(self.given.offsets) - 1
+        return 1 if isinstance(self.given, TextFile) else len(self.given)
+
+    def __getitem__(self, row: int) -> str:
+        return self.texts[row]
+
+    @property
+    def written(self) -> bool:
+        """Whether it is known how the texts were written."""
+        return not isinstance(self.given, Corpus)
+
+    @property
+    def pieces(self) -> Iterable[str]:
+        """The texts; of a file its text piece by piece. They can be gone through again.
+
+        Raises
+        ------
+        ValueError
+            For a corpus.
+        """
+        if isinstance(self.given, Corpus):
+            raise ValueError("expected texts, got token ids, which have forgotten them: give the text itself")
+        return self.given
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts, all of them in memory."""
+        pieces = self.pieces
+        return pieces if isinstance(pieces, list) else ["".join(pieces)]
+
+    def whole(self) -> TextSamples:
+        """All of it as one text: documents with a line break between."""
+        if len(self) == 1 or not self.written:
+            return self
+        if self._whole is None:
+            self._whole = TextSamples(["\n".join(self.texts)], notes=self.notes, source=self.source)
+        return self._whole
+
+    def line(self, row: int) -> TextSamples:
+        """One line, of those that are not empty, from 0."""
+        lines = [line for line in self.whole()[0].split("\n") if line.strip()]
+        chosen = lines[checked_row(row, len(lines), "lines that are not empty", "line")]
+        return TextSamples([chosen], source=self.source)
+
+    def corpus(self, codec: TextCodec, cache: str | os.PathLike[str] | None = None) -> Corpus:
+        """The token ids, made when first asked for, and kept.
+
+        Parameters
+        ----------
+        cache : file for the ids of a large text, to be used again
+
+        Raises
+        ------
+        ValueError
+            For a corpus of another vocabulary, or texts without tokens.
+        """
+        if isinstance(self.given, Corpus):
+            if self.given.size != codec.size:
+                raise ValueError(
+                    f"expected a corpus of this model's vocabulary of {codec.size} tokens, got one of "
+                    f"{self.given.size}: give the text itself"
+                )
+            return self.given
+
+        def encode(given: Any) -> Corpus:
+            if isinstance(given, TextFile):
+                return Corpus.from_file(given, codec, cache=None if cache is None else Path(cache))
+            return Corpus.from_texts(given, codec)
+
+        return self.encoded(codec, encode)
+
+    def take(self, rows: Iterable[int]) -> TextSamples:
+        """The texts `rows`, as samples of their own, which are encoded by themselves."""
+        chosen = [self.texts[row] for row in np.asarray(list(rows), np.int64).tolist()]
+        return type(self)(chosen, notes=self.notes, source=self.source)
+
+
+def documents(corpus: Corpus) -> Iterator[NDArray[Any]]:
+    """The ids of each text of a corpus, those of an ``<end>`` first."""
+    for first, stop in corpus.ranges:
+        yield corpus.ids[first : stop + 1]
+
+
+def read_samples(given: Any) -> TextSamples:
+    """Texts from whatever holds them.
+
+    Parameters
+    ----------
+    given : the path of a text file, a `TextFile`, a text, a list of texts, a `Corpus`, or samples as they are
+        A `str` of one line is a path where there is such a file or it is named like a text file; else it is the text.
 
     Raises
     ------
@@ -39,13 +167,19 @@ def source_of(given: Any) -> Source:
 
     Example
     -------
-    >>> source_of("To be, or not to be.")
+    >>> read_samples("To be, or not to be.").given
     ['To be, or not to be.']
     """
-    if isinstance(given, TextFile):
+    if isinstance(given, TextSamples):
         return given
+    if isinstance(given, Corpus):
+        return TextSamples(given, source=Source("a corpus of token ids"))
+    if isinstance(given, TextFile):
+        return TextSamples(given, source=Source(given.path.name))  # of its file it may be a part
     if isinstance(given, os.PathLike) or (isinstance(given, str) and _is_path(given)):
-        return TextFile(Path(given))
+        path = Path(given)
+        held = path.is_file() and path.stat().st_size <= _HELD
+        return TextSamples((HeldText if held else TextFile)(path), source=Source(path.name, path))
     texts = [given] if isinstance(given, str) else given.tolist() if hasattr(given, "tolist") else given
     if not isinstance(texts, list | tuple):
         raise TypeError(f"expected a path, a text or a list of texts, got {type(texts).__name__}")
@@ -57,7 +191,7 @@ def source_of(given: Any) -> Source:
         )
     if not any(text.strip() for text in texts):
         raise ValueError("expected a text, got an empty one: give at least a few thousand words or characters")
-    return list(texts)
+    return TextSamples(list(texts), source=Source(f"{len(texts):,} text{'' if len(texts) == 1 else 's'}"))
 
 
 def _is_path(text: str) -> bool:
@@ -90,30 +224,15 @@ class Head:
             yield piece
 
 
-def corpus_of(given: Any, codec: TextCodec, cache: str | os.PathLike[str] | None = None) -> Corpus:
-    """The corpus of a text: as it is, or the text encoded by `codec`.
-
-    Raises
-    ------
-    ValueError
-        For a corpus of another vocabulary, or a text without tokens.
-    """
-    if isinstance(given, Corpus):
-        if given.size != codec.size:
-            raise ValueError(
-                f"expected a corpus of this model's vocabulary of {codec.size} tokens, got one of {given.size}: "
-                "give the text itself"
-            )
-        return given
-    source = source_of(given)
-    if isinstance(source, TextFile):
-        return Corpus.from_file(source, codec, cache=None if cache is None else Path(cache))
-    return Corpus.from_texts(source, codec)
-
-
 def by_lines(codec: TextCodec) -> bool:
     """Whether a line ends with ``<end>``: in units that do not keep line breaks themselves."""
     return codec.unit in ("word", "whitespace")
+
+
+def ids_of_piece(codec: TextCodec, text: str) -> Tensor:
+    """Ids int64 (n,) of a piece of text that goes on: each line break ends a line, its end ends nothing."""
+    lines = text.split("\n") if by_lines(codec) else [text]
+    return torch.cat([codec.encode([line], end=n < len(lines) - 1).values for n, line in enumerate(lines)])
 
 
 def spans(codec: TextCodec, text: str) -> Iterator[tuple[str, int, int]]:
@@ -130,8 +249,8 @@ def spans(codec: TextCodec, text: str) -> Iterator[tuple[str, int, int]]:
         place += 1
 
 
-def spelling_bits(codec: TextCodec, given: Any) -> float:
-    """Bits that spell out the unknown tokens of a text, which the model itself only calls unknown.
+def spelling_bits(codec: TextCodec, texts: Iterable[str]) -> float:
+    """Bits that spell out the unknown tokens of texts, which the model itself only calls unknown.
 
     A code that could be decoded: each character of an unknown word, and an end mark, costs log2 of the number of
     different characters of the vocabulary and two (the end mark and an escape); a character that the vocabulary does
@@ -141,7 +260,7 @@ def spelling_bits(codec: TextCodec, given: Any) -> float:
     alphabet = set("".join(codec.vocabulary[len(SPECIALS) :]))
     step, new = math.log2(len(alphabet) + 2), math.log2(_CODE_POINTS)
     bits = 0.0
-    for text in source_of(given):
+    for text in texts:
         for line in text.split("\n") if by_lines(codec) else [text]:
             if not bool((codec.encode([line]).values == UNK).any()):
                 continue

@@ -1,1 +1,29 @@
-"""Tagging."""
+"""A label at each step: parts of speech, names, frames of a recording."""
+
+from memorycell.jobs.card import Job
+from memorycell.jobs.options import AGAINST, CURVE, LABEL, PLACE, ROW, TRAIN
+
+_ROOM = "memorycell.jobs.tagging"
+
+TAG = Job(
+    verb="tag",
+    task=f"{_ROOM}.task:Tagger",
+    networks=(f"{_ROOM}.network:TaggingNetwork",),
+    parameters=f"{_ROOM}.parameters:Tagging",
+    summary="Train an LSTM to label every word: parts of speech, names.",
+    example="memorycell fit tag train.conllu --tag UPOS",
+    reads="CoNLL, CoNLL-U or TSV file, a word per line.",
+    file="words.tsv",
+    writes=(".tsv", ".txt", ".conll", ".conllu"),
+    measured="Tags: each word's most frequent one.",
+    next=("memorycell evaluate {model} {data} --folds 5", "memorycell report {model} {data}"),
+    use=("memorycell predict {model} words.tsv",),
+    limits=("It knows the labels it was trained on and no others.",),
+    page=f"{_ROOM}.page:page",
+    answer=f"{_ROOM}.answer:tagged",
+    tiny=f"{_ROOM}.tiny:words",
+    options={"evaluate": (TRAIN, CURVE), "report": (TRAIN, CURVE), "explain": (ROW, PLACE, LABEL, AGAINST)},
+    renamed={"hidden_sizes": "hidden_size"},
+)
+
+JOBS = (TAG,)

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from memorycell.data.labels.label_schemes import span_scheme
 from memorycell.evaluation.class_metrics import Measures, measure_tags
 from memorycell.evaluation.entities import EntityScores, entity_scores
+from memorycell.evaluation.result import Result
 
 
-@dataclass(frozen=True)
-class TagScores:
+@dataclass(frozen=True, repr=False)
+class TagScores(Result):
     """Scores of predicted labels against true ones.
 
     Attributes
@@ -58,7 +59,31 @@ class TagScores:
             "unseen_labels": {str(label): count for label, count in self.unseen.items()},
         }
 
-    def __str__(self) -> str:
+    @property
+    def subject(self) -> str:
+        """How many labels were compared."""
+        return f"labels of {self.measures.count:,} steps"
+
+    @property
+    def sentence(self) -> str:
+        """How many of them are right."""
+        said = f"{self.accuracy:.1%} of the labels are right"
+        return f"{said}." if self.entities is None else f"{said}; entity F1 is {self.entities.total.f1:.1%}."
+
+    def cells(self) -> list[list[str]]:
+        """Precision, recall and F1 of each label."""
+        rows = [["label", "precision", "recall", "F1", "support"]]
+        for row in self.measures.per_class:
+            numbers = [f"{row[name]:.3f}" for name in ("precision", "recall", "f1")]
+            rows.append([str(row["class"]), *numbers, f"{row['support']:,}"])
+        return rows
+
+    def table(self) -> list[dict[str, Any]]:
+        """`cells` as numbers."""
+        return self.measures.per_class
+
+    def summary(self) -> str:
+        """All of it as plain text."""
         lines = [f"accuracy {self.accuracy:.4f} of {self.measures.count:,} steps"]
         for name, part in self.words.items():
             lines.append(f"  {name} words {part['accuracy']:.4f} of {part['count']:,.0f}")

@@ -12,11 +12,12 @@ from memorycell.data.batch import Batch
 from memorycell.data.text.tagged import UNKNOWN
 from memorycell.kernels.random import bernoulli
 from memorycell.layers import LSTM, Dropout
+from memorycell.layers.base import Recurrent
 from memorycell.networks.base import Loss, Network, State
 from memorycell.networks.encoder import Encoder
+from memorycell.networks.heads.base import Head
 from memorycell.networks.heads.classes import ClassHead
 from memorycell.networks.heads.crf import CRFHead
-from memorycell.networks.heads.quantiles import Head
 
 HEADS = ("softmax", "crf")
 
@@ -95,8 +96,8 @@ class TaggingNetwork(Network):
     -------
     >>> network = TaggingNetwork(3, {"features": 2, "hidden_sizes": [8]}, head="crf")
     >>> batch = Batch({"steps": torch.randn(2, 5, 2)}, {"steps": torch.tensor([5, 3])})
-    >>> raw, lengths = network.raw(batch)
-    >>> raw.shape, network.labels(raw, lengths).shape, network.probabilities(raw, lengths).shape
+    >>> raw, lengths = network(batch), batch.lengths["steps"]
+    >>> raw.shape, network.head.predict(raw, lengths).shape, network.head.probabilities(raw, lengths).shape
     (torch.Size([2, 5, 3]), torch.Size([2, 5]), torch.Size([2, 5, 3]))
     """
 
@@ -143,15 +144,19 @@ class TaggingNetwork(Network):
         else:
             self.head = ClassHead(n_labels, label_smoothing)
 
-    def raw(self, batch: Batch, state: State = None) -> tuple[Tensor, Tensor | None]:
-        """Raw scores (B, T, K) of every step, and the lengths of the rows, int64 (B,); None: all alike."""
-        raw, _, lengths = self._forward(batch, state)
-        return raw, lengths
+    @property
+    def input(self) -> str:
+        """The name of the input that the encoder reads: "tokens" or "steps"."""
+        return "steps" if self.encoder.embedding is None else "tokens"
 
-    def _forward(self, batch: Batch, state: State) -> tuple[Tensor, State, Tensor | None]:
-        name = "steps" if self.encoder.embedding is None else "tokens"
-        x, lengths = batch.inputs[name], batch.lengths.get(name)
-        if self.training and self.word_dropout and name == "tokens":
+    def forward(self, batch: Batch) -> Tensor:
+        """What the head reads, (B, T, K): raw scores of each label at each step."""
+        return self.run(batch)[0]
+
+    def run(self, batch: Batch, state: State = None) -> tuple[Tensor, State]:
+        """`forward` from a state (None: zeros), and the state after the last step."""
+        x, lengths = batch.inputs[self.input], batch.lengths.get(self.input)
+        if self.training and self.word_dropout and self.input == "tokens":
             dropped = bernoulli(x.shape[0], x.shape[1], self.word_dropout, device=x.device).bool()
             x = x.masked_fill(dropped, UNKNOWN)
         spelt = None
@@ -164,7 +169,12 @@ class TaggingNetwork(Network):
         else:
             features, below = self.encoder(x, lengths, below)
             features, above = self.above(self._beside(features, x, spelt), lengths, above)
-        return self.output(features), (below, above), lengths
+        return self.output(features), (below, above)
+
+    @property
+    def trunk(self) -> tuple[Recurrent, ...]:
+        """See `Network.trunk`: all but the speller's."""
+        return (*self.encoder.layers, *([] if self.above is None else self.above.layers))
 
     def embedded(self, batch: Batch) -> Tensor:
         """The numbers that the layers read, (B, T, ·): embedded words or steps, then the spelling of each word."""
@@ -176,8 +186,8 @@ class TaggingNetwork(Network):
         forms = self.spelling(batch.inputs["characters"], batch.lengths["characters"])
         return torch.cat([words, nn.functional.embedding(batch.inputs["forms"], forms)], dim=-1)
 
-    def raw_embedded(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """`raw` from `embedded` numbers, in evaluation: differentiable by them."""
+    def forward_embedded(self, values: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """`forward` from `embedded` numbers, in evaluation: differentiable by them."""
         if self.above is None:
             return self.output(self.encoder.forward_embedded(values, lengths)[0])
         own, rest = values[..., : self.encoder.input_size].contiguous(), values[..., self.encoder.input_size :]
@@ -192,18 +202,8 @@ class TaggingNetwork(Network):
 
     def loss(self, batch: Batch, state: State = None) -> Loss:
         """Negative log-likelihood of the labels, and the number (or summed weight) of labelled steps."""
-        raw, after, _ = self._forward(batch, state)
-        if batch.targets is None:
-            raise ValueError("expected a batch with targets to compute a loss, got none")
-        return Loss(*self.head.loss(raw, batch.targets, batch.weights), after)
-
-    def labels(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """The labels int64 (B, T): the most probable sequence with a CRF, else the most probable at each step."""
-        return self.head.best_path(raw, lengths) if isinstance(self.head, CRFHead) else raw.argmax(-1)
-
-    def probabilities(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Probability (B, T, K) of each label at each step; with a CRF the marginals."""
-        return self.head.decode(raw, lengths) if isinstance(self.head, CRFHead) else self.head.decode(raw)
+        raw, after = self.run(batch, state)
+        return Loss(*self.head.loss(raw, batch), after)
 
     def init_state(self, batch: Batch) -> State:
         """Zeros."""

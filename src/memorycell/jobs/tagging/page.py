@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from memorycell.data.text.tagged_files import Tagged
-from memorycell.evaluation.cross_validation_result import CrossValidation
-from memorycell.jobs.tagging.measures import TagScores, tag_scores
-from memorycell.pages.page import Html, Section, bullets, document, element, facts, figure, paragraph, table
+from memorycell.evaluation.result import CrossValidation
+from memorycell.jobs.tagging.measures import TagScores
+from memorycell.jobs.tagging.reading import TaggedSamples
+from memorycell.pages.page import Html, Page, Section, bullets, element, facts, figure, paragraph, table
 from memorycell.pages.plots.classes import class_counts, histogram
-from memorycell.pages.sections.data import own_notes, quiet_copy, span_of, split_data, unwarned
+from memorycell.pages.sections.data import own_notes, span_of
 from memorycell.pages.sections.learner import learning, network_section, reproduction, validation_loss
 from memorycell.pages.sections.memory import AT_MOST, remembering
 from memorycell.pages.sections.scores import FOOTER, MEASURE, UNKNOWN, accuracy, confusions, headline, is_new, per_class
@@ -25,77 +24,58 @@ _MOST_STEPS = 50  # of a sequence that is shown
 
 
 @dataclass
-class Tagging:
-    """Sequences with their labels, and what was predicted for them."""
+class Judged:
+    """Samples with their labels, and what was predicted for them."""
 
-    sequences: list[Any]
+    samples: TaggedSamples
     labels: list[list[Any]]
     predicted: list[list[Any]]
     scores: TagScores
-    kind: str  # "words" or "steps"
     honest: bool
     own: bool  # whether the predictions are this very model's
-    notes: list[dict[str, str]]
-    file: Path | None
-    source: str
 
     @property
     def noun(self) -> str:
-        return "word" if self.kind == "words" else "step"
+        return self.samples.noun
 
 
 def page(
     model: Any,
-    data: Any,
+    samples: TaggedSamples,
     *,
     evaluation: CrossValidation | TagScores | None = None,
     seen: bool | None = None,
     unit: str | None = None,
     command: str | None = None,
-) -> str:
-    """The page as text; see `memorycell.write_report`."""
-    model = quiet_copy(model)
+) -> Page:
+    """See `memorycell.write_report`."""
     compared = evaluation if isinstance(evaluation, CrossValidation) else None
-    tagging = _read(model, data, evaluation, seen)
+    judged = judge(model, samples, evaluation, seen)
     new = is_new(evaluation, seen)
-    known = tagging.scores if tagging.honest or (evaluation is not None and new is None) else None
-    names = [str(label) for label in model.classes_.tolist()]
-    title = f"{len(names):,} labels for {'words' if tagging.kind == 'words' else 'steps'}"
-    setting = _caveat(tagging, seen) if known is not None else ""
+    known = judged.scores if judged.honest or (evaluation is not None and new is None) else None
+    setting = _caveat(judged, seen) if known is not None else ""
     sections = [
-        accuracy(compared, MEASURE, known.measures if known else None, setting, new), _labels(tagging, compared, seen),
-        _sentences(tagging), _data(model, tagging),
-        learning(model, "", compared), remembering(model, tagging.sequences[:AT_MOST], "This tagger"),
+        accuracy(compared, MEASURE, known.measures if known else None, setting, new), _labels(judged, seen),
+        _sentences(judged), _data(model, judged),
+        learning(model, "", compared),
+        remembering(model, samples.take(range(min(len(samples), AT_MOST))), "This tagger"),
         network_section(model, {"labels": model.plan_.get("scheme")}),
-        reproduction(model, "tagger", command, tagging.file, tagging.source, seen),
+        reproduction(model, "tagger", command, samples.source, seen),
     ]  # fmt: skip
-    header = Html(
-        element("p", "memorycell report", class_="eyebrow")
-        + element("h1", title)
-        + element("p", _lead(model, tagging, compared, known, new), class_="lead")
-        + facts(_cards(model, tagging, None if new is False else compared, known), "cards")
-    )
-    return document(title, header, sections, element("p", FOOTER))
+    title = f"{len(model.classes_):,} labels for {judged.noun}s"
+    cards = _cards(model, None if new is False else compared, known)
+    return Page(title, _lead(model, judged, compared, known, new), cards, sections, FOOTER)
 
 
-def _read(model: Any, data: Any, evaluation: Any, seen: bool | None) -> Tagging:
-    x, y, file, source = (data, None, None, "tagged words") if isinstance(data, Tagged) else split_data(data)
-    with unwarned():
-        given = model._read(x, y, kind=model.input_)
-        labels = given.labels or []
-        predicted = _of_evaluation(evaluation, labels)
-        own = predicted is None or evaluation.split == "held out"
-        if predicted is None:
-            predicted = model._predict(given.sequences)
-    known = None
-    if given.kind == "words":
-        known = [[model.codec_.knows(word) for word in words] for words in given.sequences]
-    honest = is_new(evaluation, seen) is True
-    if isinstance(evaluation, TagScores):
-        scores = evaluation
-    else:
-        scores = tag_scores(labels, predicted, model.classes_.tolist(), known)
-    return Tagging(given.sequences, labels, predicted, scores, given.kind, honest, own, given.notes, file, source)
+def judge(model: Any, samples: TaggedSamples, evaluation: Any, seen: bool | None) -> Judged:
+    """The answers to the samples: those of the evaluation where it is of these samples, else the model's own."""
+    labels = samples.labels
+    predicted = _of_evaluation(evaluation, labels)
+    own = predicted is None or evaluation.split == "held out"
+    if predicted is None:
+        predicted = model.predicted(samples)
+    scores = evaluation if isinstance(evaluation, TagScores) else model.scores_of(samples, predicted)
+    return Judged(samples, labels, predicted, scores, is_new(evaluation, seen) is True, own)
 
 
 def _of_evaluation(evaluation: Any, labels: list[list[Any]]) -> list[list[Any]] | None:
@@ -110,10 +90,10 @@ def _of_evaluation(evaluation: Any, labels: list[list[Any]]) -> list[list[Any]] 
     return [[names[k] for k in row] for row in evaluation.models[0].answers["tags"]]
 
 
-def _caveat(tagging: Tagging, seen: bool | None) -> str:
-    these = f"{counted(len(tagging.sequences), 'sequence')} ({counted(sum(map(len, tagging.labels)), tagging.noun)})"
-    if tagging.honest:
-        by = "by this model" if tagging.own else "by models, each asked only about those it was not trained on"
+def _caveat(judged: Judged, seen: bool | None) -> str:
+    these = f"{counted(len(judged.samples), 'sequence')} ({counted(sum(map(len, judged.labels)), judged.noun)})"
+    if judged.honest:
+        by = "by this model" if judged.own else "by models, each asked only about those it was not trained on"
         return f"{these} that were not trained on, labelled {by}."
     if seen:
         return (
@@ -127,14 +107,14 @@ def _caveat(tagging: Tagging, seen: bool | None) -> str:
 
 
 def _lead(
-    model: Any, tagging: Tagging, compared: CrossValidation | None, known: TagScores | None, new: bool | None
+    model: Any, judged: Judged, compared: CrossValidation | None, known: TagScores | None, new: bool | None
 ) -> str:
     if compared is not None and new is not False:
-        said = headline(compared, None, tagging.noun, new)
+        said = headline(compared, None, judged.noun, new)
         return f"{said} {compared.outcome}" if len(compared.models) > 1 else said
     if known is not None:
         entities = "" if known.entities is None else f" Entity F1 is {percent(known.entities.total.f1, 1)}."
-        steps = counted(known.measures.count, tagging.noun) + (" that it had not seen" if new else "")
+        steps = counted(known.measures.count, judged.noun) + (" that it had not seen" if new else "")
         return f"The right label for {percent(known.accuracy, 1)} of {steps}.{entities} " + (
             "It was not compared with anything simpler." if new else UNKNOWN
         )
@@ -143,7 +123,7 @@ def _lead(
     return f"How often its labels are right in new sequences was not measured here.{watched}"
 
 
-def _cards(model: Any, tagging: Tagging, compared: CrossValidation | None, known: TagScores | None) -> dict[str, str]:
+def _cards(model: Any, compared: CrossValidation | None, known: TagScores | None) -> dict[str, str]:
     values = compared.models[0].measures.values if compared is not None else known.measures.values if known else {}
     cards = {}
     entities = known.entities if known is not None else None
@@ -159,11 +139,11 @@ def _cards(model: Any, tagging: Tagging, compared: CrossValidation | None, known
     return cards
 
 
-def _labels(tagging: Tagging, compared: CrossValidation | None, seen: bool | None) -> Section:
+def _labels(judged: Judged, seen: bool | None) -> Section:
     """Label by label, what is taken for what, words that training knew or did not, whole entities."""
     section = Section("labels", "Label by label")
-    scores = tagging.scores
-    section.add(paragraph(_caveat(tagging, seen)))
+    scores = judged.scores
+    section.add(paragraph(_caveat(judged, seen)))
     if scores.words:
         rows = [[f"{name} words", f"{part['count']:,.0f}", percent(part["accuracy"], 1)]
                 for name, part in scores.words.items()]  # fmt: skip
@@ -191,13 +171,13 @@ def _entities(scores: TagScores) -> Html:
     return Html(made + paragraph("One counts as found where its type, its beginning and its end are right."))
 
 
-def _sentences(tagging: Tagging) -> Section:
+def _sentences(judged: Judged) -> Section:
     """The sequences with most wrong labels, the wrong ones marked, and some long ones that are all right."""
     section = Section("mistakes", "Its worst sequences, wrong labels marked")
     wrong = [
-        sum(a != b for a, b in zip(*pair, strict=True)) for pair in zip(tagging.labels, tagging.predicted, strict=True)
+        sum(a != b for a, b in zip(*pair, strict=True)) for pair in zip(judged.labels, judged.predicted, strict=True)
     ]
-    lengths = [len(labels) for labels in tagging.labels]
+    lengths = [len(labels) for labels in judged.labels]
     order = sorted(range(len(wrong)), key=lambda i: (-wrong[i], lengths[i]))
     worst = [i for i in order if wrong[i]][:_WORST]
     best = sorted((i for i in order if not wrong[i]), key=lambda i: -lengths[i])[:_BEST]
@@ -205,38 +185,39 @@ def _sentences(tagging: Tagging) -> Section:
         return section
     if worst:
         section.add(
-            paragraph(f"Below each {tagging.noun} stands the label that was predicted; where it is wrong, it is struck "
+            paragraph(f"Below each {judged.noun} stands the label that was predicted; where it is wrong, it is struck "
                       "out before the true one."),
-            _cases(tagging, worst, wrong),
+            _cases(judged, worst, wrong),
         )  # fmt: skip
     else:
         section.add(paragraph("No label is wrong."))
     if best:
-        section.add(element("h3", "All right"), _cases(tagging, best, wrong))
+        section.add(element("h3", "All right"), _cases(judged, best, wrong))
     return section
 
 
-def _cases(tagging: Tagging, rows: Sequence[int], wrong: Sequence[int]) -> Html:
+def _cases(judged: Judged, rows: Sequence[int], wrong: Sequence[int]) -> Html:
     parts = []
     for i in rows:
-        total = len(tagging.labels[i])
-        what = counted(total, tagging.noun)
+        total = len(judged.labels[i])
+        what = counted(total, judged.noun)
         said = f"{wrong[i]:,} of {what} wrong" if wrong[i] else f"{what}, all right"
         number = element("span", f"sequence {i + 1:,}", class_="muted")
-        shown = _words(tagging, i) if tagging.kind == "words" else _runs(tagging, i)
+        shown = _words(judged, i) if judged.samples.kind == "words" else _runs(judged, i)
         parts.append(element("li", Html(f"<p>{said} · {number}</p>{shown}")))
     return Html(f'<ul class="cases">{"".join(parts)}</ul>')
 
 
-def _words(tagging: Tagging, i: int) -> Html:
-    truth, found = tagging.labels[i], tagging.predicted[i]
+def _words(judged: Judged, i: int) -> Html:
+    truth, found = judged.labels[i], judged.predicted[i]
     start = 0
     if len(truth) > _MOST_STEPS:
         missed = np.cumsum([0, *(a != b for a, b in zip(truth, found, strict=True))])
         sums = missed[_MOST_STEPS:] - missed[:-_MOST_STEPS]
         start = int(sums.argmax())
     parts = ["… "] if start else []
-    for word, label, answer in list(zip(tagging.sequences[i], truth, found, strict=True))[start : start + _MOST_STEPS]:
+    steps = list(zip(judged.samples[i], truth, found, strict=True))
+    for word, label, answer in steps[start : start + _MOST_STEPS]:
         right = label == answer
         below = element("small", str(answer)) if right else Html(
             f"<small><s>{element('span', str(answer))}</s> {element('span', str(label))}</small>"
@@ -250,9 +231,9 @@ def _words(tagging: Tagging, i: int) -> Html:
     return Html(f'<blockquote dir="auto" class="sentence">{"".join(parts)}</blockquote>')
 
 
-def _runs(tagging: Tagging, i: int) -> Html:
+def _runs(judged: Judged, i: int) -> Html:
     """Stretches of steps with the same true and predicted label, those that are wrong."""
-    truth, found = tagging.labels[i], tagging.predicted[i]
+    truth, found = judged.labels[i], judged.predicted[i]
     rows, start = [], 0
     for t in range(1, len(truth) + 1):
         if t == len(truth) or (truth[t], found[t]) != (truth[start], found[start]):
@@ -262,21 +243,21 @@ def _runs(tagging: Tagging, i: int) -> Html:
     return table(["steps", "predicted", "is"], rows, words=3, shown=6) if rows else Html()
 
 
-def _data(model: Any, tagging: Tagging) -> Section:
+def _data(model: Any, judged: Judged) -> Section:
     section = Section("data", "The data, and what was done to it")
-    lengths = np.array([len(labels) for labels in tagging.labels])
-    flat = [label for labels in tagging.labels for label in labels]
+    lengths = np.array([len(labels) for labels in judged.labels])
+    flat = [label for labels in judged.labels for label in labels]
     counts: dict[Any, int] = {}
     for label in flat:
         counts[label] = counts.get(label, 0) + 1
-    unknown = tagging.scores.words.get("unknown", {}).get("count", 0) if tagging.scores.words else None
+    unknown = judged.scores.words.get("unknown", {}).get("count", 0) if judged.scores.words else None
     section.add(
         facts(
             {
-                "data": tagging.source,
+                "data": judged.samples.source.name,
                 "sequences": f"{len(lengths):,}",
-                f"{tagging.noun}s": f"{lengths.sum():,}",
-                "length": span_of(lengths, tagging.noun),
+                f"{judged.noun}s": f"{lengths.sum():,}",
+                "length": span_of(lengths, judged.noun),
                 "unknown words": None if unknown is None else percent(unknown / max(len(flat), 1)),
             }
         ),
@@ -290,10 +271,10 @@ def _data(model: Any, tagging: Tagging) -> Section:
     if lengths.min() != lengths.max():
         section.add(
             figure(
-                lambda width: histogram(lengths, f"{tagging.noun}s", width=width),
+                lambda width: histogram(lengths, f"{judged.noun}s", width=width),
                 "lengths",
                 "How long the sequences are.",
             )
         )
-    section.add(bullets(dict.fromkeys(note["text"] for note in [*tagging.notes, *own_notes(model)])))
+    section.add(bullets(dict.fromkeys(note["text"] for note in [*judged.samples.notes, *own_notes(model)])))
     return section

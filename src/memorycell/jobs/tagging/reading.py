@@ -1,30 +1,71 @@
-"""What a tagger is given: sentences of words or numeric sequences, and a label at each step; told apart and checked."""
+"""What a tagger is given: sentences of words or numeric sequences, and a label at each step; read once and checked."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from memorycell.data.samples import Samples, Source
 from memorycell.data.text.tagged_files import Tagged, read_tagged
 
-
-class Labelled(NamedTuple):
-    """Sequences, the labels of each step (None: none were asked for), and what was noted in reading them."""
-
-    sequences: list[Any]
-    labels: list[list[Any]] | None
-    kind: str  # "words" or "steps"
-    notes: list[dict[str, str]]
+NAMES = {"words": "lists of words", "steps": "numeric sequences"}
 
 
-def read_input(
-    given: Any, labels: Any = None, *, word: int | str | None, tag: int | str | None, labelled: bool
-) -> Labelled:
+class TaggedSamples(Samples):
+    """Sequences that were read, with a label for each step where there are some.
+
+    Attributes
+    ----------
+    given : list of lists of words, or of arrays (T_i, F) or (T_i,)
+    targets : list of lists of labels, or None
+    kind : "words" or "steps"
+    tagged : Tagged or None
+        The file that all of it stands in.
+    """
+
+    given: list[Any]
+    targets: list[list[Any]] | None
+    kind: str = "words"
+    tagged: Tagged | None = None
+
+    @property
+    def noun(self) -> str:
+        """What a step is called: "word" or "step"."""
+        return "word" if self.kind == "words" else "step"
+
+    @property
+    def lengths(self) -> list[int]:
+        """Steps of each sequence."""
+        return [len(sequence) for sequence in self.given]
+
+    @property
+    def labels(self) -> list[list[Any]]:
+        """`targets`, of samples that have some; ValueError for those without."""
+        if self.targets is None:
+            raise ValueError("expected labels y, one list for each sequence, got none")
+        return self.targets
+
+    def _taken(self, places: NDArray[np.int64]) -> Samples:
+        part: Any = super()._taken(places)
+        part.kind = self.kind
+        return part
+
+
+def read_samples(
+    given: Any, labels: Any = None, *, word: int | str | None, tag: int | str | None, labelled: bool | None
+) -> TaggedSamples:
     """Sequences and labels from lists, arrays, a file of tagged words, or one that was read.
+
+    Parameters
+    ----------
+    given, labels : as X and y of `Tagger.fit`
+    word, tag : columns of a file
+    labelled : whether labels are wanted; None: where there are some
 
     Raises
     ------
@@ -33,24 +74,37 @@ def read_input(
 
     Example
     -------
-    >>> read_input([["a", "dog"]], [["DET", "NOUN"]], word=None, tag=None, labelled=True).kind
+    >>> read_samples([["a", "dog"]], [["DET", "NOUN"]], word=None, tag=None, labelled=True).kind
     'words'
     """
-    notes: list[dict[str, str]] = []
+    if isinstance(given, TaggedSamples):
+        return given
+    source, tagged = Source.of(given) if labels is None else Source("X, y"), None
     if isinstance(given, str | os.PathLike):
         if labels is not None:
             raise ValueError("expected the labels in the file, got them beside it: name their column with tag=")
-        given = read_tagged(os.fspath(given), word, tag, labelled=labelled)
+        given = _read_file(os.fspath(given), word, tag, labelled)
+    elif isinstance(given, Tagged):
+        source = Source("tagged words")
     if isinstance(given, Tagged):
-        given, labels, notes = given.words, given.tags, given.notes
+        tagged, given, labels = given, given.words, given.tags
     sequences = _sequences(given)
     kind = _kind(sequences[0])
     sequences = [_words(each, row) for row, each in enumerate(sequences)] if kind == "words" else sequences
-    if not labelled:
-        return Labelled(sequences, None, kind, notes)
-    if labels is None:
-        raise ValueError("expected labels y, one list for each sequence, got none")
-    return Labelled(sequences, _labels(labels, sequences, kind), kind, notes)
+    wanted = labels is not None if labelled is None else labelled
+    samples = TaggedSamples(sequences, labels, source=source, notes=[] if tagged is None else tagged.notes)
+    samples.targets = _labels(samples.labels, sequences, kind) if wanted else None
+    samples.kind, samples.tagged = kind, tagged
+    return samples
+
+
+def _read_file(path: str, word: int | str | None, tag: int | str | None, labelled: bool | None) -> Tagged:
+    if labelled is not None:
+        return read_tagged(path, word, tag, labelled=labelled)
+    try:
+        return read_tagged(path, word, tag)
+    except ValueError:
+        return read_tagged(path, word, tag, labelled=False)
 
 
 def _sequences(given: Any) -> list[Any]:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from memorycell.data.batch import Batch
-
-if TYPE_CHECKING:
-    from memorycell.jobs.tagging.task import Tagger
 
 
 class TaggerStream:
@@ -35,7 +32,7 @@ class TaggerStream:
     >>> from memorycell.jobs.tagging.task import Tagger
     >>> x = [np.random.default_rng(row).normal(size=(20, 2)) for row in range(8)]
     >>> y = [(steps[:, 0] > 0).astype(int) for steps in x]
-    >>> tagger = Tagger(causal=True, hidden_sizes=8, epochs=2, verbose=False).fit(x, y)
+    >>> tagger = Tagger(causal=True, hidden_size=8, epochs=2, verbose=False).fit(x, y)
     >>> stream = tagger.stream()
     >>> [stream.step(values) for values in x[0]] == tagger.predict(x[:1])[0]
     True
@@ -43,7 +40,7 @@ class TaggerStream:
 
     probabilities: NDArray[np.float64]
 
-    def __init__(self, tagger: Tagger) -> None:
+    def __init__(self, tagger: Any) -> None:
         if not tagger.plan_["causal"]:
             raise ValueError("a stream needs a tagger that does not look ahead: fit with Tagger(causal=True)")
         self._tagger, self._network = tagger, tagger.network_.eval()
@@ -71,5 +68,5 @@ class TaggerStream:
         if self._state is None:
             self._state = self._network.init_state(Batch({"x": value}))
         raw, self._state = self._network.step(value.to(self._device), self._state, spelt)
-        self.probabilities = self._network.head.decode(raw)[0].double().cpu().numpy()
-        return tagger.label_codec_.decode(raw.argmax(-1).cpu().numpy()).tolist()[0]
+        self.probabilities = self._network.head.probabilities(raw)[0].double().cpu().numpy()
+        return tagger.target_codec_.decode(self._network.head.predict(raw).cpu().numpy()).tolist()[0]

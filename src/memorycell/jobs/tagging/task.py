@@ -3,167 +3,103 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from memorycell.data.labels.label_codec import LabelCodec
+from memorycell.data.lines import listing
 from memorycell.data.ragged import Ragged
+from memorycell.data.samples import Answers, Samples
 from memorycell.data.sequences import SequenceDataset
+from memorycell.data.signals.sequence_codec import SequenceCodec
 from memorycell.data.streams import SampleStream
-from memorycell.data.text.tagged import TaggedDataset
+from memorycell.data.text.tagged import SPECIALS, TaggedDataset, WordCodec
+from memorycell.data.text.tagged_files import format_tagged
+from memorycell.jobs import transfer
+from memorycell.jobs.card import Job
 from memorycell.jobs.insight import InsightByRow
 from memorycell.jobs.learner import Learner
-from memorycell.jobs.tagging import building as tagger_network
+from memorycell.jobs.parameters import documented
+from memorycell.jobs.plan import layer_sizes
+from memorycell.jobs.tagging import TAG
 from memorycell.jobs.tagging.measures import TagScores, tag_scores
 from memorycell.jobs.tagging.network import TaggingNetwork
-from memorycell.jobs.tagging.reading import Labelled, read_input
+from memorycell.jobs.tagging.parameters import Tagging
+from memorycell.jobs.tagging.plan import choose, rows_at_once
+from memorycell.jobs.tagging.reading import NAMES, TaggedSamples, read_samples
 from memorycell.jobs.tagging.stream import TaggerStream
-from memorycell.networks.encoder import CELLS
 
 if TYPE_CHECKING:
     from memorycell.insight.explained import Explained
 
 Numbers = NDArray[np.float64]
+MOST_NAMED = 8  # labels in one line
 
 
-class Tagger(Learner, InsightByRow):
+@documented
+@dataclass(kw_only=True, eq=False, repr=False)
+class Tagger(Learner, InsightByRow, Tagging):
     """Labels at each step, from words and their spelling or from numeric sequences, by a bidirectional LSTM.
 
     Words are read as embedded words beside the final states of an LSTM over their characters; where labels mark spans
     (BIO, BIOES) a conditional random field on top labels whole sequences (Huang et al. 2015, arXiv 1508.01991; Lample
     et al. 2016, arXiv 1603.01360).
 
-    Parameters
-    ----------
-    word, tag : int or str, optional
-        Columns of the files that `fit` and the others are given (see `memorycell.data.text.tagged_files.read_tagged`).
-    crf : bool or "auto"
-        Put a CRF on top; "auto": where labels are BIO or BIOES. What the scheme forbids is then never predicted, unless
-        the training labels break it themselves.
-    hidden_sizes : int, sequence of int or "auto" (200 for words, 128 for numbers)
-        Units of each layer, in each direction.
-    cell : "LSTM", "GRU" or "RNN"
-    embedding_size : int, default 100
-    characters : bool, default True
-        Read the spelling of words.
-    character_size, character_hidden : int, default 48 and 64
-    min_count : int, default 2
-        Words that are rarer in training are unknown, and known by their spelling alone.
-    lowercase : bool, default True
-        Look words up in lower case; their spelling keeps the case.
-    dropout : float or "auto" (0.3 for words, 0.2 for numbers)
-        Before words enter, between layers and after the last, one mask a sequence.
-    recurrent_dropout, spelling_dropout : float, default 0 and 0.1
-    word_dropout : float, default 0.05
-        Share of words read as unknown in training.
-    label_smoothing : float, default 0.03
-        Share of each target that is spread over all labels in training (without a CRF).
-    causal : bool, default False
-        Never look ahead: one direction and no CRF, served step by step by `stream()`.
-    pretrained : LanguageModel or path of its file, or None
-        Its encoder (words only), which reads in one direction, goes below the tagger's layers, with its vocabulary and
-        the training words that it lacks. It learns slower than what is above, and begins later (Howard & Ruder 2018).
-    validation_fraction : float, default 0.1
-        Share of the sequences that decides when to stop. 0: none, all epochs are trained.
-    epochs, batch_size, learning_rate : number or "auto"
-    patience : int or None
-        Epochs without improvement on validation before training stops.
-    training : mapping or None
-        Further fields of `memorycell.TrainingOptions`.
-    seed : int, default 0
-    device : str, default "auto"
-    n_threads : int or None
-    verbose : bool or None
-        Progress bar; None: where stderr is a terminal.
-
     Attributes
     ----------
     classes_ : array of the labels, sorted
-    codec_, label_codec_, network_ : what was fitted
+    codec_, target_codec_, network_, plan_ : what was fitted and chosen
     input_ : "words" or "steps"
-    history_, best_epoch_, stopped_, train_seconds_, n_threads_, n_parameters_, plan_, notes_ : see `Learner`
+    history_ : list of dict, one an epoch; `best_epoch_`, `train_seconds_`, `n_parameters_`, `n_threads_`
+    notes_ : list of dict: what was decided, and why, in sentences
 
     Examples
     --------
     >>> x = [["a", "dog", "barks"], ["the", "cat", "sleeps"]] * 10
     >>> y = [["DET", "NOUN", "VERB"]] * 20
-    >>> tagger = Tagger(hidden_sizes=16, epochs=8, verbose=False).fit(x, y)
+    >>> tagger = Tagger(hidden_size=16, epochs=8, verbose=False).fit(x, y)
     >>> tagger.predict([["the", "dog", "sleeps"]])
     [['DET', 'NOUN', 'VERB']]
     """
 
-    CODECS: ClassVar[tuple[str, ...]] = ("codec_", "label_codec_")
-    EXPLAINS: ClassVar[str] = "tagging.explained"
+    JOB: ClassVar[Job] = TAG
+    CODECS: ClassVar[tuple[str, ...]] = ("codec_", "target_codec_")
+    EXPLAINS: ClassVar[str] = "memorycell.jobs.tagging.explained"
     LEARNED: ClassVar[tuple[str, ...]] = ("input_",)
 
-    network_: TaggingNetwork
-    codec_: Any
-    label_codec_: LabelCodec
-    input_: str
+    # ------------------------------------------------------------------ reading
 
-    def __init__(
-        self,
-        *,
-        word: int | str | None = None,
-        tag: int | str | None = None,
-        crf: bool | str = "auto",
-        hidden_sizes: int | Sequence[int] | str = "auto",
-        cell: str = "LSTM",
-        embedding_size: int = 100,
-        characters: bool = True,
-        character_size: int = 48,
-        character_hidden: int = 64,
-        min_count: int = 2,
-        lowercase: bool = True,
-        dropout: float | str = "auto",
-        recurrent_dropout: float = 0.0,
-        spelling_dropout: float = 0.1,
-        word_dropout: float = 0.05,
-        label_smoothing: float = 0.03,
-        causal: bool = False,
-        pretrained: Any = None,
-        validation_fraction: float = 0.1,
-        epochs: int | str = "auto",
-        batch_size: int | str = "auto",
-        learning_rate: float | str = "auto",
-        patience: int | None = 4,
-        training: Mapping[str, Any] | None = None,
-        seed: int = 0,
-        device: str = "auto",
-        n_threads: int | None = None,
-        verbose: bool | None = None,
-    ) -> None:
-        given = locals()
-        vars(self).update({name: given[name] for name in self._parameters()})
+    def read(self, source: Any, y: Any = None, *, labelled: bool | None = True) -> TaggedSamples:
+        """Sequences with their labels, out of whatever holds them; read once, and of the kind of the training's.
 
-    # Declared for those who read or check types; `__init__` sets them all.
-    word: int | str | None
-    tag: int | str | None
-    crf: bool | str
-    hidden_sizes: int | Sequence[int] | str
-    cell: str
-    embedding_size: int
-    characters: bool
-    character_size: int
-    character_hidden: int
-    min_count: int
-    lowercase: bool
-    dropout: float | str
-    recurrent_dropout: float
-    spelling_dropout: float
-    word_dropout: float
-    label_smoothing: float
-    causal: bool
-    pretrained: Any
-    validation_fraction: float
-    epochs: int | str
-    batch_size: int | str
-    learning_rate: float | str
-    patience: int | None
+        Parameters
+        ----------
+        source : as X of `fit`; `TaggedSamples` as they are
+        y : a list of labels for each sequence; not of a file, which holds them
+        labelled : whether labels are wanted; None: where there are some
+
+        Raises
+        ------
+        ValueError, TypeError, FileNotFoundError
+            With what was expected, what came and where.
+        """
+        return self._read(source, y, labelled, vars(self).get("input_"))
+
+    def _read(self, source: Any, y: Any, labelled: bool | None, known: str | None) -> TaggedSamples:
+        """See `read`; `known` is the kind of the training's sequences, None before it."""
+        if known == "steps" and isinstance(source, str | os.PathLike):
+            raise ValueError("expected a tagger of words to tag a file, got one of numbers: use it from Python")
+        samples = read_samples(source, y, word=self.word, tag=self.tag, labelled=labelled)
+        if known is not None and samples.kind != known:
+            raise TypeError(f"expected {NAMES[known]}, as in training, got {NAMES[samples.kind]}")
+        return samples
 
     # ------------------------------------------------------------------ fitting
 
@@ -181,9 +117,10 @@ class Tagger(Learner, InsightByRow):
 
         Parameters
         ----------
-        X : list of lists of words, list of arrays (T_i, F) or (T_i,), or the path of a CoNLL, CoNLL-U or TSV file
+        X : list of lists of words, list of arrays (T_i, F) or (T_i,), the path of a CoNLL, CoNLL-U or TSV file, or
+            what `read` returned
         y : list of lists of labels, one for each word or step; None for a file, which holds them
-        validation : (X, y) or path, optional
+        validation : (X, y), a path or what `read` returned, optional
             Decides when to stop, instead of sequences held out of X.
         checkpoint, callbacks, log : see `memorycell.train`
 
@@ -192,62 +129,131 @@ class Tagger(Learner, InsightByRow):
         ValueError, TypeError, FileNotFoundError
             For parameters or data that cannot be used: what was expected, what came, and where.
         """
-        self._check_parameters()
-        self.notes_ = []
-        given = self._read(X, y)
+        self._begin()
+        lender = self._lender()
+        samples = self._read(X, y, True, None)
         watched = None
         if validation is not None:
-            pair = validation if isinstance(validation, tuple) else (validation, None)
-            watched = self._read(*pair, kind=given.kind)
-        self.notes_ += given.notes
-        self.input_ = given.kind
-        train, held_out = self._split(len(given.sequences), watched is not None)
-        if len(held_out):
-            watched = _take(given, held_out)
-        part = _take(given, train)
-        self.label_codec_ = LabelCodec().fit([label for labels in part.labels or [] for label in labels])
-        if len(self.classes_) < 2:
-            raise ValueError(f"expected at least two different labels, got only {self.classes_.tolist()[0]!r}")
-        beside = [] if validation is None or watched is None else watched.labels or []
-        self.plan_ = tagger_network.choose(self, given.kind, part.sequences, [*(given.labels or []), *beside])
-        self.codec_ = tagger_network.fit_codec(self, given.kind, part.sequences)
-        self._train_on(part, watched, checkpoint=checkpoint, callbacks=callbacks, log=log)
+            x, labels = validation if isinstance(validation, tuple) else (validation, None)
+            watched = self._read(x, labels, True, samples.kind)
+        self._take_notes(samples.notes)
+        self.input_ = samples.kind
+        train, held_out = self._split(len(samples), watched is not None)
+        part: Any = samples.take(train) if len(held_out) else samples
+        self._learn_labels(part.labels)
+        beside = [] if watched is None else watched.labels
+        names = self.classes_.tolist()
+        self.plan_, broken = choose(self, samples.kind, part.lengths, names, [*samples.labels, *beside])
+        if broken:
+            self._note("labels", broken)
+        self.codec_ = self._fit_codec(part.given, lender)
+        samples.encoded(self.codec_, self.codec_.encode)  # all of it at once: its parts are taken out of that
+        self._record(samples, noun=self._noun(), classes=_counts(samples.labels, names))
+        watched = samples.take(held_out) if len(held_out) else watched  # type: ignore[assignment]
+        self._train_on(part, watched, lender, checkpoint=checkpoint, callbacks=callbacks, log=log)
         return self
 
-    def _train_on(self, part: Labelled, watched: Labelled | None, **keep: Any) -> None:
-        plan = self.plan_
-        network: Any = self._seeded(lambda: tagger_network.build(self, plan))
-        options, more = tagger_network.training(self, network, plan, watched is not None)
+    def _noun(self) -> str:
+        return "sentences" if self.input_ == "words" else "sequences"
+
+    def _split(self, count: int, given: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Sequences to train on, and those held out."""
+        held = 0 if given else round(self.validation_fraction * count)
+        order = np.random.default_rng(self.seed_ % (1 << 64)).permutation(count)
+        if held == 0 and not given:
+            self._note("validation", "Nothing is held out: training does not stop early.")
+        return np.sort(order[held:]), np.sort(order[:held])
+
+    def _learn_labels(self, labels: Sequence[Sequence[Any]]) -> None:
+        self.target_codec_ = LabelCodec().fit([label for row in labels for label in row])
+        if len(self.classes_) < 2:
+            raise ValueError(f"expected at least two different labels, got only {self.classes_.tolist()[0]!r}")
+
+    def _lender(self) -> Any:
+        """The fitted language model of words that `pretrained` is, or that its file holds; None for None."""
+        return (
+            None if self.pretrained is None else transfer.language_model(self.pretrained, units=("word", "whitespace"))
+        )
+
+    def _fit_codec(self, sequences: Sequence[Any], lender: Any) -> Any:
+        """The codec of words, or of numeric steps, learned from training sequences."""
+        if self.input_ == "steps":
+            return SequenceCodec().fit(sequences)
+        if lender is None:
+            return WordCodec(self.min_count, self.lowercase).fit(sequences)
+        own = WordCodec(self.min_count, lender.codec_.lowercase).fit(sequences)
+        words = own.vocabulary[len(SPECIALS) :]
+        vocabulary = transfer.extended(lender.codec_.vocabulary, words)
+        self._take_notes([transfer.vocabulary_note(lender, words, len(vocabulary))])
+        return own.fit(sequences, vocabulary=vocabulary)
+
+    def _build(self, lender: Any) -> TaggingNetwork:
+        """A new network; above the encoder of a language model where there is one."""
+        plan, codec, classes, p = self.plan_, self.codec_, self.classes_.tolist(), self.plan_["dropout"]
+        layers = {
+            "hidden_sizes": plan["hidden_size"],
+            "cell": self.cell,
+            "bidirectional": not plan["causal"],
+            "input_dropout": p if self.input_ == "words" else 0.0,
+            "between_dropout": p,
+            "output_dropout": p,
+            "recurrent_dropout": self.recurrent_dropout,
+        }
+        more: dict[str, Any] = {
+            "head": "crf" if plan["crf"] else "softmax",
+            "labels": [str(label) for label in classes] if plan["constrained"] else None,
+            "constrained_training": plan["constrained"],
+            "label_smoothing": 0.0 if plan["crf"] else self.label_smoothing,
+        }
+        if self.input_ == "steps":
+            return TaggingNetwork(len(classes), {"features": codec.features_, **layers}, **more)
+        more |= {
+            "characters": len(codec.characters) if plan["characters"] else None,
+            "character_size": self.character_size,
+            "character_hidden": self.character_hidden,
+            "spelling_dropout": self.spelling_dropout,
+            "word_dropout": self.word_dropout,
+        }
+        if lender is None:
+            words = {"vocabulary": codec.size, "embedding_size": self.embedding_size, **layers}
+            return TaggingNetwork(len(classes), words, **more)
+        below = {**lender.network_.encoder.config(), "vocabulary": codec.size}
+        network = TaggingNetwork(len(classes), below, above=layers, **more)
+        network.encoder.load_state_dict(transfer.encoder_state(lender, codec.size))
+        return network
+
+    def _train_on(self, part: TaggedSamples, watched: TaggedSamples | None, lender: Any, **keep: Any) -> None:
+        plan, begun = self.plan_, lender is not None and self.input_ == "words"
+        more: dict[str, Any] = {"schedule": transfer.SCHEDULE} if begun else {}
+        network: Any = self._seeded(lambda: self._build(lender))
+        options = self._options(
+            epochs=plan["epochs"],
+            learning_rate=plan["learning_rate"],
+            patience=None if watched is None else self.patience,
+            clip_norm=5.0,
+            **more,
+        )
+        more = {"groups": transfer.groups(network, options.epochs)} if begun else {}
         self._train_network(
             network,
             self._stream(part, plan["batch_size"], shuffle=True),
             options,
             validation=None
             if watched is None
-            else self._stream(watched, tagger_network.rows_at_once(watched.sequences), shuffle=False),
-            fingerprint={"sequences": len(part.sequences)},
+            else self._stream(watched, rows_at_once(max(watched.lengths)), shuffle=False),
+            fingerprint={"sequences": len(part)},
             **more,
             **keep,
         )
 
-    def _stream(self, part: Labelled, size: int, shuffle: bool) -> SampleStream:
-        dataset = self._dataset(part.sequences, part.labels)
-        lengths = dataset.lengths
-        return SampleStream(dataset, size, shuffle=shuffle, seed=self.seed, lengths=lengths)
+    def _stream(self, samples: TaggedSamples, size: int, shuffle: bool) -> SampleStream:
+        flat = self.target_codec_.encode([each for row in samples.labels for each in row], unknown="ignore")
+        bounds = torch.tensor([0, *samples.lengths]).cumsum(0)
+        weights = self._unseen_weights(flat, bounds) if bool((flat < 0).any()) else None
+        dataset = self.dataset(samples, Ragged(flat.clamp(min=0), bounds), weights)
+        return SampleStream(dataset, size, shuffle=shuffle, seed=self.seed_, lengths=dataset.lengths)
 
-    def _dataset(self, sequences: Sequence[Any], labels: Sequence[Sequence[Any]] | None = None) -> SequenceDataset:
-        targets = weights = None
-        if labels is not None:
-            flat = self.label_codec_.encode([each for row in labels for each in row], unknown="ignore")
-            bounds = torch.tensor([0, *map(len, labels)]).cumsum(0)
-            targets = Ragged(flat.clamp(min=0), bounds)
-            if bool((flat < 0).any()):
-                weights = self._unseen_weights(flat, bounds)
-        if self.input_ == "steps":
-            return SequenceDataset({"steps": self.codec_.encode(sequences)}, targets, weights)
-        return TaggedDataset(self.codec_.encode(sequences), targets, weights)
-
-    def _unseen_weights(self, flat: torch.Tensor, bounds: torch.Tensor) -> Ragged:
+    def _unseen_weights(self, flat: Tensor, bounds: Tensor) -> Ragged:
         """Weights 0 of labels that training has not seen; with a CRF, of whole sequences that have one."""
         seen = (flat >= 0).float()
         self._note(
@@ -258,55 +264,54 @@ class Tagger(Learner, InsightByRow):
             seen = torch.cat(whole)
         return Ragged(seen, bounds)
 
-    def _split(self, count: int, given: bool) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Sequences to train on, and those held out."""
-        held = 0 if given else round(self.validation_fraction * count)
-        order = np.random.default_rng(self.seed % (1 << 64)).permutation(count)
-        if held == 0 and not given:
-            self._note("validation", "Nothing is held out: training does not stop early.")
-        return np.sort(order[held:]), np.sort(order[:held])
-
-    def _read(self, X: Any, y: Any = None, *, labelled: bool = True, kind: str | None = None) -> Labelled:
-        given = read_input(X, y, word=self.word, tag=self.tag, labelled=labelled)
-        if kind is not None and given.kind != kind:
-            names = {"words": "lists of words", "steps": "numeric sequences"}
-            raise TypeError(f"expected {names[kind]}, as in training, got {names[given.kind]}")
-        return given
-
-    def _check_parameters(self) -> None:
-        self._device()
-        if self.crf not in (True, False, "auto"):
-            raise ValueError(f'expected crf to be True, False or "auto", got {self.crf!r}')
+    def check_parameters(self) -> None:
+        """Raise ValueError or TypeError for a parameter that cannot be used."""
+        super().check_parameters()
         if self.causal and self.crf is True:
             raise ValueError("a CRF looks at the whole sequence: expected crf=False with causal=True")
-        if self.cell not in CELLS:
-            raise ValueError(f"expected cell to be {', '.join(CELLS)}, got {self.cell!r}")
-        for name in ("dropout", "recurrent_dropout", "spelling_dropout", "word_dropout", "label_smoothing"):
-            value = getattr(self, name)
-            if not (name == "dropout" and value == "auto") and not (_is_number(value) and 0 <= value < 1):
-                raise ValueError(f"expected {name} to be at least 0 and under 1, got {value!r}")
-        if not _is_number(self.validation_fraction) or not 0 <= self.validation_fraction < 1:
-            raise ValueError(
-                f"expected validation_fraction to be at least 0 and under 1, got {self.validation_fraction!r}"
-            )
-        for name in ("embedding_size", "character_size", "character_hidden", "min_count", "batch_size", "epochs"):
-            value = getattr(self, name)
-            if value != "auto" and not _is_count(value):
-                raise ValueError(f"expected {name} to be a whole number of at least 1, got {value!r}")
-        sizes = self.hidden_sizes
-        if sizes != "auto" and not _is_count(sizes):
-            if isinstance(sizes, str) or not isinstance(sizes, Iterable) or not sizes or not all(map(_is_count, sizes)):
-                raise ValueError(f"expected hidden_sizes to be whole numbers of at least 1, got {sizes!r}")
-        tagger_network.language_model(self.pretrained)
+        layer_sizes(self.hidden_size, self.num_layers)
 
     # ------------------------------------------------------------------ labelling
 
     @property
     def classes_(self) -> NDArray[Any]:
         """The labels, sorted: what the columns of `predict_proba` stand for."""
-        if "label_codec_" not in vars(self):
+        if "target_codec_" not in vars(self):
             raise AttributeError("this Tagger is not fitted yet: it has no classes_")
-        return self.label_codec_.classes_
+        return self.target_codec_.classes_
+
+    def dataset(
+        self, samples: Samples, targets: Ragged | None = None, weights: Ragged | None = None
+    ) -> SequenceDataset:
+        """Sequences as the network reads them, encoded once."""
+        encoded = samples.encoded(self.codec_, self.codec_.encode)
+        if self.input_ == "steps":
+            return SequenceDataset({"steps": encoded}, targets, weights)
+        return TaggedDataset(encoded, targets, weights)
+
+    def _raw(self, samples: Samples) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Rows, their raw scores and their lengths, batch by batch."""
+        self.check_fitted()
+        dataset, name = self.dataset(samples), self.network_.input
+        for rows, batch in self._batches(dataset, rows_at_once(int(dataset.lengths.max()))):
+            yield rows, self.network_(batch), batch.lengths[name]
+
+    def predicted(self, samples: Samples) -> list[list[Any]]:
+        """`predict` of samples."""
+        found: list[list[Any]] = [[] for _ in range(len(samples))]
+        for rows, raw, lengths in self._raw(samples):
+            labels = self.network_.head.predict(raw, lengths).cpu().numpy()
+            for place, each, length in zip(rows.tolist(), labels, lengths.tolist(), strict=True):
+                found[place] = self.target_codec_.decode(each[:length]).tolist()
+        return found
+
+    def _chances(self, samples: Samples) -> list[Numbers]:
+        found: list[Numbers] = [np.empty(0)] * len(samples)
+        for rows, raw, lengths in self._raw(samples):
+            chances = self.network_.head.probabilities(raw, lengths).double().cpu().numpy()
+            for place, each, length in zip(rows.tolist(), chances, lengths.tolist(), strict=True):
+                found[place] = each[:length]
+        return found
 
     def predict(self, X: Any) -> list[list[Any]]:
         """The labels of each sequence; with a CRF the most probable sequence of labels.
@@ -315,52 +320,64 @@ class Tagger(Learner, InsightByRow):
         ----------
         X : as for `fit`; of a file only the column of words is read
         """
-        return self._predict(self._asked(X).sequences)
-
-    def _predict(self, sequences: Sequence[Any]) -> list[list[Any]]:
-        found: list[list[Any]] = [[] for _ in sequences]
-        for row, raw, lengths in self._raw(sequences):
-            labels = self.network_.labels(raw, lengths).cpu().numpy()
-            for place, each, length in zip(row.tolist(), labels, lengths.tolist(), strict=True):
-                found[place] = self.label_codec_.decode(each[:length]).tolist()
-        return found
+        return self.predicted(self.asked(X))
 
     def predict_proba(self, X: Any) -> list[Numbers]:
         """The probability (T_i, K) of each label at each step of each sequence; with a CRF the marginals."""
-        sequences = self._asked(X).sequences
-        found: list[Numbers] = [np.empty(0)] * len(sequences)
-        for row, raw, lengths in self._raw(sequences):
-            chances = self.network_.probabilities(raw, lengths).double().cpu().numpy()
-            for place, each, length in zip(row.tolist(), chances, lengths.tolist(), strict=True):
-                found[place] = each[:length]
-        return found
+        return self._chances(self.asked(X))
 
-    def _asked(self, X: Any) -> Labelled:
-        self._check_fitted()
-        return self._read(X, labelled=False, kind=self.input_)
+    def answers(self, X: Any, *, probabilities: bool = False) -> Answers:
+        """What the model says of sequences: a row each, with its words and their tags; of a file also that file tagged.
 
-    def _raw(self, sequences: Sequence[Any]) -> Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]:
-        self._check_fitted()
-        dataset = self._dataset(sequences)
-        name = "steps" if self.input_ == "steps" else "tokens"
-        for rows, batch in self._batches(dataset, tagger_network.rows_at_once(sequences)):
-            yield rows, self.network_.raw(batch)[0], batch.lengths[name]
+        Parameters
+        ----------
+        X : sequences as for `predict`, a file of them, or what `read` returned
+        probabilities : whether those of `predict_proba` are wanted, too
+        """
+        samples = self.asked(X)
+        tags = self.predicted(samples)
+        columns = {"tags": _objects(tags)}
+        if samples.kind == "words":
+            columns = {"words": _objects(samples.given), **columns}
+        return Answers(
+            tags,
+            columns,
+            self._chances(samples) if probabilities else None,
+            self.classes_.tolist(),
+            None if samples.tagged is None else format_tagged(samples.tagged, tags),
+            self._noun().removesuffix("s"),
+        )
+
+    # ------------------------------------------------------------------ measuring
+
+    def kind_of(self, samples: Samples) -> Any:
+        """What there is to be answered of these samples, and how it is measured."""
+        from memorycell.evaluation.kinds import Tags
+
+        known = self.classes_.tolist() if "target_codec_" in vars(self) else []
+        return Tags(samples.given, samples.labels, known)  # type: ignore[attr-defined]
+
+    def scores_of(self, samples: TaggedSamples, predicted: Sequence[Sequence[Any]]) -> TagScores:
+        """How good predicted labels of samples are; see `evaluate`."""
+        known = None
+        if samples.kind == "words":
+            known = [[self.codec_.knows(word) for word in words] for words in samples.given]
+        return tag_scores(samples.labels, predicted, self.classes_.tolist(), known)
 
     def evaluate(self, X: Any, y: Any = None) -> TagScores:
         """How good the labels are: by label, for known and unknown words, and by entities. See `TagScores`.
 
         Labels that training has not seen count as wrong, and are named.
         """
-        self._check_fitted()
-        given = self._read(X, y, kind=self.input_)
-        known = None
-        if self.input_ == "words":
-            known = [[self.codec_.knows(word) for word in words] for words in given.sequences]
-        return tag_scores(given.labels or [], self._predict(given.sequences), self.classes_.tolist(), known)
+        self.check_fitted()
+        samples = self.read(X, y)
+        return self.scores_of(samples, self.predicted(samples))
 
     def score(self, X: Any, y: Any = None) -> float:
         """F1 of entities where labels are BIO or BIOES, else the share of steps whose label is right."""
         return self.evaluate(X, y).score
+
+    # ------------------------------------------------------------------ looking inside
 
     def explained(
         self, X: Any, *, row: int = 0, place: int | None = None, output: Any = None, against: Any = None
@@ -380,22 +397,80 @@ class Tagger(Learner, InsightByRow):
         ValueError
             For a row, a word or a label that is not there.
         """
-        return self._explaining().explained(self, X, row, place, output, against)
+        return self._explaining().explained(self, self.asked(X), row, place, output, against)
+
+    def step_names(self, samples: TaggedSamples, row: int, count: int) -> Sequence[Any]:
+        """See `InsightByRow.step_names`."""
+        return samples[row] if samples.kind == "words" else range(count)
 
     def stream(self) -> TaggerStream:
         """A stream that takes one word or step after the other; only with ``causal=True``."""
-        self._check_fitted()
+        self.check_fitted()
         return TaggerStream(self)
 
+    # ------------------------------------------------------------------ in words
 
-def _take(given: Labelled, rows: NDArray[np.int64]) -> Labelled:
-    labels = None if given.labels is None else [given.labels[row] for row in rows]
-    return Labelled([given.sequences[row] for row in rows], labels, given.kind, given.notes)
+    def reads(self) -> str:
+        """ "words" or "numbers"."""
+        return "words" if self.input_ == "words" else "numbers"
+
+    def headline(self) -> str:
+        """ "3 labels for every step of words: ADJ, NOUN and VERB"."""
+        labels = self.classes_.tolist()
+        return f"{len(labels):,} labels for every step of {self.reads()}: {listing(labels, MOST_NAMED)}"
+
+    def _network_extras(self) -> list[str]:
+        return ["a CRF on top"] if self.network_.head_name == "crf" else []
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Names and values of what a person asks first."""
+        size = [("vocabulary", f"{self.codec_.size:,} tokens")] if self.input_ == "words" else []
+        return [*super().rows(), *size]
+
+    def _own_facts(self) -> dict[str, Any]:
+        size = {"vocabulary": int(self.codec_.size)} if self.input_ == "words" else {}
+        return {"classes": self.classes_.tolist(), **size}
+
+    # ------------------------------------------------------------------ files
+
+    @classmethod
+    def _of_older(cls, config: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        config, tensors = super()._of_older(config, tensors)
+        codecs = {{"label_codec_": "target_codec_"}.get(name, name): state for name, state in config["codecs"].items()}
+        plan = config["plan"]
+        if isinstance(plan, dict):
+            plan = {cls.JOB.renamed.get(name, name): value for name, value in plan.items()}
+        return {**config, "codecs": codecs, "plan": plan}, tensors
+
+    def _check_loaded(self) -> None:
+        network, codec, encoder = self.network_, self.codec_, self.network_.encoder
+        if self.input_ not in NAMES:
+            raise ValueError(f"expected a tagger of words or steps, got one of {self.input_!r:.40}")
+        if not isinstance(codec, WordCodec if self.input_ == "words" else SequenceCodec):
+            raise ValueError(f"expected a codec of {self.input_}, got another")
+        if not isinstance(self.target_codec_, LabelCodec) or len(self.classes_) != network.n_labels:
+            raise ValueError(f"expected {network.n_labels} labels, as many as the network gives, got others")
+        if isinstance(codec, SequenceCodec):
+            fits = encoder.embedding is None and encoder.features == codec.features_
+        else:
+            spelt = network.character_sizes[0]
+            fits = encoder.embedding is not None and encoder.vocabulary == codec.size
+            fits = fits and (not spelt or spelt == len(codec.characters))
+        if not fits:
+            raise ValueError("expected a codec of as many words, characters or numbers as the network reads")
+        if not isinstance(self.plan_.get("causal"), bool) or (self.plan_["causal"] and encoder.bidirectional):
+            raise ValueError("expected a plan that says whether the network looks ahead, got another")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _counts(labels: Sequence[Sequence[Any]], names: Sequence[Any]) -> dict[str, int]:
+    """How often each label occurs, in the order of `names`, others behind."""
+    counts = Counter(label for row in labels for label in row)
+    return {str(name): counts[name] for name in dict.fromkeys([*names, *counts])}
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
+def _objects(values: Sequence[Any]) -> NDArray[Any]:
+    """A column of lists."""
+    column = np.empty(len(values), object)
+    for place, value in enumerate(values):
+        column[place] = list(value)
+    return column

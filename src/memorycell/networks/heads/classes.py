@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-from memorycell.networks.heads.quantiles import Head
+from memorycell.data.batch import Batch
+from memorycell.networks.heads.base import Head
 
 
 class ClassHead(Head):
@@ -28,8 +29,8 @@ class ClassHead(Head):
     -------
     >>> import torch
     >>> head = ClassHead(3)
-    >>> total, count = head.loss(torch.zeros(4, 3), torch.tensor([0, 1, 2, 2]))
-    >>> round(float(total) / count, 3), head.decode(torch.zeros(1, 3)).sum().item()
+    >>> total, count = head.loss(torch.zeros(4, 3), Batch({}, targets=torch.tensor([0, 1, 2, 2])))
+    >>> round(float(total) / count, 3), head.probabilities(torch.zeros(1, 3)).sum().item()
     (1.099, 1.0)
     """
 
@@ -41,20 +42,24 @@ class ClassHead(Head):
             raise ValueError(f"expected label_smoothing from 0 to below 1, got {label_smoothing}")
         self.n_outputs, self.label_smoothing = n_classes, label_smoothing
 
-    def loss(self, raw: Tensor, targets: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor | float]:
+    def loss(self, raw: Tensor, batch: Batch) -> tuple[Tensor, Tensor | float]:
         """Summed cross-entropy in nats, and the sum of the weights.
 
-        raw (..., K), targets int64 (...) from 0 to K - 1, weights (...).
+        raw (..., K); of the batch targets int64 (...) from 0 to K - 1, weights (...).
         """
-        smoothing = self.label_smoothing if self.training else 0.0
-        raw, flat = raw.reshape(-1, self.n_outputs), targets.reshape(-1)
+        smoothing, weights = self.label_smoothing if self.training else 0.0, batch.step_weights()
+        raw, flat = raw.reshape(-1, self.n_outputs), batch.truth.reshape(-1)
         if weights is None:
             total = functional.cross_entropy(raw, flat, reduction="sum", label_smoothing=smoothing)
             return total, float(flat.numel())
         each = functional.cross_entropy(raw, flat, reduction="none", label_smoothing=smoothing)
         return _weighed(each, weights.reshape(-1))
 
-    def decode(self, raw: Tensor) -> Tensor:
+    def predict(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """The likeliest class int64 (...) of raw (..., K)."""
+        return raw.argmax(dim=-1)
+
+    def probabilities(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Probabilities (..., K) of raw (..., K)."""
         return raw.softmax(dim=-1)
 
@@ -76,8 +81,9 @@ class LabelsHead(Head):
     -------
     >>> import torch
     >>> head = LabelsHead(2)
-    >>> total, count = head.loss(torch.zeros(3, 2), torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]))
-    >>> round(float(total) / count, 3), head.decode(torch.zeros(1, 2)).tolist()
+    >>> there = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]])
+    >>> total, count = head.loss(torch.zeros(3, 2), Batch({}, targets=there))
+    >>> round(float(total) / count, 3), head.probabilities(torch.zeros(1, 2)).tolist()
     (0.693, [[0.5, 0.5]])
     """
 
@@ -87,16 +93,21 @@ class LabelsHead(Head):
             raise ValueError(f"expected at least 1 label, got {n_labels}")
         self.n_outputs = n_labels
 
-    def loss(self, raw: Tensor, targets: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor | float]:
+    def loss(self, raw: Tensor, batch: Batch) -> tuple[Tensor, Tensor | float]:
         """Summed binary cross-entropy in nats over all labels, and the number (or summed weight) of labels.
 
-        raw (..., K), targets 0 or 1 (..., K), weights (..., K) or (...): then a row's weight is that of each label.
+        raw (..., K); of the batch targets 0 or 1 (..., K), weights (..., K) or (...): then a row's weight is that of
+        each label.
         """
-        targets = targets.to(raw.dtype)
+        targets = batch.truth.to(raw.dtype)
         each = functional.binary_cross_entropy_with_logits(raw, targets, reduction="none")
-        return _weighed(each, _of_elements(weights, targets))
+        return _weighed(each, _of_elements(batch.step_weights(), targets))
 
-    def decode(self, raw: Tensor) -> Tensor:
+    def predict(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Whether each label is likelier than not, bool (..., K), of raw (..., K)."""
+        return raw > 0
+
+    def probabilities(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Probability of each label (..., K) of raw (..., K)."""
         return raw.sigmoid()
 
@@ -117,7 +128,7 @@ class NumberHead(Head):
     Example
     -------
     >>> import torch
-    >>> total, count = NumberHead(1).loss(torch.zeros(2, 1), torch.tensor([[1.0], [3.0]]))
+    >>> total, count = NumberHead(1).loss(torch.zeros(2, 1), Batch({}, targets=torch.tensor([[1.0], [3.0]])))
     >>> float(total), count
     (10.0, 2.0)
     """
@@ -128,19 +139,20 @@ class NumberHead(Head):
             raise ValueError(f"expected at least 1 output, got {n_outputs}")
         self.n_outputs = n_outputs
 
-    def loss(self, raw: Tensor, targets: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor | float]:
+    def loss(self, raw: Tensor, batch: Batch) -> tuple[Tensor, Tensor | float]:
         """Summed squared error and the number (or summed weight) of numbers.
 
-        raw (..., K), targets (..., K), or (...) where K is 1, weights (..., K) or (...).
+        raw (..., K); of the batch targets (..., K), or (...) where K is 1, weights (..., K) or (...).
         """
+        targets = batch.truth
         if targets.dim() == raw.dim() - 1 and self.n_outputs == 1:
             targets = targets.unsqueeze(-1)
         if targets.shape != raw.shape:
             raise ValueError(f"expected targets of shape {tuple(raw.shape)}, got {tuple(targets.shape)}")
         error = raw - targets
-        return _weighed(error * error, _of_elements(weights, targets))
+        return _weighed(error * error, _of_elements(batch.step_weights(), targets))
 
-    def decode(self, raw: Tensor) -> Tensor:
+    def predict(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The numbers themselves, (..., K)."""
         return raw
 

@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from memorycell.data.batch import Batch
 from memorycell.data.labels.label_schemes import may_follow, span_scheme
-from memorycell.networks.heads.quantiles import Head
+from memorycell.networks.heads.base import Head
 
 # Recursions run on exponentials in float64, which hold e^±700: scores that lie further apart go through logarithms.
 _WIDEST = 300.0
@@ -28,8 +29,8 @@ class CRFHead(Head):
     n_outputs : int
         K, the number of labels.
     labels : sequence of str, optional
-        Names of BIO or BIOES labels. What the scheme forbids, such as I-place after O, then has probability 0 when
-        decoding.
+        Names of BIO or BIOES labels. What the scheme forbids, such as I-place after O, then has probability 0 in
+        its answers.
     constrained_training : bool
         Leave what is forbidden out of the partition function too. Targets must then obey the scheme.
 
@@ -42,7 +43,7 @@ class CRFHead(Head):
     -------
     >>> head = CRFHead(3, labels=["O", "B-place", "I-place"])
     >>> raw, lengths = torch.zeros(2, 4, 3), torch.tensor([4, 2])
-    >>> head.decode(raw, lengths).shape, head.best_path(raw, lengths).tolist()
+    >>> head.probabilities(raw, lengths).shape, head.predict(raw, lengths).tolist()
     (torch.Size([2, 4, 3]), [[0, 0, 0, 0], [0, 0, 0, 0]])
     """
 
@@ -79,31 +80,36 @@ class CRFHead(Head):
             return self.start, self.end, self.transitions
         return self.start + self.start_rule, self.end + self.end_rule, self.transitions + self.rule
 
-    def loss(self, raw: Tensor, targets: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor | float]:
-        """Summed negative log-likelihood of the sequences, and the number of their steps.
+    def loss(self, raw: Tensor, batch: Batch) -> tuple[Tensor, Tensor | float]:
+        """Summed negative log-likelihood of the sequences, and the number (or summed weight) of their steps.
 
         Parameters
         ----------
         raw : Tensor
             (B, T, K).
-        targets : Tensor
-            int64 (B, T); beyond the end of a row anything.
-        weights : Tensor, optional
-            (B, T): 0 beyond the end of a row; the whole row counts with the weight of its first step.
+        batch : Batch
+            With targets int64 (B, T), beyond the end of a row anything; their lengths, under ``"targets"``; and
+            weights (B, T), alike for all steps of a row, which count together or not at all.
 
         Raises
         ------
         ValueError
-            If a row has a step of weight 0 before another one.
+            For a batch without targets, weights that differ within a row, and with `constrained_training` labels in an
+            order that their scheme forbids.
         """
-        if weights is None:
-            weights = raw.new_ones(raw.shape[:2])
-        inside = weights > 0
-        if bool((inside[:, 1:] & ~inside[:, :-1]).any()):
-            raise ValueError("expected weights of 0 only beyond the end of a row, got a step without weight within one")
+        targets, weights = batch.truth, batch.weights
+        lengths = _lengths_of(raw, batch.lengths.get("targets"))
+        inside = torch.arange(raw.shape[1], device=raw.device) < lengths.unsqueeze(1)
+        row_weights = raw.new_ones(len(raw)) if weights is None else weights[:, 0]
+        if weights is not None:
+            if bool(((weights != row_weights.unsqueeze(1)) & inside).any()):
+                raise ValueError(
+                    "expected one weight for all steps of a row, got several: a CRF weighs sequences"
+                )
+            inside &= row_weights.unsqueeze(1) > 0  # a row without weight is left out
+            lengths = inside.sum(1)
         if constrained := self.constrained_training:
             self._check_obeyed(targets, inside)
-        lengths, row_weights = inside.sum(1), weights[:, 0]
         total = _NegativeLogLikelihood.apply(raw, *self._scores(constrained), targets, lengths, row_weights)
         return total, (inside * row_weights.unsqueeze(1)).sum()
 
@@ -118,7 +124,7 @@ class CRFHead(Head):
                 "with B), or leave constrained_training off"
             )
 
-    def decode(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def probabilities(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Marginal probabilities (B, T, K) of each label at each step, by forward–backward; 0 beyond the end."""
         with torch.no_grad():
             chain = _Chain(raw, *self._scores(True), _lengths_of(raw, lengths))
@@ -130,7 +136,7 @@ class CRFHead(Head):
             return _Chain(raw, *self._scores(constrained), _lengths_of(raw, lengths)).log_partition()
 
     @torch.no_grad()
-    def best_path(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def predict(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The most probable sequence of labels of each row, int64 (B, T), by Viterbi's algorithm; 0 beyond the end."""
         lengths = _lengths_of(raw, lengths)
         start, end, transitions = self._scores(True)

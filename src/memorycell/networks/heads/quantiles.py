@@ -1,4 +1,4 @@
-"""Heads: what turns the last features of a network into a loss, a prediction and its uncertainty."""
+"""QuantileHead: a point forecast, and quantiles that never cross."""
 
 from __future__ import annotations
 
@@ -6,27 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from memorycell.data.batch import Batch
+from memorycell.networks.heads.base import Head
 
 POINT_LOSSES = ("squared", "absolute")
-
-
-class Head(nn.Module):
-    """A head owns its loss, its decoding and its uncertainty.
-
-    `n_outputs` raw numbers per element come in on the last dimension; `loss` compares them with targets, `decode`
-    turns them into what a task returns.
-    """
-
-    n_outputs: int
-
-    def loss(self, raw: Tensor, targets: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor | float]:
-        """Summed loss and the number (or summed weight) of elements, from raw (..., n_outputs) and targets (...)."""
-        raise NotImplementedError
-
-    def decode(self, raw: Tensor) -> Any:
-        """The prediction that raw (..., n_outputs) stands for."""
-        raise NotImplementedError
 
 
 class QuantileHead(Head):
@@ -45,7 +30,7 @@ class QuantileHead(Head):
     Example
     -------
     >>> head = QuantileHead((0.1, 0.5, 0.9))
-    >>> point, quantiles = head.decode(torch.randn(2, 24, 1, head.n_outputs))
+    >>> point, quantiles = head.predict(torch.randn(2, 24, 1, head.n_outputs))
     >>> point.shape, quantiles.shape, bool((quantiles.diff(dim=-1) >= 0).all())
     (torch.Size([2, 24, 1]), torch.Size([2, 24, 1, 3]), True)
     """
@@ -88,18 +73,19 @@ class QuantileHead(Head):
         raw = torch.where(self.increments, gaps - 1 / gaps, gaps)
         return torch.cat([torch.zeros(1), raw.float()])
 
-    def decode(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(self, raw: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Point (...) and quantiles (..., Q) of raw (..., 1 + Q)."""
         point = raw[..., 0]
         return point, point.unsqueeze(-1) + self._spread(raw[..., 1:]) @ self.mixing
 
-    def loss(self, raw: Tensor, targets: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor | float]:
+    def loss(self, raw: Tensor, batch: Batch) -> tuple[Tensor, Tensor | float]:
+        targets, weights = batch.truth, batch.step_weights()
         total = _QuantileLoss.apply(raw, targets, weights, self)
         return total, float(targets.numel()) if weights is None else weights.sum()
 
     def plain_loss(self, raw: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """The loss of each element as the docstring states it: the reference of the fused `loss`."""
-        point, quantiles = self.decode(raw)
+        point, quantiles = self.predict(raw)
         error = point - targets
         miss = targets.unsqueeze(-1) - quantiles
         pinball = torch.maximum(self.levels * miss, (self.levels - 1) * miss).mean(-1)

@@ -10,10 +10,9 @@ from memorycell.insight.explained import Explained
 from memorycell.insight.explanation import Explanation
 from memorycell.insight.methods import explain_by
 from memorycell.insight.tracing import ModelTrace, trace_network
-from memorycell.jobs.insight import checked_row
-from memorycell.jobs.labelling import explained as explain_sequences
-from memorycell.pages.explaining.answers import Answer, answer_of
-from memorycell.pages.explaining.steps import TEXTS, shown_as
+from memorycell.pages.explaining.answers import Answer
+from memorycell.pages.explaining.steps import TEXTS
+from memorycell.pages.report import copied, job_of
 
 MOST_PHRASES = 300  # steps up to which each is taken for a phrase of its own
 
@@ -24,13 +23,16 @@ class Material:
 
     Attributes
     ----------
+    reading : how the data were read, as the user told it
+    where : what was asked for
     noun : what the steps are, in the plural
     unread : what of the sequence was not read, in a sentence; "" where all of it was
     """
 
     task: str
     model: Any
-    data: Any
+    samples: Any
+    reading: Mapping[str, Any]
     where: Mapping[str, Any]
     explained: Explained
     explanation: Explanation
@@ -45,17 +47,27 @@ class Material:
         return self.explained.kind in TEXTS
 
 
-def gather(
-    task: str, model: Any, data: Any, where: Mapping[str, Any], method: str, command: str | None = None
-) -> Material:
+def gather(model: Any, data: Any, where: Mapping[str, Any], method: str, command: str | None = None) -> Material:
     """Everything that is computed for a page."""
-    explained = model.explained(data, **where)
-    with model._at_work():
+    job, model, told = job_of(model), copied(model), where
+    samples, where = read(model, data, told)
+    reading = {name: value for name, value in told.items() if name not in where}
+    explained = model.explained(samples, **where)
+    with model.at_work():
         explanation = explained_by(explained, method)
         trace = trace_network(model.network_, lambda: explained.function(explained.values[None]), trunk=explained.trunk)
-        answer = answer_of(task, model, data, explained, where)
-    noun, unread = shown_as(explained, model), unread_of(task, model, data, explained, where)
-    return Material(task, model, data, where, explained, explanation, trace, answer, command, noun, unread)
+        answer = job.look_up(job.answer)(model, samples, explained, where)
+    unread = model.unread(samples, explained, where)
+    return Material(
+        job.name, model, samples, reading, where, explained, explanation, trace, answer, command, explained.noun, unread
+    )
+
+
+def read(model: Any, data: Any, where: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The data, read once, and what is asked of them beside how they are read."""
+    reading = {option.name for option in job_of(model).of("explain") if option.reading}
+    how = {name: value for name, value in where.items() if name in reading}
+    return model.read(data, labelled=None, **how), {name: value for name, value in where.items() if name not in how}
 
 
 def explained_by(explained: Explained, method: str) -> Explanation:
@@ -72,17 +84,3 @@ def explained_by(explained: Explained, method: str) -> Explanation:
             f"{len(explained):,}: take another method, or name a phrase in Python, model.explain(X, method=…, steps=…)"
         )
     return explain_by(explained, method)
-
-
-def unread_of(task: str, model: Any, data: Any, explained: Explained, where: Mapping[str, Any]) -> str:
-    """That only the beginning of a sequence was read, where it is longer than the model takes; else ""."""
-    most = model.plan_.get("max_length") if task in ("SequenceClassifier", "SequenceRegressor") else None
-    if most is None or len(explained) < most:
-        return ""
-    given = explain_sequences.read(model, data)
-    sequence = given.take([checked_row(where.get("row", 0), len(given))])[0]
-    count = len(model.codec_.tokens(sequence)) if isinstance(sequence, str) else len(sequence)
-    if count <= len(explained):
-        return ""
-    noun = shown_as(explained, model)
-    return f"Only the first {len(explained):,} of {count:,} {noun} were read: the model takes no more (max_length)."

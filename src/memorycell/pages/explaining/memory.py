@@ -48,10 +48,9 @@ _READ = {
 def attended(material: Material) -> Section:
     """What pooling by attention looked at, where there is any."""
     section = Section("attention", "What it attended to")
-    pooling = getattr(material.model.network_, "pooling", None)
-    if pooling is None or "attention" not in pooling.kinds:
+    weights = material.model.attended(material.samples, material.where)
+    if weights is None:
         return section
-    weights = material.model.attention(material.data, row=material.where.get("row") or 0)
     labels = [called(label) for label in material.explained.labels]
     section.add(
         figure(
@@ -89,7 +88,7 @@ def _cases(material: Material) -> list[Explained]:
     if len(material.explained) > _LONG:
         return []
     try:
-        cases = material.model._some_explained(material.data)
+        cases = material.model.some_explained(material.samples)
     except (ValueError, TypeError):
         cases = []
     chosen, steps = [material.explained], len(material.explained)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from memorycell.insight.explained import Explained
 from memorycell.pages.drawing import label, thin
 from memorycell.pages.explaining.cell import CellRun
-from memorycell.pages.explaining.steps import AROUND, TEXTS, Player, channels, levels
+from memorycell.pages.explaining.steps import TEXTS, Player, channels, levels
 from memorycell.pages.highlight import MOST_CHANNELS
 from memorycell.pages.page import Html, element, escaped
 from memorycell.pages.wording import fixed
@@ -149,7 +149,7 @@ def _ribbon_parts(shown: Player, at: int) -> list[str]:
     if explained.kind in TEXTS:
         strengths = levels(shown)
         aligned = strengths is not None and len(strengths) == len(names)
-        parts, around = [], AROUND[shown.noun]
+        parts, around = [], shown.around
         for step in range(max(0, at - around), min(len(names), at + around + 1)):
             level = strengths[step] if aligned and strengths is not None else 0
             classes = ["token", *([f"{'for' if level > 0 else 'against'}{abs(level)}"] if level else [])]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from memorycell.pages.explaining.material import Material
 from memorycell.pages.explaining.memory import attended, gates, remembering
@@ -23,7 +22,7 @@ _FOOTER = (
 def page(material: Material) -> str:
     """The page as text; see `memorycell.write_explanation`."""
     explained, answer = material.explained, material.answer
-    with material.model._at_work():
+    with material.model.at_work():
         shown = player(explained, material.explanation.scores, runs_of(explained), material.noun)
         sections = [
             why(material), cell_section(shown), gates(material), attended(material), remembering(material),
@@ -70,9 +69,14 @@ def _how(material: Material) -> Section:
 
 
 def _lines(material: Material) -> str:
-    data = material.data
-    named = repr(Path(data).name) if isinstance(data, str | os.PathLike) and len(str(data)) < 200 else "data"
-    asked = "".join(f", {name}={value!r}" for name, value in material.where.items() if value is not None)
+    file = material.samples.source.file
+    named = "data" if file is None else repr(file.name)
+    reading = {
+        name: repr(os.fspath(value)) if isinstance(value, str | os.PathLike) else name
+        for name, value in material.reading.items()
+    }
+    told = {**reading, **{name: repr(value) for name, value in material.where.items() if value is not None}}
+    asked = "".join(f", {name}={value}" for name, value in told.items())
     method = material.explanation.method
     by = "" if method == "integrated gradients" else f", method={method!r}"
     return (

@@ -11,7 +11,7 @@ from memorycell.pages.explaining.cell import CellRun
 from memorycell.pages.explaining.drawing import drawing
 from memorycell.pages.explaining.equations import equations, story
 from memorycell.pages.explaining.movie import MOST_POINTS, over_time, ribbon
-from memorycell.pages.explaining.steps import AROUND, TEXTS, Player, channels, levels
+from memorycell.pages.explaining.steps import TEXTS, Player, channels, levels
 from memorycell.pages.page import Html, Section, element, escaped, paragraph
 from memorycell.pages.wording import counted
 
@@ -137,7 +137,7 @@ def script_data(shown: Player) -> dict[str, Any]:
         ],
         "first": shown.first,
         "tokens": shown.explained.kind in TEXTS,
-        "around": AROUND[shown.noun],
+        "around": shown.around,
         "levels": levels(shown),
         "channels": channels(shown.explained),
         "words": WORDS,

@@ -17,9 +17,9 @@ from memorycell.pages.explaining.cell import CellRun, fitted_to_page
 from memorycell.pages.highlight import LEVELS, MOST_CHANNELS
 from memorycell.pages.plots.steps import token
 
-AROUND = {"characters": 22, "words": 7, "subwords": 9, "symbols": 12, "steps": 0}  # on either side of the chosen one
+_AROUND = {"characters": 22, "words": 7, "subwords": 9}  # on either side of the chosen one
+_SYMBOLS = 12
 TEXTS = ("text", "symbols", "words")
-_UNITS = {"character": "characters", "subword": "subwords"}  # of a text; what is not among them is words
 _FAINTEST = 0.08  # of the strongest: below it a word has no colour
 
 
@@ -34,6 +34,11 @@ class Player:
     at: list[int]
     first: int
     noun: str = "steps"
+
+    @property
+    def around(self) -> int:
+        """How many steps are shown on either side of the chosen one."""
+        return _AROUND.get(self.noun, _SYMBOLS) if self.explained.kind in TEXTS else 0
 
     @property
     def kinds(self) -> list[tuple[Any, ...]]:
@@ -99,13 +104,6 @@ def step_labels(explained: Explained, steps: int) -> list[str]:
     if found is None:
         return [f"{step} ahead" for step in range(1, steps + 1)]
     return [names[a] if b - a == 1 else f"{names[a]} to {names[b - 1]}" for a, b in found]
-
-
-def shown_as(explained: Explained, model: Any) -> str:
-    """What steps are, in the plural: characters, subwords, words, symbols or steps. Of a text its codec knows."""
-    if explained.kind == "text":
-        return _UNITS.get(getattr(model.codec_, "unit", "word"), "words")
-    return explained.kind if explained.kind in TEXTS else "steps"
 
 
 def called(step: Any) -> str:

@@ -13,8 +13,8 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from memorycell.evaluation.class_metrics import SHARES, Measures, name_of_measure
-from memorycell.evaluation.cross_validation_result import CrossValidation
+from memorycell.evaluation.class_metrics import Measures
+from memorycell.evaluation.result import CrossValidation
 from memorycell.pages.drawing import (
     DASHES,
     FONT,
@@ -30,7 +30,7 @@ from memorycell.pages.drawing import (
     write,
     x_label,
 )
-from memorycell.pages.wording import percent, significant
+from memorycell.pages.wording import percent
 
 MOST_CLASSES = 30  # of a confusion matrix
 MOST_CURVES = 6
@@ -51,23 +51,22 @@ def models_scored(evaluation: CrossValidation, *, width: float = WIDE) -> Figure
     >>> figure.axes[0].get_yticklabels()[0].get_text()
     'DecisionTreeClassifier'
     """
-    ranking, measure = evaluation.ranking, evaluation.measure
+    ranking, measure = evaluation.ranking, evaluation.ranked_by
     figure, (ax,) = canvas(width, 62 + 34 * len(ranking))
-    known = any(math.isfinite(model.intervals[measure].low) for model in ranking)
-    shares = measure in SHARES
+    known = any(math.isfinite(model.intervals[measure.key].low) for model in ranking)
     band = f", line: {percent(evaluation.level)} interval" if known else ""
-    far_left(figure, f"{name_of_measure(measure)}{' in %' if shares else ''}{band}")
+    far_left(figure, f"{measure.name}{' in %' if measure.in_percent else ''}{band}")
     _sideways(ax, width)
+    scale = 100 if measure.in_percent else 1
     for place, model in enumerate(ranking):
         colour = PALETTE["blue"] if model is evaluation.models[0] else PALETTE["grey"]
-        scale = 100 if shares else 1
-        found, value = model.intervals[measure], scale * model.measures.values[measure]
+        found, value = model.intervals[measure.key], evaluation.value_of(model)
         if math.isfinite(found.low):
             ends = [scale * found.low, scale * found.high]
             ax.plot(ends, [place, place], color=colour, linewidth=5, alpha=0.3, solid_capstyle="butt")
         if math.isfinite(value):
-            ax.plot(value, place, "o", color=colour, markersize=9)
-            _above(ax, f"{value:.1f}" if shares else significant(value), value, place, colour)
+            ax.plot(scale * value, place, "o", color=colour, markersize=9)
+            _above(ax, measure.show(value).removesuffix(" %"), scale * value, place, colour)
     name_rows(ax, [model.name for model in ranking], 30 if width > 500 else 17, FONT)
     for tick, model in zip(ax.get_yticklabels(), ranking, strict=True):
         tick.set_color(PALETTE["blue"] if model is evaluation.models[0] else PALETTE["ink"])
@@ -104,7 +103,7 @@ def most_confused(counts: NDArray[np.int64], most: int = MOST_CLASSES) -> NDArra
 
 
 def confusion(counts: NDArray[np.int64], classes: Sequence[Any], *, width: float = WIDE) -> Figure:
-    """A confusion matrix: a row a true class, a column an answer, cells shaded by their share of the row.
+    """A confusion matrix: a row for each true class, a column for each answer, cells shaded by their share of the row.
 
     Where there is room each cell says its share in % and its count. Of more than 30 classes the most confused.
 
@@ -312,7 +311,7 @@ def surprise_through_text(nats: NDArray[np.float64], *, width: float = WIDE) -> 
     """The mean surprise of stretches of a text, from its beginning to its end, and that of the whole."""
     figure, (ax,) = canvas(width, 190)
     parts = np.array_split(nats, max(1, min(60, len(nats) // 20)))
-    heading(ax, "nats a token, mean of stretches")
+    heading(ax, "nats per token, mean over each stretch")
     x_label(ax, "token")
     places = np.cumsum([len(part) for part in parts]) - np.array([len(part) for part in parts]) / 2
     ax.plot(places, [part.mean() for part in parts], color=PALETTE["blue"], linewidth=1.5)

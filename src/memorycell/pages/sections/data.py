@@ -19,7 +19,7 @@ from memorycell.pages.wording import counted
 
 def quiet_copy(model: Any) -> Any:
     """The model, so that notes taken while a page is made stay with the page."""
-    model._check_fitted()
+    model.check_fitted()
     model = copy.copy(model)
     model.notes_ = list(model.notes_)
     return model

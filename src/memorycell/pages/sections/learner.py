@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from memorycell.evaluation.cross_validation_result import CrossValidation
+from memorycell.data.samples import Source
+from memorycell.evaluation.result import CrossValidation
 from memorycell.pages.page import Section, facts, table
 from memorycell.pages.sections import model as report_model
 from memorycell.pages.wording import percent, significant
 
 _RISEN = 0.1  # of the validation loss, from which over-fitting is said
-_KIND = "the default for {kind}"
-_WHY = {
-    "kind": "seen from the data",
-    "bidirectional": "both, unless it is causal",
-    "convolution": "for series of numbers of 8 steps and more",
-    "max_length": _KIND,
-    "batch_size": "by the number of samples",
-    "epochs": "so many training steps as such data usually need",
-    "crf": "where labels mark spans (BIO, BIOES)",
-    "scheme": "seen from the labels",
-    "constrained": "where the training labels keep to their scheme",
-    "min_count": "by the number of samples",
-}
 _NAMES = {
     "alpha": "activation regularisation",
     "beta": "temporal activation regularisation",
@@ -80,11 +67,11 @@ def network_section(model: Any, more: Mapping[str, Any] | None = None) -> Sectio
             {
                 "network": network_text(model),
                 "parameters": f"{model.n_parameters_:,}",
-                "vocabulary": f"{model.codec_.size:,}" if hasattr(model.codec_, "size") else None,
+                "vocabulary": next((said.partition(" ")[0] for row, said in model.rows() if row == "vocabulary"), None),
                 **(more or {}),
             }
         ),
-        table(["choice", "value", "why"], _choices(model), words=3),
+        table(["choice", "value", "why"], choices(model), words=3),
     )
     return section
 
@@ -101,11 +88,11 @@ def network_text(model: Any) -> str:
     return f"{type(model.network_).__name__}: {encoder.cell} of {sizes} units{''.join(extra)}"
 
 
-def _choices(model: Any) -> list[list[str]]:
-    given, reasons = model.get_params(deep=False), model.plan_.get("reasons") or {}
+def choices(model: Any, names: Mapping[str, str] = _NAMES) -> list[list[str]]:
+    """A row for each choice of the plan that was made: its name, its value and why."""
     rows = []
-    for name, value in model.plan_.items():
-        if value is None or name == "reasons":
+    for name, value, reason in model.plan_:
+        if value is None:
             continue
         if isinstance(value, Mapping):
             said = ", ".join(
@@ -115,30 +102,15 @@ def _choices(model: Any) -> list[list[str]]:
             said = ", ".join(str(each) for each in value)
         else:
             said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else _number(value)
-        chosen = "auto" in (given.get(name, "auto"), given.get(_plain_name(name)))
-        why = reasons.get(name) or (_WHY.get(name, _KIND) if chosen else "given by the user, or the default")
-        why = why.format(kind=_reads(model))
-        rows.append([_NAMES.get(name, name.replace("_", " ")), said, why])
+        rows.append([names.get(name, name.replace("_", " ")), said, reason])
     return rows
-
-
-def _reads(model: Any) -> str:
-    """What it reads, in a word."""
-    given = getattr(model, "input_", "text")
-    return str(given["kind"] if isinstance(given, dict) else given)
-
-
-def _plain_name(name: str) -> str:
-    return name.removesuffix("s")
 
 
 def _number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def reproduction(
-    model: Any, name: str, command: str | None, file: Path | None, source: str, seen: bool | None = None
-) -> Section:
-    """How to make the model again; `name` is that of the variable, `seen` whether `file` is what it learned from."""
-    lines = report_model.python_lines(model, name, repr(file.name) if file and seen else "training_data")
-    return report_model.reproduced(model, lines, command, file, source)
+def reproduction(model: Any, name: str, command: str | None, source: Source, seen: bool | None = None) -> Section:
+    """How to make the model again; `name` is that of the variable, `seen` whether it learned from the data."""
+    lines = report_model.python_lines(model, name, repr(source.file.name) if source.file and seen else "training_data")
+    return report_model.reproduced(model, lines, command, source)

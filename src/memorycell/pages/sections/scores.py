@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.evaluation.class_metrics import SHARES, Measures, name_of_measure
-from memorycell.evaluation.cross_validation_result import SHOWN, CrossValidation
+from memorycell.evaluation.class_metrics import Measures
+from memorycell.evaluation.measures import measure_of
+from memorycell.evaluation.result import CrossValidation
 from memorycell.pages.page import Html, Section, bullets, element, figure, paragraph, table
 from memorycell.pages.plots.classes import FEWEST, MOST_CLASSES, confusion, curves, models_scored, reliability
 from memorycell.pages.wording import counted, percent, significant
@@ -22,15 +23,7 @@ MEASURE = Html(
 UNKNOWN = "Whether it was trained on some of them is not recorded: if it was, these figures flatter it."
 OLD = "It was trained on them: these figures say what it has learned, not how good it is."
 FOOTER = "What it does on samples like these tells of others only as far as those are like them."
-_TWICE = ("micro_f1", "weighted_f1")  # measures that say what others beside them say
 _FEWEST = 50  # answers, below which their probabilities are not judged
-
-
-def score(name: str, value: float | None) -> str:
-    """A measure in its own way: shares in %."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return percent(value, 1) if name in SHARES or name == "entity_f1" else significant(value)
 
 
 def is_new(evaluation: Any, seen: bool | None) -> bool | None:
@@ -59,9 +52,8 @@ def accuracy(
     section = Section("accuracy", "How good it is, beside what else one would try")
     if evaluation is None:
         if honest is not None:
-            names = [name for name in honest.values if name in SHARES or name in ("rmse", "mae", "r2")]
-            names = [name for name in names if name not in _TWICE or "accuracy" not in names]
-            rows = [[name_of_measure(name), score(name, honest.values[name])] for name in names]
+            shown = [measure_of(key) for key in honest.shown if key in honest.values]
+            rows = [[each.name, each.show(honest.values[each.key])] for each in shown]
             section.add(paragraph(setting), table(["measure", ""], rows))
         section.add(paragraph(how))
         return section
@@ -71,8 +63,7 @@ def accuracy(
         figure(
             lambda width: models_scored(evaluation, width=width),
             "models",
-            f"{_capital(name_of_measure(evaluation.measure))} of each model; "
-            f"{'more' if evaluation.measure in SHARES else 'less'} is better. "
+            f"{evaluation.ranked_by.title} of each model; {evaluation.ranked_by.better_words}. "
             f"Intervals: {evaluation.interval_method}.",
         ),
         _models(evaluation),
@@ -106,40 +97,34 @@ def _setting(evaluation: CrossValidation, new: bool | None) -> str:
 
 
 def _models(evaluation: CrossValidation) -> Html:
-    rows = evaluation.table()
-    names = [name for name in SHOWN[evaluation.kind] if any(name in row for row in rows)]
-    if evaluation.measure not in names:
-        names.insert(0, evaluation.measure)
+    rows, shown = evaluation.table(), evaluation.shown
     body = []
     for row in rows:
         cells: list[Any] = [row["model"]]
-        for name in names:
-            said: Any = score(name, row.get(name))
-            if name == evaluation.measure and row["low"] is not None and math.isfinite(row["low"]):
-                low, high = (score(name, row[end]).removesuffix(" %") for end in ("low", "high"))
+        for each in shown:
+            said: Any = each.show(row.get(each.key))
+            if each.key == evaluation.measure and row["low"] is not None and math.isfinite(row["low"]):
+                low, high = (each.show(row[end]).removesuffix(" %") for end in ("low", "high"))
                 said = Html(f"{said}{element('small', f'{low}–{high}')}")
             cells.append(said)
         body.append([*cells, f"{significant(row['fit_seconds'], 2)} s" if row["fit_seconds"] >= 0.01 else "< 0.01 s"])
     ours = [i for i, row in enumerate(rows) if row["model"] == evaluation.models[0].name]
-    return table(["model", *(name_of_measure(name) for name in names), "fit"], body, strong=ours)
+    return table(["model", *(each.name for each in shown), "fit"], body, strong=ours)
 
 
 def _folds(evaluation: CrossValidation) -> list[Html]:
-    found = evaluation.models[0].folds.get(evaluation.measure, [])
-    train = evaluation.train.get(evaluation.measure, [])
+    measure = evaluation.ranked_by
+    found = evaluation.models[0].folds.get(measure.key, [])
+    train = evaluation.train.get(measure.key, [])
     if len(found) < 2:
         if not train:
             return []
-        said = score(evaluation.measure, train[0])
-        return [
-            paragraph(f"On its own training {evaluation.noun} its {name_of_measure(evaluation.measure)} is {said}.")
-        ]
-    called = name_of_measure(evaluation.measure)
+        return [paragraph(f"On its own training {evaluation.noun} its {measure.name} is {measure.show(train[0])}.")]
     rows = []
     for number, (value, (n_train, n_test)) in enumerate(zip(found, evaluation.sizes, strict=True)):
-        more = [score(evaluation.measure, train[number])] if train else []
-        rows.append([str(number + 1), f"{n_train:,}", f"{n_test:,}", score(evaluation.measure, value), *more])
-    headings = ["fold", "trained on", "tested on", called, *(["the same on training data"] if train else [])]
+        more = [measure.show(train[number])] if train else []
+        rows.append([str(number + 1), f"{n_train:,}", f"{n_test:,}", measure.show(value), *more])
+    headings = ["fold", "trained on", "tested on", measure.name, *(["the same on training data"] if train else [])]
     made = table(headings, rows)
     return [Html(f"<details><summary>Fold by fold</summary>{made}</details>")]
 
@@ -230,21 +215,20 @@ def headline(evaluation: CrossValidation | None, measures: Measures | None, noun
     if new is False:
         return ""
     if evaluation is not None:
-        name, value = evaluation.measure, evaluation.score
-        found = evaluation.models[0].intervals[name]
+        measure, value, measures = evaluation.ranked_by, evaluation.score, evaluation.models[0].measures
+        found = evaluation.models[0].intervals[measure.key]
         number, unit = len(evaluation.rows), evaluation.noun
         band = ""
         if math.isfinite(found.low):
-            low, high = (score(name, end) for end in (found.low, found.high))
+            low, high = (measure.show(end) for end in (found.low, found.high))
             band = f" ({percent(evaluation.level)} interval {low.removesuffix(' %')} to {high})"
     elif measures is not None:
-        name = next(each for each in ("accuracy", "micro_f1", "rmse") if each in measures.values)
-        value, band, number, unit = measures.values[name], "", measures.count, ""
+        measure, band, number, unit = measure_of(measures.shown[0]), "", measures.count, ""
+        value = measures.values[measure.key]
     else:
         return ""
     rows = f"{number:,} {unit}" if unit else counted(number, noun)
-    if name == "accuracy" and noun != "word":
-        said = f"Right for {score(name, value)} of {rows}"
-    else:
-        said = f"{_capital(name_of_measure(name))} {score(name, value)} on {rows}"
+    # Where rows hold several answers each, no row is right or wrong as a whole.
+    phrase = measure.phrase if measures.count == number else "{title} {value} on {rows}"
+    said = phrase.format(title=measure.title, value=measure.show(value), rows=rows)
     return f"{said} that it had not seen{band}." if new else f"{said}{band}. {UNKNOWN}"

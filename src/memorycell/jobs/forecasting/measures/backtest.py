@@ -1,5 +1,4 @@
-"""Rolling-origin evaluation: a forecaster and the baselines, fitted on the past, asked at the same
-origins."""
+"""Rolling-origin evaluation: a forecaster and the baselines, fitted on the past, asked at the same origins."""
 
 from __future__ import annotations
 
@@ -13,7 +12,6 @@ import numpy as np
 
 from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.encoded import EncodedTable, Forecasts
-from memorycell.data.tables.table import read_table
 from memorycell.data.tables.table_codec import TableCodec
 from memorycell.evaluation.significance import judge
 from memorycell.jobs.forecasting.measures.baselines import Baseline, LastValue, NotApplicable, SeasonalNaive
@@ -23,6 +21,7 @@ from memorycell.jobs.forecasting.measures.result import Evaluation, Fold, ModelR
 from memorycell.jobs.forecasting.measures.ridge import Ridge
 from memorycell.jobs.forecasting.measures.seasons import main_season
 from memorycell.jobs.forecasting.measures.splits import Rows, block_origins, blocks_of_time, cut_table, rows_seen
+from memorycell.jobs.forecasting.reading import TableSamples
 
 BASELINES: dict[str, type[Baseline]] = {kind.name: kind for kind in (LastValue, SeasonalNaive, ETS, Ridge)}
 Progress = Callable[[str], None]
@@ -30,8 +29,7 @@ Progress = Callable[[str], None]
 
 @dataclass
 class _FoldRun:
-    """What one fold leaves behind: forecasts of each model on the same origins, and the scales of its
-    training part."""
+    """What one fold leaves behind: forecasts of each model on the same origins, and the scales of its training part."""
 
     fold: Fold
     forecasts: dict[str, Forecasts]
@@ -65,8 +63,8 @@ def backtest(
 
     Parameters
     ----------
-    forecaster : estimator with ``clone``-able parameters and ``codec``, ``fit``, ``encode``, ``origins``,
-    ``forecast_at`` table, target : as for its ``fit``
+    forecaster : estimator with ``clone``-able parameters, ``fit``, ``origins`` and ``forecast_at``
+    table, target : as for its ``fit``, or the table as its ``read`` returned it
     baselines : names, of "last value", "seasonal naive", "ETS", "ridge"
     refit : bool
         False fits once, on the rows before the first block, and tests on all blocks as one.
@@ -93,7 +91,7 @@ def backtest(
     from sklearn.base import clone
 
     _check(step, baselines)
-    table = read_table(table)
+    table = TableSamples.of(table).given
     codec = _codec(forecaster, target).fit(table)  # only to lay the rows on their grid: each fold fits its own
     whole = codec.encode(table)
     blocks = blocks_of_time(whole, folds if refit else 1, test_fraction, forecaster.horizon)
@@ -118,7 +116,7 @@ def backtest(
         from sklearn.utils.parallel import Parallel, delayed
 
         runs = Parallel(n_jobs=jobs)(delayed(run)(number) for number in numbers)
-    return _gather(name_of(forecaster), runs, step)
+    return _gather(name_of(forecaster), runs, step, refitted=True)
 
 
 def evaluate_fitted(
@@ -130,14 +128,14 @@ def evaluate_fitted(
     season: int | None = None,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """How a fitted forecaster does on the rows after its training data, beside baselines fitted on the rows
-    before.
+    """How a fitted forecaster does on the rows after its training data, beside baselines fitted on the rows before.
 
     Parameters
     ----------
-    forecaster : fitted; ``train_end_`` is the last date (or step number) it has seen, or a mapping from
-    series to it table : holds the rows after that, and before them those that the window and the baselines
-    need step, baselines, season, progress : as for `backtest`
+    forecaster : fitted; ``train_end_`` is the last date (or step number) it has seen, or a mapping from series to it
+    table : holds the rows after that, and before them those that the window and the baselines need; or what
+        ``read`` returned of it
+    step, baselines, season, progress : as for `backtest`
 
     Raises
     ------
@@ -153,7 +151,7 @@ def evaluate_fitted(
     30
     """
     _check(step, baselines)
-    encoded = forecaster.codec_.encode(table)
+    encoded = TableSamples.of(table).observed(forecaster.codec_, forecaster.horizon)
     seen = rows_seen(encoded, forecaster.train_end_)
     after = encoded.observed_rows - seen
     if after.max() < forecaster.horizon:
@@ -242,7 +240,7 @@ def _run_fold(
     return run
 
 
-def _gather(name: str, runs: list[_FoldRun], step: int) -> Evaluation:
+def _gather(name: str, runs: list[_FoldRun], step: int, refitted: bool = False) -> Evaluation:
     """Folds put together, scored and judged."""
     missing = {kind: why for run in reversed(runs) for kind, why in run.missing.items()}
     names = [kind for kind in runs[0].forecasts if kind not in missing]
@@ -276,7 +274,8 @@ def _gather(name: str, runs: list[_FoldRun], step: int) -> Evaluation:
     )
     notes = [f"{kind} left out: {why}" for kind, why in missing.items()]
     horizon = ours.point.shape[1]
-    return Evaluation(models, what, unit, verdicts, [run.fold for run in runs], fold, horizon, step, notes)
+    folds = [run.fold for run in runs]
+    return Evaluation(models, what, unit, verdicts, folds, fold, horizon, step, notes, refitted)
 
 
 def _common_measure(forecasts: Forecasts, naive: Array) -> tuple[str, str]:

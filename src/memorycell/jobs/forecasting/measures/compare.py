@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from memorycell.data.tables.table import read_table
+from memorycell.evaluation.result import Result
 from memorycell.evaluation.significance import ALPHA, holm
 from memorycell.evaluation.tables import format_number, plain, text_table
 from memorycell.jobs.forecasting.measures.backtest import Progress, backtest
 from memorycell.jobs.forecasting.measures.metrics import Array
+from memorycell.jobs.forecasting.reading import TableSamples
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,19 @@ class CellResult:
         return float(self.errors.mean(0).std(ddof=1)) if self.errors.shape[1] > 1 else math.nan
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """Cells on the same folds; `cells` in the order asked for."""
+@dataclass(repr=False, eq=False)
+class Comparison(Result):
+    """Cells on the same folds.
 
-    cells: list[CellResult]
+    Attributes
+    ----------
+    results : list of CellResult, in the order asked for
+    measure, unit : what errors are in; see `Evaluation`
+    seeds : tuple of int
+    origins : int, of all folds together
+    """
+
+    results: list[CellResult]
     measure: str
     unit: str
     seeds: tuple[int, ...]
@@ -61,12 +70,12 @@ class Comparison:
     @property
     def ranking(self) -> list[CellResult]:
         """Least error first."""
-        return sorted(self.cells, key=lambda result: result.error)
+        return sorted(self.results, key=lambda result: result.error)
 
     def verdicts(self) -> list[str]:
         """A sentence for each cell that is not the best: is the difference more than the spread over seeds?
 
-        Welch's t-test on the means over folds, one a seed, Holm-adjusted. It tells whether training again
+        Welch's t-test on the means over folds, one per seed, Holm-adjusted. It tells whether training again
         would turn the order round, not whether other data would: for that see whether every fold agrees.
         """
         best, *others = self.ranking
@@ -85,7 +94,7 @@ class Comparison:
         return found
 
     def table(self) -> list[dict[str, Any]]:
-        """A row a cell, least error first: numbers, not text."""
+        """A row per cell, least error first: numbers, not text."""
         return [
             {
                 "cell": result.cell,
@@ -99,25 +108,31 @@ class Comparison:
             for result in self.ranking
         ]
 
-    def summary(self) -> str:
-        """Plain text: a table, then what may be said of the differences."""
-        seeds, folds = self.cells[0].errors.shape
+    @property
+    def subject(self) -> str:
+        """What was compared, on how many seeds, folds and origins."""
+        seeds, folds = self.results[0].errors.shape
         unit = f" in {self.unit}" if self.unit else ""
+        trained = f"{seeds} {'seed' if seeds == 1 else 'seeds'} × {folds} {'fold' if folds == 1 else 'folds'}"
+        return f"{self.measure}{unit}, {trained}, {self.origins:,} origins; ± is one standard deviation"
+
+    @property
+    def sentence(self) -> str:
+        """What may be said of the differences."""
+        return ". ".join(self.verdicts())
+
+    def cells(self) -> list[list[str]]:
+        """A row per cell, least error first."""
         rows = [["", "parameters", "fit s", self.measure, "± seeds", "± folds"]]
         for result in self.ranking:
             parameters = "–" if result.parameters is None else f"{result.parameters:,}"
             numbers = (result.error, result.seed_spread, result.fold_spread)
-            rows.append(
-                [
-                    result.cell,
-                    parameters,
-                    f"{result.seconds:.1f}",
-                    *(format_number(number) for number in numbers),
-                ]
-            )
-        head = f"{self.measure}{unit}, {seeds} {'seed' if seeds == 1 else 'seeds'} × {folds} "
-        head += f"{'fold' if folds == 1 else 'folds'}, {self.origins:,} origins; ± is one standard deviation"
-        return "\n".join([head, "", *text_table(rows), "", *self.verdicts()])
+            rows.append([result.cell, parameters, f"{result.seconds:.1f}", *map(format_number, numbers)])
+        return rows
+
+    def summary(self) -> str:
+        """Plain text: a table, then what may be said of the differences."""
+        return "\n".join([self.subject, "", *text_table(self.cells()), "", *self.verdicts()])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; NaN becomes None."""
@@ -145,7 +160,7 @@ def _welch(a: CellResult, b: CellResult) -> float:
     return float(stats.ttest_ind(ours, theirs, equal_var=False).pvalue)
 
 
-def compare(
+def compare_cells(
     forecaster: Any,
     table: Any,
     target: str | Sequence[str] | None = None,
@@ -162,7 +177,7 @@ def compare(
 
     Parameters
     ----------
-    forecaster : unfitted; its ``cell`` and ``seed`` are replaced
+    forecaster : unfitted; its ``cell`` and ``random_state`` are replaced
     seeds : a number of seeds from 0 on, or the seeds themselves
     table, target, folds, step, test_fraction, progress, jobs : as for `backtest`
 
@@ -175,8 +190,8 @@ def compare(
     -------
     >>> from memorycell import Forecaster
     >>> forecaster = Forecaster(window=8, epochs=1, verbose=False)
-    >>> result = compare(forecaster, np.sin(np.arange(100) / 2), cells=("RNN", "GRU"), seeds=1, folds=1)
-    >>> [cell.cell for cell in result.cells]
+    >>> result = compare_cells(forecaster, np.sin(np.arange(100) / 2), cells=("RNN", "GRU"), seeds=1, folds=1)
+    >>> [each.cell for each in result.results]
     ['RNN', 'GRU']
     """
     from sklearn.base import clone
@@ -184,7 +199,7 @@ def compare(
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not chosen or not cells:
         raise ValueError(f"expected at least one cell and one seed, got cells={cells!r}, seeds={seeds!r}")
-    table = read_table(table)
+    table = TableSamples.of(table).given
     results, evaluations = [], []
     for cell in cells:
         errors, seconds, parameters = [], 0.0, None
@@ -192,7 +207,7 @@ def compare(
             if progress is not None:
                 progress(f"{cell}, seed {seed}")
             evaluation = backtest(
-                clone(forecaster).set_params(cell=cell, seed=seed),
+                clone(forecaster).set_params(cell=cell, random_state=seed),
                 table,
                 target,
                 folds=folds,

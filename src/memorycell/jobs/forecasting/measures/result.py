@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.encoded import Forecasts
+from memorycell.evaluation.measures import measure_of
+from memorycell.evaluation.result import Praise, RankedResult
 from memorycell.evaluation.significance import Verdict
 from memorycell.evaluation.tables import format_number, plain, text_table
 from memorycell.jobs.forecasting.measures.metrics import Scores
@@ -18,8 +21,7 @@ from memorycell.jobs.forecasting.measures.metrics import Scores
 
 @dataclass
 class ModelResult:
-    """One model on all origins: its forecasts, its scores for each target, and its error in the common
-    measure."""
+    """One model on all origins: its forecasts, its scores for each target, and its error in the common measure."""
 
     name: str
     forecasts: Forecasts
@@ -47,8 +49,7 @@ class ModelResult:
 
 @dataclass(frozen=True)
 class Fold:
-    """One block of test rows: trained up to `train_end`, forecast from `origins` rows, targets in `first` …
-    `last`."""
+    """One block of test rows: trained up to `train_end`, forecast from `origins` rows, targets in `first` … `last`."""
 
     train_end: Any
     first: Any
@@ -56,20 +57,20 @@ class Fold:
     origins: int
 
 
-@dataclass
-class Evaluation:
+@dataclass(repr=False, eq=False)
+class Evaluation(RankedResult):
     """A forecaster beside its baselines, on the same origins.
 
     Attributes
     ----------
     models : list of ModelResult, the forecaster first
     measure, unit : what the models are ranked by: "RMSE" in the target's unit; with several targets
-    "standardised RMSE"
-        (each divided by its training standard deviation); with many series "MASE"
-    verdicts : list of Verdict, one a baseline
+        "standardised RMSE" (each divided by its training standard deviation); with many series "MASE"
+    verdicts : list of Verdict, one for each baseline
     folds : list of Fold
     fold : int64 (n,): the fold of each origin
     notes : list of str: baselines that could not be fitted, and why
+    refitted : whether it is of forecasters that were fitted anew before each fold, rather than of a fitted one itself
     """
 
     models: list[ModelResult]
@@ -81,48 +82,31 @@ class Evaluation:
     horizon: int
     step: int
     notes: list[str] = field(default_factory=list)
+    refitted: bool = False
+    noun: ClassVar[str] = "origins"  # type: ignore[misc] # of every one of them
 
-    def __getitem__(self, name: str) -> ModelResult:
-        for model in self.models:
-            if model.name == name:
-                return model
-        raise KeyError(f"expected one of {', '.join(model.name for model in self.models)}, got {name!r}")
+    def value_of(self, model: ModelResult) -> float:
+        """A model's error in `measure`, all origins together."""
+        return model.error
 
-    @property
-    def ranking(self) -> list[ModelResult]:
-        """The models, least error first."""
-        return sorted(self.models, key=lambda model: math.inf if math.isnan(model.error) else model.error)
+    def _verdicts(self) -> Sequence[Verdict]:
+        return self.verdicts
 
-    @property
-    def best(self) -> ModelResult:
-        """The model with the least error, whether or not the difference could be told from chance."""
-        return self.ranking[0]
+    def _praise(self) -> Praise:
+        return Praise("the least error", f"{self.measure} ", "its error is the least")
 
     @property
-    def outcome(self) -> str:
-        """One sentence: does the forecaster beat the baselines?"""
-        ours, best = self.models[0], self.best
-        if len(self.models) == 1:
-            return f"{ours.name} stands alone: no baseline was compared."
-        if best is not ours:
-            verdict = next(verdict for verdict in self.verdicts if verdict.baseline == best.name)
-            sure = {"worse": "", "too few": ", though these origins are too few to tell"}
-            hedge = sure.get(verdict.outcome, ", though not by more than chance explains")
-            numbers = f"{format_number(best.error)} against {format_number(ours.error)} of {ours.name}"
-            return f"A baseline wins: {best.name} has the least error, {self.measure} {numbers}{hedge}."
-        beaten = [verdict.baseline for verdict in self.verdicts if verdict.outcome == "better"]
-        rest = [verdict.baseline for verdict in self.verdicts if verdict.outcome != "better"]
-        if not rest:
-            return f"{ours.name} is better than every baseline, by more than chance explains."
-        if not beaten:
-            return f"{ours.name} has the least error, but no difference from a baseline could be shown."
-        return (
-            f"{ours.name} is better than {_listing(beaten)}; "
-            f"from {_listing(rest)} no difference could be shown, though its error is the least."
-        )
+    def subject(self) -> str:
+        """The forecaster, its error and the origins it is of."""
+        return f"{self.models[0].name}, {self.measure} {format_number(self.score)}; {self._tested()}"
+
+    def _tested(self) -> str:
+        origins, folds = len(self.fold), len(self.folds)
+        ahead = f"{self.horizon} {'step' if self.horizon == 1 else 'steps'} ahead"
+        return f"{origins:,} origins in {folds} {'fold' if folds == 1 else 'folds'}, {ahead}"
 
     def table(self) -> list[dict[str, Any]]:
-        """A row a model and target, least error first, for reports: numbers, not text."""
+        """A row per model and target, least error first, for reports: numbers, not text."""
         verdicts = {verdict.baseline: verdict for verdict in self.verdicts}
         rows = []
         for model in self.ranking:
@@ -150,15 +134,12 @@ class Evaluation:
         return rows
 
     def summary(self) -> str:
-        """The comparison as plain text: a table a target, models by error, then what may be said of each
-        baseline."""
-        origins = len(self.fold)
-        head = f"{origins:,} origins in {len(self.folds)} {'fold' if len(self.folds) == 1 else 'folds'}"
-        ahead = f"{self.horizon} {'step' if self.horizon == 1 else 'steps'} ahead"
+        """The comparison as plain text: a table per target, models by error, then what may be said of each baseline."""
         first, last = self.folds[0].first, self.folds[-1].last
-        lines = [f"{head}, {ahead}; targets from {say_date(first)} to {say_date(last)}", ""]
+        lines = [f"{self._tested()}; targets from {say_date(first)} to {say_date(last)}", ""]
         for k, scores in enumerate(self.models[0].scores):
-            lines += [f"{scores.target} (errors in {scores.unit}; sMAPE in %)", *self._text_table(k), ""]
+            table = text_table(self._cells(k, self._metrics(k)))
+            lines += [f"{scores.target} (errors in {scores.unit}; sMAPE in %)", *table, ""]
         if self.measure != "RMSE":
             lines.append(f"Ranked by {self.measure}:")
             lines += [f"  {model.name}: {format_number(model.error)}" for model in self.ranking]
@@ -170,21 +151,36 @@ class Evaluation:
         lines += [f"Note: {text}" for text in [*self.notes, *missing]]
         return "\n".join(lines)
 
-    def __str__(self) -> str:
-        return self.summary()
+    def cells(self) -> list[list[str]]:
+        """A row per model, least error first; of several targets a row for each."""
+        places = range(len(self.models[0].scores))
+        metrics = self._metrics(*places)
+        tables = [self._cells(k, metrics) for k in places]
+        if len(tables) == 1:
+            return tables[0]
+        rows = [
+            [name, scores.target, *rest]
+            for scores, (_, *found) in zip(self.models[0].scores, tables, strict=True)
+            for name, *rest in found
+        ]
+        return [["", "target", *tables[0][0][1:]], *rows]
 
-    def _text_table(self, k: int) -> list[str]:
-        metrics = [name for name in ("rmse", "mae", "smape", "mase", "crps") if name in self.best.scores[k].overall]
-        titles = [{"smape": "sMAPE"}.get(name, name.upper()) for name in metrics]
+    def _metrics(self, *places: int) -> list[str]:
+        """The metrics that there are of any of these targets."""
+        there = set().union(*(self.best.scores[k].overall for k in places))
+        return [name for name in ("rmse", "mae", "smape", "mase", "crps") if name in there]
+
+    def _cells(self, k: int, metrics: list[str]) -> list[list[str]]:
+        """The models' scores of target k."""
         intervals = [f"in {share.nominal:.0%}" for share in self.best.scores[k].coverage]
-        rows = [["", *titles, *intervals, "fit s"]]
+        rows = [["", *(measure_of(name).name for name in metrics), *intervals, "fit s"]]
         for model in self.ranking:
             scores = model.scores[k]
             covered = [f"{share.observed:.1%}" for share in scores.coverage]
             numbers = [format_number(scores.overall.get(name, math.nan)) for name in metrics]
             mark = " *" if model is self.best else ""
             rows.append([model.name + mark, *numbers, *covered, f"{model.seconds:.1f}"])
-        return text_table(rows)
+        return rows
 
     def to_dict(self) -> dict[str, Any]:
         """Everything but the forecasts, as plain JSON; NaN becomes None."""
@@ -210,10 +206,6 @@ class Evaluation:
                 "notes": self.notes,
             }
         )
-
-
-def _listing(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def join_forecasts(parts: list[Forecasts]) -> Forecasts:

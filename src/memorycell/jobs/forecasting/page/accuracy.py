@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from memorycell.evaluation.measures import measures_of
 from memorycell.jobs.forecasting.measures.metrics import Coverage
 from memorycell.jobs.forecasting.measures.result import Evaluation
+from memorycell.jobs.forecasting.page.material import Material
 from memorycell.jobs.forecasting.page.plots import (
     MOST_PANELS,
     calibration,
@@ -20,10 +22,7 @@ from memorycell.jobs.forecasting.page.plots import (
 from memorycell.pages.page import Html, Section, bullets, element, figure, paragraph, table
 from memorycell.pages.wording import counted, listing, percent, say_when, significant
 
-if TYPE_CHECKING:
-    from memorycell.jobs.forecasting.page.report import Material
-
-_METRICS = {"rmse": "RMSE", "mae": "MAE", "smape": "sMAPE", "mase": "MASE", "crps": "CRPS"}
+_METRICS = measures_of("rmse", "mae", "smape", "mase", "crps")
 _MOST_TIMES = 3  # targets whose errors are drawn through time
 
 
@@ -35,12 +34,12 @@ def accuracy(material: Material, other: Evaluation | None = None) -> Section:
         return section
     frequency = material.forecaster.codec_.frequency_
     section.add(
-        paragraph(_setting(evaluation, material.backtest, frequency)),
+        paragraph(_setting(evaluation, frequency)),
         paragraph(evaluation.outcome),
         figure(
             lambda width: models_compared(evaluation, width=width),
             "models",
-            f"{evaluation.measure} of each model over the whole horizon; less is better.",
+            f"{evaluation.measure} of each model over the whole horizon; {evaluation.ranked_by.better_words}.",
         ),
     )
     section.add(*_tables(evaluation, material))
@@ -55,18 +54,18 @@ def accuracy(material: Material, other: Evaluation | None = None) -> Section:
     if other is not None:
         section.add(
             element("h3", "This very model, on rows after its training data"),
-            paragraph(_setting(other, False, frequency), other.outcome),
+            paragraph(_setting(other, frequency), other.outcome),
             *_tables(other, material),
         )
     return section
 
 
-def _setting(evaluation: Evaluation, refitted: bool, frequency: Any) -> str:
+def _setting(evaluation: Evaluation, frequency: Any) -> str:
     ahead = counted(evaluation.horizon, "step")
     first, last = min(fold.first for fold in evaluation.folds), max(fold.last for fold in evaluation.folds)
     folds = len(evaluation.folds)
     how = "All were fitted on the rows before these, and asked at the same origins."
-    if refitted and folds > 1:
+    if evaluation.refitted and folds > 1:
         how = f"In {folds} folds, each time fitted anew on the rows before, all were asked at the same origins."
     return (
         f"{counted(len(evaluation.fold), 'forecast')} of {ahead}, of what came from "
@@ -75,12 +74,12 @@ def _setting(evaluation: Evaluation, refitted: bool, frequency: Any) -> str:
 
 
 def _tables(evaluation: Evaluation, material: Material) -> list[Html]:
-    """A table a target, models by error."""
+    """A table per target, models by error."""
     rows, parts = evaluation.table(), []
     targets = [scores.target for scores in evaluation.models[0].scores]
     for target in targets[:MOST_PANELS]:
         mine = [row for row in rows if row["target"] == target]
-        metrics = {key: name for key, name in _METRICS.items() if any(row.get(key) is not None for row in mine)}
+        metrics = {each.key: each.name for each in _METRICS if any(row.get(each.key) is not None for row in mine)}
         interval = next((row["interval"] for row in mine if row["interval"] is not None), None)
         held = [f"held by {percent(interval)}"] if interval else []
         body = [

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from memorycell.data.tables.encoded import EncodedTable, Forecasts
 from memorycell.data.tables.frequency import Frequency
 from memorycell.jobs.forecasting.measures.metrics import central_levels
+from memorycell.jobs.forecasting.page.material import Material
 from memorycell.jobs.forecasting.page.plots import MOST_PANELS, forecast_fan, overview
 from memorycell.jobs.forecasting.page.words import forecast_decimals
 from memorycell.pages.page import Html, Section, bullets, element, facts, figure, paragraph, table
 from memorycell.pages.wording import counted, fixed, listing, percent, say_when, significant
-
-if TYPE_CHECKING:
-    from memorycell.jobs.forecasting.page.report import Material
 
 _MOST_NAMES = 12
 _SPLITS = {"train": "trained on", "validation": "validated on", "calibration": "calibrated on"}
@@ -104,8 +102,8 @@ def data(material: Material) -> Section:
     section.add(
         facts(
             {
-                "table": material.table.source,
-                "rows": f"{len(material.table):,} in {counted(len(material.table.columns), 'column')}",
+                "table": material.samples.source.name,
+                "rows": f"{len(material.samples):,} in {counted(len(material.samples.given.columns), 'column')}",
                 "series": f"{len(encoded.ids):,}" if len(encoded.ids) > 1 else None,
                 "from … to": f"{say_when(start, frequency)} to {say_when(stop, frequency)}",
                 "one row a": str(frequency),
@@ -119,7 +117,7 @@ def data(material: Material) -> Section:
         _ranges(material),
     )
     # A backtest fits anew before each block: the blocks of this model would only confuse the picture.
-    splits = _tested(material) if material.backtest else {**forecaster.splits_, **_tested(material)}
+    splits = _tested(material) if material.refitted else {**forecaster.splits_, **_tested(material)}
     section.add(
         figure(
             lambda width: overview(encoded, splits=splits, unit=material.unit, width=width),

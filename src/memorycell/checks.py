@@ -1,0 +1,403 @@
+"""Checks that every job passes by being registered, as scikit-learn has them for estimators.
+
+A package that brings a job runs them in its own tests:
+
+>>> from memorycell.checks import CHECKS
+>>> sorted(check.__name__ for check in CHECKS)[0]
+'check_answers_do_not_depend_on_the_batch'
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import pickle
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from memorycell.jobs.card import Job, resolved
+from memorycell.jobs.parameters import TrainingParameters, options
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A file that a job learns in a second: what `Job.tiny` makes.
+
+    Attributes
+    ----------
+    file : Path
+    parameters : dict
+        Of the task, so that it is quick.
+    fit : dict
+        What `fit` is told beside the data.
+    """
+
+    file: Path
+    parameters: dict[str, Any]
+    fit: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Case:
+    """A job with its tiny data, fitted once.
+
+    Parameters
+    ----------
+    job : Job
+    folder : Path
+        For files.
+    """
+
+    job: Job
+    folder: Path
+
+    @cached_property
+    def tiny(self) -> Tiny:
+        return resolved(self.job.tiny)(self.folder)
+
+    def new(self, **more: Any) -> Any:
+        """An unfitted task."""
+        return resolved(self.job.task)(**{"verbose": False, "n_threads": 1, **self.tiny.parameters, **more})
+
+    @cached_property
+    def fitted(self) -> Any:
+        task = self.new()
+        return task.fit(task.read(self.tiny.file), **self.tiny.fit)
+
+    @cached_property
+    def model(self) -> Path:
+        """The fitted model's file."""
+        path = self.folder / f"{self.job.verb}.safetensors"
+        self.fitted.save(path, force=True)
+        return path
+
+    def arguments(self) -> list[str]:
+        """The parameters as options of ``memorycell fit``."""
+        known = [*options(resolved(self.job.parameters)), *options(TrainingParameters), *self.job.of("fit")]
+        found = []
+        for option in known:
+            parts = getattr(option.value, "parts", None)
+            value = {**self.tiny.parameters, **self.tiny.fit, "n_threads": 1}.get(option.name)
+            for each in [] if value is None else [(option, value)] if parts is None else [
+                (part, value[part.name]) for part in parts if part.name in value
+            ]:  # fmt: skip
+                found += _typed(*each)
+        return found
+
+    def run(self, *argv: object) -> tuple[int, str, str]:
+        """Exit code, stdout and stderr of the command."""
+        from memorycell.cli.main import main
+
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main([str(argument) for argument in argv])
+        return code, out.getvalue(), err.getvalue()
+
+
+def _typed(option: Any, value: Any) -> list[str]:
+    if option.value.switch:
+        yes, _, no = option.option.partition("/")
+        return [yes if value else no]
+    values = value if option.value.repeated and isinstance(value, list | tuple) else [value]
+    return [text for each in values for text in (option.first, option.value.said(each))]
+
+
+# ---------------------------------------------------------------------- the card
+
+
+def check_the_card_is_whole(case: Case) -> None:
+    """Nothing is missing on the card, and what it refers to is there."""
+    assert case.job.problems() == []
+
+
+def check_parameters_are_declared_once(case: Case) -> None:
+    """Constructor, help and check have the same parameters and defaults."""
+    import inspect
+
+    task = resolved(case.job.task)
+    signature = inspect.signature(task).parameters
+    declared = [*options(resolved(case.job.parameters)), *options(TrainingParameters)]
+    assert {option.name for option in declared} | {"verbose"} == set(signature)
+    for option in declared:
+        assert signature[option.name].default == option.default, option.name
+        option.value.check(option.name, option.default)
+        assert option.text() in task.__doc__, option.name
+
+
+def check_wrong_parameters_are_refused(case: Case) -> None:
+    """A value of no kind is refused by name, by `fit`, before anything is learned."""
+    for option in options(resolved(case.job.parameters)):
+        task = case.new(**{option.name: _Wrong()})
+        try:
+            task.fit(case.tiny.file, **case.tiny.fit)
+        except (ValueError, TypeError) as error:
+            assert option.name in str(error), f"{option.name}: {error}"
+        else:
+            raise AssertionError(f"{option.name} may be anything")
+
+
+class _Wrong:
+    """What no parameter can be."""
+
+    def __repr__(self) -> str:
+        return "<wrong>"
+
+
+# ---------------------------------------------------------------------- scikit-learn's manners
+
+
+def check_it_can_be_cloned_and_shown(case: Case) -> None:
+    """clone, get_params, set_params and repr; a repr names what differs from the defaults and nothing else."""
+    from sklearn.base import clone
+
+    task = case.new()
+    again = clone(task)
+    assert again is not task and again.get_params() == task.get_params()
+    assert task.set_params(random_state=7).random_state == 7
+    assert eval(repr(case.new(random_state=7)), {type(task).__name__: type(task)}).get_params() == task.get_params()  # noqa: S307
+    assert repr(type(task)()) == f"{type(task).__name__}()"
+    try:
+        task.set_params(no_such_parameter=1)
+    except ValueError as error:
+        assert "no_such_parameter" in str(error)
+    else:
+        raise AssertionError("an unknown parameter can be set")
+
+
+def check_not_fitted_is_said(case: Case) -> None:
+    """What needs a fitted model raises scikit-learn's NotFittedError."""
+    from sklearn.exceptions import NotFittedError
+
+    asked: list[Callable[[Any], Any]] = [
+        lambda task: task.answers(task.read(case.tiny.file)),
+        lambda task: task.explained(task.read(case.tiny.file)),
+        lambda task: task.save(case.folder / "unfitted.safetensors"),
+    ]
+    for ask in asked:
+        try:
+            ask(case.new())
+        except NotFittedError as error:
+            assert "not fitted" in str(error)
+        else:
+            raise AssertionError("an unfitted task answers")
+    assert not (case.folder / "unfitted.safetensors").exists()
+
+
+# ---------------------------------------------------------------------- numbers
+
+
+def check_the_same_seed_gives_the_same_bits(case: Case) -> None:
+    """Two fits are alike to the bit, another seed is not, and the global generators are as they were."""
+    before = torch.random.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    again, other = (case.new(random_state=seed) for seed in (0, 1))
+    for task in (again, other):
+        task.fit(task.read(case.tiny.file), **case.tiny.fit)
+    assert _same_weights(again, case.fitted)
+    assert not _same_weights(other, case.fitted)
+    assert torch.equal(before[0], torch.random.get_rng_state())
+    assert np.array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002
+
+
+def _same_weights(one: Any, other: Any) -> bool:
+    ours, theirs = one.network_.state_dict(), other.network_.state_dict()
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def check_a_saved_model_answers_alike(case: Case) -> None:
+    """Save and load: the same answers, the same words, and no file is overwritten."""
+    from memorycell import load
+
+    loaded = load(case.model)
+    assert type(loaded) is type(case.fitted)
+    assert _answers(case, loaded) == _answers(case, case.fitted)
+    assert loaded.headline() == case.fitted.headline()
+    assert loaded.trained_on_ == case.fitted.trained_on_
+    assert loaded.was_trained_on(loaded.read(case.tiny.file)) is True
+    try:
+        loaded.save(case.model)
+    except FileExistsError:
+        pass
+    else:
+        raise AssertionError("a file was overwritten")
+
+
+def _answers(case: Case, model: Any) -> str:
+    return json.dumps(model.answers(model.read(case.tiny.file)).records())
+
+
+def check_answers_do_not_depend_on_the_batch(case: Case) -> None:
+    """Alone or among others, with one thread or two: the same bits."""
+    whole = _answers(case, case.fitted)
+    threads = case.fitted.n_threads_
+    try:
+        case.fitted.n_threads_ = 2
+        assert _answers(case, case.fitted) == whole
+    finally:
+        case.fitted.n_threads_ = threads
+
+
+def check_a_model_can_be_pickled(case: Case) -> None:
+    """As joblib does it between processes."""
+    again = pickle.loads(pickle.dumps(case.fitted))  # noqa: S301
+    assert _answers(case, again) == _answers(case, case.fitted)
+
+
+# ---------------------------------------------------------------------- reading once
+
+
+def check_samples_are_read_once(case: Case) -> None:
+    """What was read is taken as it is, everywhere."""
+    samples = case.fitted.read(case.tiny.file)
+    assert case.fitted.read(samples) is samples
+    assert samples.source.file == case.tiny.file and len(samples) > 0
+
+
+def check_a_command_reads_and_encodes_its_file_once(case: Case) -> None:
+    """fit, predict, evaluate, report and explain open it as often as `read` does, and once more for its checksum; what
+    is in it goes through the codec once."""
+    file, model, page = case.tiny.file, case.model, case.folder / "once.html"
+    with _watched(case) as seen:
+        case.new().read(file)
+    opened = seen.opened
+    for argv in (
+        ("fit", case.job.verb, file, *case.arguments(), "-o", case.folder / "once.safetensors", "-q", "--force"),
+        ("predict", model, file, "--json", "-q"), ("evaluate", model, file, "--folds", "2", "-q"),
+        ("report", model, file, "-o", page, "-q", "--force"), ("explain", model, file, "-o", page, "-q", "--force"),
+    ):  # fmt: skip
+        with _watched(case) as seen:
+            code, _, err = case.run(*argv)
+        assert code == 0, (argv, err)
+        assert seen.opened <= opened + 1, (argv[0], f"opened {seen.opened} times, read opens it {opened} times")
+        assert seen.encoded <= 1, (argv[0], f"encoded {seen.encoded} times")
+
+
+@dataclass
+class _Watched:
+    """How often a file was opened, and all that is in it was encoded by the same codec."""
+
+    file: str
+    opened: int = 0
+    encodings: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def encoded(self) -> int:
+        return max(self.encodings.values(), default=0)
+
+
+_WATCHING: list[_Watched] = []
+
+
+@cache
+def _listen() -> None:
+    def heard(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            for watched in _WATCHING:
+                watched.opened += str(arguments[0]) == watched.file
+
+    sys.addaudithook(heard)  # which no one can take away: it listens only while something is watched
+
+
+@contextlib.contextmanager
+def _watched(case: Case) -> Iterator[_Watched]:
+    codec, count = type(case.fitted.codec_), len(case.fitted.read(case.tiny.file))
+    encode, seen, kept = codec.encode, _Watched(str(case.tiny.file)), []
+
+    def watched(self: Any, raw: Any, *more: Any, **options: Any) -> Any:
+        if hasattr(raw, "__len__") and len(raw) >= count:
+            kept.append(self)  # so that no other gets its number
+            seen.encodings[id(self)] = seen.encodings.get(id(self), 0) + 1
+        return encode(self, raw, *more, **options)
+
+    _listen()
+    codec.encode = watched
+    _WATCHING.append(seen)
+    try:
+        yield seen
+    finally:
+        _WATCHING.remove(seen)
+        codec.encode = encode
+
+
+# ---------------------------------------------------------------------- the command
+
+
+def check_the_command_fits_and_uses_a_model(case: Case) -> None:
+    """fit, predict, evaluate, report, explain, info and the model card, each from a file."""
+    model, page = case.folder / "command.safetensors", case.folder / "page.html"
+    code, out, err = case.run("fit", case.job.verb, case.tiny.file, *case.arguments(), "-o", model, "-q", "--force")
+    assert code == 0, err
+    assert out.startswith(f"{model}: ") and "Next:" in out
+    for argv in (
+        ("predict", model, case.tiny.file, "--json", "-q"), ("info", model), ("info", model, "--json"),
+        ("info", model, "--card"), ("report", model, case.tiny.file, "-o", page, "-q", "--force"),
+        ("explain", model, case.tiny.file, "-o", page, "-q", "--force"),
+        ("explain", model, case.tiny.file, "--json", "-q"),
+    ):  # fmt: skip
+        code, out, err = case.run(*argv)
+        assert code == 0, (argv, err)
+        assert out.strip(), argv
+        if "--json" in argv:
+            json.loads(out)
+    assert "<html" in page.read_text(encoding="utf-8")
+
+
+def check_it_is_measured_beside_a_baseline(case: Case) -> None:
+    """On folds, with at least one baseline, and a sentence on the outcome."""
+    samples = case.fitted.read(case.tiny.file)
+    result = case.fitted.measured(samples, folds=2)
+    assert len(result.models) > 1
+    assert result.outcome in result.summary()
+    json.dumps(result.to_dict())
+    frame = result.to_frame()
+    assert len(frame) >= len(result.models)
+    assert len(repr(result)) < 600
+
+
+def check_bad_files_get_one_line(case: Case) -> None:
+    """An empty file, one that is not there, one of another kind, a truncated model: one line, exit code 2."""
+    empty, other = case.folder / f"empty{case.tiny.file.suffix}", case.folder / f"other{case.tiny.file.suffix}"
+    empty.write_bytes(b"")
+    other.write_bytes(bytes(range(256)) * 4)
+    cut = case.folder / "cut.safetensors"
+    cut.write_bytes(case.model.read_bytes()[:200])
+    missing, none = case.folder / f"missing{case.tiny.file.suffix}", case.folder / "none.safetensors"
+    for argv in (
+        *(("fit", case.job.verb, file, "-o", none, "-q") for file in (empty, other, missing)),
+        *(("predict", case.model, file, "-q") for file in (empty, missing)), ("predict", cut, case.tiny.file),
+        ("info", missing), ("predict", case.model, case.tiny.file, "--no-such-option"),
+    ):  # fmt: skip
+        code, out, err = case.run(*argv)
+        assert code == 2 and not out, (argv, code, out, err)
+        assert len(err.splitlines()) == 1 and err.startswith("memorycell: "), (argv, err)
+    assert not none.exists()
+
+
+def check_pages_show_hostile_text_as_text(case: Case) -> None:
+    """Names of files are the user's text."""
+    hostile = case.folder / f"<img src=x onerror=alert(1)>{case.tiny.file.suffix}"
+    hostile.write_bytes(case.tiny.file.read_bytes())
+    from memorycell import write_explanation, write_report
+
+    for write in (write_report, write_explanation):
+        text = write(case.folder / "hostile.html", case.fitted, hostile, force=True).read_text(encoding="utf-8")
+        assert "<img src=x" not in text
+
+
+CHECKS: tuple[Callable[[Case], None], ...] = tuple(
+    value for name, value in list(globals().items()) if name.startswith("check_")
+)
+
+
+def checks_of(job: Job, folder: Path) -> Iterator[tuple[str, Callable[[], None]]]:
+    """The checks of a job, by name: each is called without arguments and raises AssertionError where it fails."""
+    case = Case(job, folder)
+    for check in CHECKS:
+        yield check.__name__.removeprefix("check_"), lambda check=check: check(case)  # type: ignore[misc]

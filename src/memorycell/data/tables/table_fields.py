@@ -1,0 +1,42 @@
+"""TableFields: what a TableCodec was told and has learned, for the modules that it is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memorycell.data.tables.columns import Coded, Number
+from memorycell.data.tables.frequency import Frequency
+
+
+class TableFields:
+    """Options and learned attributes of a `TableCodec`, which says what they are."""
+
+    target: list[str] | None
+    time: list[str] | None
+    series: str | None
+    known_future: list[str]
+    static: list[str]
+    categorical: list[str]
+    exclude: list[str]
+    calendar: bool
+    fill: str
+    freq: Frequency | None
+
+    target_names_: list[str]
+    ids_: list[str]
+    series_: str | None
+    time_: list[str]
+    dated_: bool
+    frequency_: Frequency
+    calendar_: list[str]
+    center_: NDArray[np.float64]
+    scale_: NDArray[np.float64]
+    pooled_: list[tuple[float, float]]
+    targets_: list[Number]
+    past_: list[Number]
+    known_: list[Number]
+    static_: list[Number]
+    codes_: list[Coded]
+    static_codes_: list[Coded]
+    notes_: list[dict]

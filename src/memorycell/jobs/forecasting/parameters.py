@@ -1,0 +1,114 @@
+"""The parameters of Forecaster. Loads no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass
+
+from memorycell.jobs.parameters import declared
+from memorycell.jobs.values import (
+    SHARE,
+    SHARE_OR_AUTO,
+    Levels,
+    Name,
+    Names,
+    OneOf,
+    Real,
+    Sizes,
+    Switch,
+    Whole,
+    YesNo,
+)
+
+CELLS = ("LSTM", "GRU", "RNN")
+_FORECAST, _COLUMNS, _NETWORK, _TRAINING = "Forecast", "Columns", "Network", "Training"
+_BLOCK = Real(0, below=0.5, letter="P")
+
+
+@dataclass(eq=False, repr=False)
+class Forecasting:
+    """What a forecaster is told."""
+
+    horizon: int = declared(1, Whole(), _FORECAST, "Steps ahead.", "All are forecast at once (direct multi-step).")
+    window: int | str = declared(
+        "auto", Whole(auto=True), _FORECAST, "Steps looked back on.",
+        '"auto": two of the longest season that the data show many times.')  # fmt: skip
+    _: KW_ONLY
+    network: str = declared(
+        "auto", OneOf("auto", "lstm", "encoder-decoder", "segment"), _NETWORK, "Kind of network.",
+        '"lstm": stacked layers read at the end of the window; "encoder-decoder": an encoder, and a decoder over the '
+        'horizon; "segment": whole segments as steps (SegRNN, arXiv 2308.11200). "auto": "segment" for horizons of 24 '
+        'and more, else "lstm".')  # fmt: skip
+    cell: str = declared("LSTM", OneOf(*CELLS), _NETWORK, "Kind of cell.")
+    hidden_size: int | Sequence[int] | str = declared(
+        "auto", Sizes(), _NETWORK, "Units per layer.", 'All layers are of one size. "auto": 32; 192 for "segment".'
+    )
+    num_layers: int = declared(
+        1, Whole(), _NETWORK, "Recurrent layers on top of each other.",
+        "Where `hidden_size` is a sequence, that says how many there are.")  # fmt: skip
+    dropout: float | str = declared(
+        "auto", SHARE_OR_AUTO, _NETWORK, "Between layers and before the head.", '"auto": 0.1; 0.3 for "segment".'
+    )
+    recurrent_dropout: float = declared(
+        0.0, SHARE, _NETWORK, "On the hidden state, one mask per window.", "Gal & Ghahramani 2016."
+    )
+    normalize: str = declared(
+        "auto", OneOf("auto", "none", "level", "scale"), _NETWORK, "What is taken out of each window and put back.",
+        'Nothing, its last value, or its last value and its spread. "auto" lets a ridge regression on the held-out '
+        'block decide; many series: "scale".')  # fmt: skip
+    linear: bool | str = declared(
+        "auto", YesNo(), _NETWORK, "A ridge regression beside the network, which learns what it leaves.",
+        '`LinearPath`. "auto": where windows are normalised or few.')  # fmt: skip
+    segment: int | str = declared("auto", Whole(auto=True), _NETWORK, "Steps per segment of the segment network.")
+    state: str = declared(
+        "window", OneOf("window", "carried"), _NETWORK,
+        "Each window from a state of zero, or one state carried through the series.",
+        "A carried state is trained by truncated backpropagation through time over `window` steps, and served step by "
+        "step by `stream`.")  # fmt: skip
+    loss: str = declared(
+        "squared", OneOf("squared", "absolute"), _FORECAST, "Whether the point forecast is the mean or the median."
+    )
+    quantiles: Sequence[float] = declared(
+        (0.05, 0.25, 0.5, 0.75, 0.95), Levels(), _FORECAST, "Quantiles beside the point forecast."
+    )
+    time: str | Sequence[str] | None = declared(
+        None, Names(optional=True), _COLUMNS, "Column of dates or step numbers.",
+        "Or several columns that make a date.", said="found by itself")  # fmt: skip
+    series: str | None = declared(
+        None, Name(), _COLUMNS, "Column that says which series a row belongs to.", "None: found by itself."
+    )
+    known_future: Sequence[str] = declared((), Names(), _COLUMNS, "Column known ahead of time; may be repeated.")
+    static: Sequence[str] = declared((), Names(), _COLUMNS, "Column constant within a series; may be repeated.")
+    categorical: Sequence[str] = declared((), Names(), _COLUMNS, "Column to treat as categories; may be repeated.")
+    exclude: Sequence[str] = declared((), Names(), _COLUMNS, "Column to leave out; may be repeated.")
+    calendar: bool = declared(
+        True, Switch(), _COLUMNS, "Add time of day, day of week and time of year.", "Where the grid resolves them."
+    )
+    freq: str | None = declared(
+        None, Name("FREQ"), _COLUMNS, "Step of the grid: h, 15min, D, MS, …", "None infers it.", said="found by itself"
+    )
+    fill: str = declared(
+        "auto", OneOf("auto", "forward", "median", "error"), _COLUMNS, "How missing inputs are filled.",
+        "See `TableCodec`.")  # fmt: skip
+    validation_fraction: float = declared(
+        0.1, _BLOCK, _TRAINING, "Share of each series that decides when to stop.",
+        "Before its end, and before what calibrates.")  # fmt: skip
+    calibration_fraction: float = declared(
+        0.1, _BLOCK, _TRAINING, "Most recent share, which adjusts the intervals.", "Conformally."
+    )
+    refit: bool = declared(
+        True, Switch(), _TRAINING, "Train once more on all rows at the end.",
+        "For as long as was best. Without it the most recent fifth of the data only ever serves to stop and to "
+        "calibrate. Not done when `fit` is given a validation table.")  # fmt: skip
+    epochs: int | str = declared(
+        "auto", Whole(auto=True), _TRAINING, "At most so many passes over the data.",
+        '"auto": about 2,500 steps.')  # fmt: skip
+    batch_size: int | str = declared(
+        "auto", Whole(auto=True), _TRAINING, "Windows per step.", '"auto": about a hundred steps per epoch.'
+    )
+    learning_rate: float | str = declared(
+        "auto", Real(0, open=True, auto=True), _TRAINING, "Highest learning rate.",
+        '"auto": 0.002; 0.001 for "segment".')  # fmt: skip
+    patience: int | None = declared(
+        6, Whole(optional=True), _TRAINING, "Epochs without improvement before training stops.",
+        "On the validation block.")  # fmt: skip

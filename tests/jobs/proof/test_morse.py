@@ -1,0 +1,56 @@
+"""A sixth job, which a package brings: written against the contracts alone, it passes what every job passes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from memorycell.checks import CHECKS, Case
+
+
+@pytest.fixture(scope="module")
+def case(plugged, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    (job,) = (job for job in plugged.jobs if job.verb == "morse")
+    return Case(job, Path(tmp_path_factory.mktemp("morse")))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__.removeprefix("check_"))
+def test_it_passes_what_every_job_passes(check, case: Case) -> None:
+    check(case)
+
+
+def test_it_really_learns(case: Case) -> None:
+    reader = case.new(epochs=60, hidden_size=16)
+    reader.fit(case.tiny.file)
+    assert reader.predict(["... --- ...", ". .- - . -."]) == ["SOS", "EATEN"]
+
+
+def test_its_answers_are_of_another_length(case: Case) -> None:
+    dataset = case.fitted.dataset(
+        samples := case.fitted.read(case.tiny.file), case.fitted.target_codec_.encode(samples.targets)
+    )
+    import torch
+
+    batch = dataset.gather(torch.arange(4))
+    assert batch.lengths["targets"].tolist() == [len(text) for text in samples.targets[:4]]
+    assert batch.lengths["targets"].tolist() != batch.lengths["signals"].tolist()
+
+
+def test_a_fresh_process_knows_it(case: Case, installed: list[Path]) -> None:
+    paths = os.pathsep.join(str(folder) for folder in installed)
+    run = subprocess.run(
+        [sys.executable, "-m", "memorycell", "predict", str(case.model), str(case.tiny.file)],
+        env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    assert "signal" in run.stdout.splitlines()[0]
+
+
+def test_without_the_package_the_file_says_what_is_missing(case: Case) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "memorycell", "info", str(case.model)], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert "holds a MorseReader" in run.stderr and "install the package" in run.stderr
