@@ -10,7 +10,8 @@ The rules for README.md and docs/*.md, file by file, in the order in which the b
 - In what is printed, words and whole numbers must agree; numbers with a decimal point may differ by 10 %
   (training differs in its last digits from machine to machine); ``…`` stands for anything, and on a line of
   its own for any lines.
-- The comment ``<!-- not run -->`` on the line before a block leaves it out.
+- The comment ``<!-- not run -->`` on the line before a block leaves it out; after ``<!-- file: NAME -->`` it is
+  written to that file. ``$ pip install -e .`` writes down that the files there are installed.
 """
 
 import contextlib
@@ -34,6 +35,7 @@ import torch
 import typer
 
 import memorycell
+from installed import write_about
 from memorycell.cli.main import main
 
 ROOT = Path(__file__).parents[1]
@@ -56,6 +58,7 @@ class Block:
     text: str
     line: int
     follows: bool = False  # nothing but blank lines stands between it and the block before
+    file: str = ""  # that it is written to
 
 
 def blocks_of(page: str) -> Iterator[Block]:
@@ -70,7 +73,8 @@ def blocks_of(page: str) -> Iterator[Block]:
         end = next(j for j in range(i + 1, len(lines)) if lines[j].strip() == mark)
         text = "\n".join(line.removeprefix(indent) for line in lines[i + 1 : end])
         if not between.endswith("<!-- not run -->"):
-            yield Block(language, text, i + 2, follows=not between)
+            named = re.search(r"<!-- file: ([\w./-]+) -->$", between)
+            yield Block(language, text, i + 2, follows=not between, file=named.group(1) if named else "")
         between, i = "", end + 1
 
 
@@ -142,7 +146,10 @@ def test_page(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         with torch.random.fork_rng(devices=[]):
             for block in blocks_of(path.read_text(encoding="utf-8")):
                 where = f"{path.name}, line {block.line}"
-                if block.language in ("python", "pycon"):
+                if block.file:
+                    Path(block.file).parent.mkdir(parents=True, exist_ok=True)
+                    Path(block.file).write_text(block.text + "\n", encoding="utf-8")
+                elif block.language in ("python", "pycon"):
                     printed = run_python(block, space, where)
                 elif block.language == "text" and block.follows:
                     compare(block.text, printed, where)
@@ -188,6 +195,9 @@ def run_console(block: Block, where: str) -> None:
         program, *arguments = shlex.split(command, comments=True)
         if program == "make":
             check_target(arguments, where)
+            continue
+        if [program, *arguments] == ["pip", "install", "-e", "."]:
+            write_about(Path(), Path())
             continue
         if program == "memorycell":
             printed = run_memorycell(arguments, f"{where}: {command}")

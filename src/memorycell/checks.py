@@ -307,11 +307,14 @@ def _listen() -> None:
 
 @contextlib.contextmanager
 def _watched(case: Case) -> Iterator[_Watched]:
-    codec, count = type(case.fitted.codec_), len(case.fitted.read(case.tiny.file))
+    codec, samples = type(case.fitted.codec_), case.fitted.read(case.tiny.file)
     encode, seen, kept = codec.encode, _Watched(str(case.tiny.file)), []
 
     def watched(self: Any, raw: Any, *more: Any, **options: Any) -> Any:
-        if hasattr(raw, "__len__") and len(raw) >= count:
+        if hasattr(raw, "__len__") and len(raw) >= len(samples) and (
+            # A single text is encoded in parts, too: all of it is as long as it is.
+            len(samples) > 1 or sum(map(len, raw)) >= len(samples[0])
+        ):
             kept.append(self)  # so that no other gets its number
             seen.encodings[id(self)] = seen.encodings.get(id(self), 0) + 1
         return encode(self, raw, *more, **options)

@@ -271,6 +271,10 @@ def test_the_manners_of_scikit_learn():
         ({"known_future": "lov"}, "no known-future column 'lov'"),
         ({"categorical": [0]}, "categorical to be the name of a column"),
         ({"window": 60, "horizon": 60}, "fewer than window 60"),
+        ({"hidden_size": (8, 4)}, r"the same for all layers of a forecaster, got \[8, 4\]"),
+        ({"hidden_size": (8, 8), "num_layers": 3}, "hidden_size of 3 layers"),
+        ({"device": "cuda:63"}, "torch cannot use it here"),
+        ({"random_state": "luck"}, "random_state to be a whole number, a generator"),
     ],
     ids=str,
 )
@@ -283,6 +287,48 @@ def test_parameters_that_cannot_be_used_are_named(options, message):
 def test_a_target_that_is_no_name(target):
     with pytest.raises(TypeError, match="target to be the name of a column"):
         Forecaster(**QUICK).fit(temperatures(100), target)
+
+
+def test_sizes_of_layers_say_how_many_there_are():
+    table = temperatures(100)
+    named, counted = (
+        Forecaster(window=6, **{**QUICK, **sizes}).fit(table, "high")
+        for sizes in ({"hidden_size": (8, 8)}, {"hidden_size": 8, "num_layers": 2})
+    )
+    for name, value in named.network_.state_dict().items():
+        assert torch.equal(value, counted.network_.state_dict()[name])
+    assert named.network_text().startswith("LSTM of 8 units, 2 layers: ")
+
+
+def test_the_seed_is_drawn_from_what_random_state_is():
+    table = temperatures(60)
+    given, drawn, again = (
+        Forecaster(window=6, **{**QUICK, "random_state": state}).fit(table, "high")
+        for state in (7, np.random.RandomState(1), np.random.RandomState(1))
+    )
+    assert given.seed_ == 7 and drawn.seed_ == again.seed_ != 7
+    assert torch.equal(drawn.network_.rnn.weight_hh_l0, again.network_.rnn.weight_hh_l0)
+
+
+def test_every_choice_has_its_reason(tmp_path):
+    forecaster = Forecaster(horizon=2, window=12, **QUICK).fit(temperatures(200), "high")
+    reasons = {choice.name: choice.reason for choice in forecaster.plan_}
+    assert all(reasons.values())
+    assert reasons["window"] == reasons["hidden_size"] == "given by the user, or the default"
+    assert reasons["dropout"] == "the default of this network"
+    assert "ridge RMSE" in reasons["normalize"]
+    forecaster.save(tmp_path / "model.safetensors")
+    assert Forecaster.load(tmp_path / "model.safetensors").plan_ == forecaster.plan_
+
+
+def test_a_row_is_another_way_to_say_when():
+    table = temperatures(100)
+    forecaster = Forecaster(window=6, **QUICK).fit(table, "high")
+    by_row, by_date = forecaster.explained(table, row=60), forecaster.explained(table, at="2020-03-01")
+    assert by_row.output == by_date.output
+    assert torch.equal(by_row.values, by_date.values)
+    with pytest.raises(ValueError, match="at= or row=, got both"):
+        forecaster.explained(table, row=60, at="2020-03-01")
 
 
 def test_an_unfitted_forecaster_says_so():

@@ -1,6 +1,7 @@
 """A sixth job, which a package brings: written against the contracts alone, it passes what every job passes."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from memorycell.checks import CHECKS, Case
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[2] / "docs" / "adding-a-job.md"
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +58,20 @@ def test_without_the_package_the_file_says_what_is_missing(case: Case) -> None:
     )
     assert run.returncode == 2
     assert "holds a MorseReader" in run.stderr and "install the package" in run.stderr
+
+
+def test_the_page_that_adds_it_shows_these_very_files() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    shown = dict(re.findall(r"<!-- file: ([\w./-]+) -->\n```\w+\n(.*?)```", page, re.DOTALL))
+    shown.pop("test_morse.py")
+    assert shown == {
+        path.relative_to(HERE).as_posix(): path.read_text(encoding="utf-8")
+        for path in (HERE / "pyproject.toml", *HERE.glob("morse/*.py"))
+    }
+
+
+def test_its_size_is_the_one_that_the_docs_tell() -> None:
+    files = list(HERE.glob("morse/*.py"))
+    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in files)
+    told = (PAGE.parent / "architecture.md").read_text(encoding="utf-8")
+    assert f"{len(files)} files and {lines} lines" in told

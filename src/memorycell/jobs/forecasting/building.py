@@ -71,7 +71,8 @@ def fit_linear(network: ForecastNetwork, plan: Plan, training: CarriedStream | S
         return
     penalty = network.fit_linear(batches, watched.batches(0) if watched is not None else ())
     if penalty is not None:
-        plan.put("penalty", penalty, "the best on the held-out windows" if watched is not None else "nothing held out")
+        chosen = "the best on the held-out windows"
+        plan.put("penalty", penalty, chosen if watched is not None else "in the middle: nothing was held out")
 
 
 def take_weights(network: ForecastNetwork, begin: ForecastNetwork) -> None:

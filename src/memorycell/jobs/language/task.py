@@ -69,7 +69,7 @@ class LanguageModel(Learner, Modelling):
     # ------------------------------------------------------------------ reading
 
     def read(self, source: Any, *, labelled: bool | None = True) -> TextSamples:
-        """Texts out of whatever holds them; those of a file are read when they are first asked for.
+        """Texts out of whatever holds them, read once; a file of more than 64 MB stays where it is.
 
         Parameters
         ----------

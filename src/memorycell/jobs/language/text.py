@@ -40,27 +40,22 @@ class HeldText(TextFile):
     Its pieces are those of a `TextFile`; as a whole it is checked more closely, see `read_text`.
     """
 
-    _text: str | None = None
+    def __init__(self, path: str | Path, encoding: str = "utf-8") -> None:
+        super().__init__(path, encoding)
+        self.text = read_text(path, encoding)
 
     def __iter__(self) -> Iterator[str]:
         part = (self._start, self._stop) != (0, sys.maxsize)
         return super().__iter__() if part else text_pieces([self.text])
 
-    @property
-    def text(self) -> str:
-        """All of it."""
-        if self._text is None:
-            self._text = read_text(self.path, self.encoding)
-        return self._text
-
 
 class TextSamples(Samples):
-    """Texts that were read, or, of a file, are read when they are first asked for.
+    """Texts that were read, or, of a file that is larger than memory, are read piece by piece.
 
     Attributes
     ----------
     given : list of str, TextFile or Corpus
-        A file is one text, and stays where it is if it is large; a corpus has forgotten how its texts were written.
+        A file is one text; a corpus has forgotten how its texts were written.
     """
 
     given: list[str] | TextFile | Corpus
@@ -97,6 +92,8 @@ class TextSamples(Samples):
     def texts(self) -> list[str]:
         """The texts, all of them in memory."""
         pieces = self.pieces
+        if isinstance(pieces, HeldText):
+            return [pieces.text]
         return pieces if isinstance(pieces, list) else ["".join(pieces)]
 
     def whole(self) -> TextSamples:
