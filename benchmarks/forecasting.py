@@ -136,9 +136,9 @@ def m4(seeds: int) -> Iterator[Row]:
         yield {"job": "M4 hourly", "model": f"seasonal naive {season}", "error": smape(naive)}
     for seed in range(seeds):
         begun = time.perf_counter()
-        model = Forecaster(horizon=48, window=168, series="unique_id", time="step", loss="absolute", random_state=seed).fit(
-            table, "y"
-        )
+        model = Forecaster(
+            horizon=48, window=168, series="unique_id", time="step", loss="absolute", random_state=seed
+        ).fit(table, "y")
         forecasts = model.forecast_end()
         order = np.argsort([names.index(forecasts.ids[s]) for s in forecasts.series])
         point, quantiles = forecasts.point[order, :, 0], forecasts.quantiles[order, :, 0]

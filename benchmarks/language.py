@@ -232,8 +232,9 @@ def measured(job: str, model: LanguageModel, test: Any, begun: float, arguments:
     """The test text as it comes, and with what may be added at evaluation."""
     core_minutes = (time.process_time() - begun) / 60
     model.save(arguments.runs / f"{job}.safetensors", force=True)
+    samples = model.read(test)
     for options in ({}, {"cache": True}, {"dynamic": True}):
-        found = model.evaluate(test, baseline=not options, **options)
+        found = model.evaluate(samples, baseline=not options, **options)
         yield {
             "job": job, "model": "memorycell" + "".join(f", {each}" for each in found.options),
             "nats": round(found.nats, 4), "perplexity": round(found.perplexity, 2),

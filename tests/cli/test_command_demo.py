@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from command_cases import Ran, refused, run
 
-from memorycell.cli import demo_language
 from memorycell.jobs.forecasting.task import Forecaster
+from memorycell.jobs.language import demo as demo_language
 
 FILES = ["README.md", "elnino.csv", "elnino.safetensors", "forecast.csv", "report.html"]
 

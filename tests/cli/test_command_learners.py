@@ -175,7 +175,7 @@ def test_a_language_model_begins_a_classifier(folder: Path, tmp_path: Path) -> N
     book = tmp_path / "opinions.txt"
     lines = (folder / "opinions.csv").read_text().splitlines()[1:]
     book.write_text("\n".join(line.split(",")[0] for line in lines), encoding="utf-8")
-    words = (*QUICK, "--unit", "word", "--hidden-sizes", "8", "--embedding-size", "8", "--batch-size", "2")
+    words = (*QUICK, "--unit", "word", "--hidden-size", "8", "--embedding-size", "8", "--batch-size", "2")
     assert run("fit", "language", book, "-o", tmp_path / "words.safetensors", *words).code == 0
     options = ("--text", "text", "--target", "feeling", "--pretrained", tmp_path / "words.safetensors")
     ran = run("fit", "classify", folder / "opinions.csv", "-o", tmp_path / "c.safetensors", *options, *CLASSIFY)

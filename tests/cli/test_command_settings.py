@@ -1,45 +1,57 @@
 """The options of fit are the Forecaster's parameters, with its defaults."""
 
 import inspect
+from typing import Any
 
 import pytest
 from command_cases import refused, run
-from memorycell.cli.settings import given
-from memorycell.cli.settings_forecast import FORECAST
 
 from memorycell.jobs.forecasting.network import NETWORKS
+from memorycell.jobs.forecasting.parameters import Forecasting
 from memorycell.jobs.forecasting.task import Forecaster
+from memorycell.jobs.parameters import TrainingParameters, options
 
-PARAMETERS = inspect.signature(Forecaster).parameters
+SIGNATURE = inspect.signature(Forecaster).parameters
+OPTIONS = [*options(Forecasting), *options(TrainingParameters)]
 
 
 def test_every_parameter_has_its_option() -> None:
-    assert {setting.name for setting in FORECAST} == set(PARAMETERS) - {"verbose"}
+    assert [option.name for option in OPTIONS] == [name for name in SIGNATURE if name != "verbose"]
+    assert [name for name, each in SIGNATURE.items() if each.kind is each.POSITIONAL_OR_KEYWORD] == [
+        "horizon",
+        "window",
+    ]
 
 
-@pytest.mark.parametrize("setting", FORECAST, ids=lambda setting: setting.name)
-def test_help_states_the_default(setting) -> None:
-    default = PARAMETERS[setting.name].default
-    said = setting.default
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_help_states_the_default(option: Any) -> None:
+    default, said = SIGNATURE[option.name].default, option.default_said
     if said == "" or said in ("found by itself", "by the shapes"):
         assert default in ((), None)
-    elif setting.parse is None:
+    elif option.value.switch:
         assert default is (said == "on")
     else:
-        assert setting.parse(said) == default
+        assert option.value.parse(said) == default
+
+
+def test_help_names_every_option() -> None:
+    said = run("fit", "forecast", "--help").out
+    for option in OPTIONS:
+        assert f"  {option.first}" in said
+        assert not option.default_said or f"default: {option.default_said}" in " ".join(said.split())
 
 
 def test_every_network_can_be_chosen() -> None:
-    (setting,) = (setting for setting in FORECAST if setting.name == "network")
-    assert setting.shape.split("|") == ["auto", *NETWORKS]
-    assert [setting.parse(name.upper()) for name in NETWORKS] == list(NETWORKS)
+    (option,) = (option for option in OPTIONS if option.name == "network")
+    assert option.value.shape.split("|") == ["auto", *NETWORKS]
+    assert [option.value.parse(name.upper()) for name in NETWORKS] == list(NETWORKS)
 
 
 def test_options_arrive_as_the_forecaster_takes_them(monkeypatch: pytest.MonkeyPatch, weather) -> None:
     seen = {}
 
-    def remember(self, table, target, **options) -> None:
-        seen.update(self.get_params(), target=target, **options)
+    def remember(self, table, **options) -> None:
+        seen.update(self.get_params(), **options)
         raise ValueError("enough")
 
     monkeypatch.setattr(Forecaster, "fit", remember)
@@ -51,7 +63,7 @@ def test_options_arrive_as_the_forecaster_takes_them(monkeypatch: pytest.MonkeyP
         "target": ["temp", "rain"], "window": "auto", "horizon": 3, "cell": "GRU", "quantiles": (0.1, 0.9),
         "patience": None, "calendar": False, "refit": False, "known_future": ["sky", "rain"], "learning_rate": 0.01,
         "n_threads": 2,
-        "training": {"optimizer": "sgd", "clip_norm": None}, "seed": 7, "epochs": "auto", "series": None,
+        "training": {"optimizer": "sgd", "clip_norm": None}, "random_state": 7, "epochs": "auto", "series": None,
     }  # fmt: skip
     assert {name: seen[name] for name in expected} == expected
 
@@ -69,7 +81,7 @@ BAD = {
     "--epochs 0": "epochs",
     "--validation-fraction 0.7": "validation_fraction",
     "--widow 3": "--window",
-    "--device abacus": "expected auto, cpu, cuda",
+    "--device abacus": "device 'abacus' was asked for",
     "--series nobody": "nobody",
     "--known-future tomorrow": "tomorrow",
     "--freq fortnightly": "fortnightly",
@@ -92,7 +104,3 @@ def test_an_option_that_cannot_be_used(words: str, weather, tmp_path) -> None:
     )
     assert BAD[words] in refused(run(*command))
     assert not list(tmp_path.iterdir())
-
-
-def test_nothing_given_is_nothing_said() -> None:
-    assert given({"window": None, "exclude": None, "static": []}) == {}

@@ -10,7 +10,6 @@ import pytest
 
 from memorycell.data.tables.encoded import Forecasts
 from memorycell.evaluation import class_metrics
-from memorycell.evaluation import tables as shown_here
 from memorycell.evaluation.class_metrics import Measures
 from memorycell.evaluation.intervals import Interval, Rows, assess
 from memorycell.evaluation.kinds import Classes, Labels, Language, Numbers, Tags
@@ -19,7 +18,6 @@ from memorycell.evaluation.measures import MEASURES, Measure, measure_of
 from memorycell.evaluation.result import CrossValidation, ModelScores
 from memorycell.evaluation.significance import judge
 from memorycell.jobs.forecasting.measures import metrics
-from memorycell.pages import wording
 from memorycell.pages.plots.classes import models_scored
 from memorycell.pages.sections.scores import accuracy, headline
 
@@ -233,15 +231,6 @@ def test_forecasts_are_judged_by_the_root_of_squares_where_the_measure_is_one() 
     assert "in standardised RMSE" in found["standardised RMSE"].text
     with pytest.raises(ValueError, match="expected a measure"):
         judge(losses, {}, series=np.zeros(60, int), when=np.arange(60), measure="luck")
-
-
-def test_numbers_look_the_same_here_and_on_pages() -> None:
-    for value in (0.0, -0.0001234, 0.5, -1.5, 12.345, 98765.4, -3e7, 2e9, 1e-9, math.nan, None):
-        assert shown_here.significant(value) == wording.significant(value)
-        assert shown_here.percent(value) == wording.percent(value)
-        assert shown_here.percent(value, 1) == wording.percent(value, 1)
-    for names in (["a"], ["a", "b"], ["a", "b", "c"]):
-        assert shown_here.listing(names) == wording.listing(names)
 
 
 def test_changes_and_ranks_are_in_order() -> None:

@@ -100,7 +100,7 @@ def test_a_forecasters_trace_has_its_dates(forecaster):
 
 
 def margin(model, X, row, one, other):
-    scores = model.calibration_.scores(model._answers(X))[row]
+    scores = model.calibration_.scores(model.raw(model.read(X, labelled=False)))[row]
     classes = model.classes_.tolist()
     return scores[classes.index(one)] - scores[classes.index(other)]
 
@@ -139,7 +139,7 @@ def test_attention_is_that_of_the_pooling(moods):
 def test_several_labels_are_explained_one_by_one():
     model = SequenceClassifier(hidden_size=6, epochs=1, verbose=False)
     model.fit(TEXTS, [["warm"] if "warm" in text else ["cold", "rude"] for text in TEXTS])
-    scores = model.calibration_.scores(model._answers(TEXTS))
+    scores = model.calibration_.scores(model.raw(model.read(TEXTS, labelled=False)))
     adds_up(model, TEXTS, scores[1][model.classes_.tolist().index("rude")], row=1, output="rude")
     with pytest.raises(ValueError, match="expected no against="):
         model.explained(TEXTS, output="rude", against="warm")
@@ -177,7 +177,7 @@ def test_a_next_token_is_explained(language):
     tokens = language.codec_.encode([text.split("\n")[0]]).values
     with torch.no_grad():
         end = torch.tensor([2])
-        scores = language.network_.scores(language.network_(torch.cat([end, tokens[:2]])[None])[0][0, -1])
+        scores = language.network_.scores(language.network_.run(torch.cat([end, tokens[:2]])[None])[0][0, -1])
     names = language.codec_.vocabulary
     expected = float(scores[names.index("welcome")] - scores[names.index("soup")])
     assert explanation.value == pytest.approx(expected, rel=1e-4, abs=1e-6)
@@ -262,7 +262,7 @@ def wrong(plain, moods, language, tagger):
 
 
 def test_wrong_questions_say_what_there_is(plain, moods, language, tagger, monkeypatch):
-    monkeypatch.setattr("memorycell.jobs.insight.LARGEST_TRACE", 1 << 20)
+    monkeypatch.setattr("memorycell.insight.asking.LARGEST_TRACE", 1 << 20)
     for name, (call, message) in wrong(plain, moods, language, tagger).items():
         with pytest.raises((ValueError, TypeError), match=message):
             call()
@@ -318,7 +318,7 @@ def test_the_past_is_explained_without_knowing_the_future():
 
 
 def test_subwords_are_asked_for_as_they_are_written():
-    options = {"size": 300, "embedding_size": 8, "hidden_size": [8], "min_count": 1, "bptt": 8, "epochs": 1}
+    options = {"vocabulary_size": 300, "embedding_size": 8, "hidden_size": [8], "min_count": 1, "bptt": 8, "epochs": 1}
     model = LanguageModel("subword", verbose=False, **options).fit("\n".join(TEXTS * 8))
     assert any("Ġ" in token for token in model.codec_.vocabulary)
     marked = next(token for token in model.codec_.vocabulary[3:] if token.startswith("Ġ") and len(token) > 1)

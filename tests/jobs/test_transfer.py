@@ -1,5 +1,7 @@
 """Transfer: what a language model learned of much text helps where few labels are known."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -79,7 +81,7 @@ def test_a_transferred_classifier_says_what_it_is_and_is_a_model_like_any_other(
     assert f"it knows {tokens - 2} of {tokens} tokens of the training texts; the 2 others begin with its mean" in note
     assert "reads in one direction" in note and not model.network_.encoder.bidirectional
     assert model.codec_.vocabulary == [*reader.codec_.vocabulary, "unheard", "word"]
-    assert model.network_.encoder.hidden_sizes == (32,) and model.plan_["hidden_sizes"] == [32]
+    assert model.network_.encoder.hidden_sizes == (32,) and model.plan_["hidden_size"] == [32]
     model.save(tmp_path / "model.safetensors")
     again = SequenceClassifier.load(tmp_path / "model.safetensors")
     assert np.array_equal(again.predict_proba(texts), model.predict_proba(texts))
@@ -128,8 +130,8 @@ def test_other_units_and_untied_or_adaptive_models_go_on_too(unit):
     text = "\n".join(moody(40, 1)[0])
     softmax = "adaptive" if unit == "subword" else "full"
     first = LanguageModel(
-        unit, size=300 if unit == "subword" else None, hidden_size=(8, 16), embedding_size=5, epochs=1, tied=False,
-        softmax=softmax, cell="GRU", n_threads=1, verbose=False,
+        unit, vocabulary_size=300 if unit == "subword" else None, hidden_size=(8, 16), embedding_size=5, epochs=1,
+        tied=False, softmax=softmax, cell="GRU", n_threads=1, verbose=False,
     ).fit(text)  # fmt: skip
     second = LanguageModel(n_threads=1, epochs=1, verbose=False, training={"learning_rate": 1e-30}).fit(
         text.replace("so", "Ü!" if unit == "character" else "so"), init_from=first
@@ -176,3 +178,33 @@ def test_a_copy_for_cross_validation_keeps_the_fitted_language_model(reader):
     copy = clone(classifier(pretrained=reader, epochs=3))
     assert copy.pretrained is reader and copy.epochs == 3
     assert clone(reader).get_params() == reader.get_params() and not hasattr(clone(reader), "network_")
+
+
+def test_the_card_of_a_job_says_whether_it_lends_a_text_encoder(reader):
+    class Novelist(LanguageModel):
+        """Another class of the same card."""
+
+    class Miser(LanguageModel):
+        """One whose card lends nothing."""
+
+        JOB = dataclasses.replace(LanguageModel.JOB, lends=())
+
+    for kind in (Novelist, Miser):
+        model = kind()
+        vars(model).update(vars(reader))
+        if kind is Novelist:
+            assert transfer.language_model(model) is model
+        else:
+            with pytest.raises(TypeError, match=r"expected pretrained to be a fitted LanguageModel or its file, got"):
+                transfer.language_model(model)
+
+
+def test_the_file_of_a_language_model_is_read_once(reader, tmp_path, monkeypatch):
+    path, loaded = tmp_path / "language.safetensors", []
+    reader.save(path)
+    plain = transfer.load
+    monkeypatch.setattr(transfer, "load", lambda path: loaded.append(path) or plain(path))
+    x = [text.split() for text in moody(6, 2)[0]]
+    options = {"hidden_size": 4, "characters": False, "epochs": 1, "n_threads": 1, "verbose": False}
+    Tagger(**options, pretrained=path).fit(x, [["A", "B"] * 6] * 6)
+    assert loaded == [path]

@@ -27,7 +27,14 @@ def test_every_section_is_there(tmp_path, fitted):
     page = page_of(tmp_path, fitted, OTHER, evaluation=found, command=f"echo '{HOSTILE}'", drawn=True)
     assert page.sections == SECTIONS and HOSTILE in page.text
     assert found.text in page.text
-    for words in ("Kneser–Ney", "bits a character", "Temperature 0.5", "unknown word", "zebra", "that it had not seen"):
+    for words in (
+        "Kneser–Ney",
+        "bits per character",
+        "Temperature 0.5",
+        "unknown word",
+        "zebra",
+        "that it had not seen",
+    ):
         assert words in page.text, words
     assert page.marks and all(mark.startswith("against") for mark in page.marks)
 
@@ -36,7 +43,7 @@ def test_a_text_that_was_trained_on_gives_no_headline_but_its_held_out_end(tmp_p
     page = page_of(tmp_path, fitted, TEXT, seen=True)
     assert "How well it predicts new text was not measured here" in page.text
     assert "The end of the text, which was held out" in page.text and "validation perplexity" in page.text
-    passage = _passage(fitted, TEXT, True)
+    passage = _passage(fitted, fitted.read(TEXT), True)
     assert TEXT.endswith(passage.text) and len(passage.text) <= 0.05 * len(TEXT)
 
 
@@ -63,7 +70,7 @@ def test_samples_are_those_of_the_seed(tmp_path, fitted):
 @pytest.mark.parametrize("unit", ["character", "subword"])
 def test_other_units_and_hostile_text(tmp_path, unit):
     text = (HOSTILE + " \u202eabc\u0007 日本語\n") * 40
-    model = small(unit, size=300 if unit == "subword" else None).fit(text)
+    model = small(unit, vocabulary_size=300 if unit == "subword" else None).fit(text)
     page = page_of(tmp_path, model, text, seen=True)
     assert page.sections == SECTIONS and f"of {unit}s" in page.text
 

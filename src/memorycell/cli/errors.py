@@ -18,7 +18,7 @@ USER, BUG, INTERRUPTED, PIPE = 2, 1, 130, 141
 # typer has its own copy of click in new releases and depends on click in old ones: this is either's ClickException.
 _Usage: type[Exception] = typer.BadParameter.__mro__[2]
 # Parameters of the floors below that are options here, where a message has them as a word of their own.
-_NAMES = "target|time|series|known_future|static|categorical|exclude|freq|fill|device|future"
+_NAMES = "target|time|series|known_future|static|categorical|exclude|freq|fill|device|future|at|row"
 _PARAMETER = re.compile(rf"(?<=\s)({_NAMES})=(?:(?=([\"']))|(?=[\s,;:.)]|$))")
 # What the floors below raise for input that cannot be used, and for machines that cannot do what is asked.
 _EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError)

@@ -78,6 +78,7 @@ def _function_of(name: str) -> Callable[..., None] | None:
 
 def _made(function: Callable[..., None], *, name: str, cls: Any = None) -> Any:
     """A command, or with `cls` a group, as typer makes it."""
+    made: Any
     app = typer.Typer(**_OPTIONS)
     if cls is not None:
         app = typer.Typer(cls=cls, **_OPTIONS)

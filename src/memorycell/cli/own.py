@@ -45,7 +45,7 @@ def command(job: Job, name: str) -> Callable[..., None]:
 
     wrapped.__signature__ = inspect.Signature([*own, *flags])  # type: ignore[attr-defined]
     # The signature is the one above, with types: names of types mean something in the function's module alone.
-    del wrapped.__wrapped__  # type: ignore[attr-defined]
+    del wrapped.__wrapped__
     wrapped.__annotations__ = {}
     if not any(each.kind is each.VAR_KEYWORD for each in signature.parameters.values()):
         return wrapped

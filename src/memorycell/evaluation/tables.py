@@ -68,12 +68,12 @@ def significant(value: float | None, digits: int = 3) -> str:
     if value is None or not math.isfinite(value):
         return "–"
     if value != 0 and not 1e-4 <= abs(value) < 1e9:
-        return _signed(f"{value:.{digits - 1}e}")
+        return signed(f"{value:.{digits - 1}e}")
     size = 0 if value == 0 else math.floor(math.log10(abs(value)))
-    return _signed(f"{value:,.{max(0, digits - 1 - size)}f}")
+    return signed(f"{value:,.{max(0, digits - 1 - size)}f}")
 
 
-def _signed(text: str) -> str:
+def signed(text: str) -> str:
     """The sign as a minus, and none at a zero."""
     if not text.startswith("-"):
         return text

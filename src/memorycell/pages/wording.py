@@ -10,27 +10,14 @@ from numpy.typing import ArrayLike
 
 from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.frequency import Frequency
+from memorycell.evaluation.tables import listing, percent, signed, significant
+
+__all__ = ["counted", "decimals_for", "fixed", "listing", "percent", "say_when", "significant"]
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
     "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
-
-
-def significant(value: float | None, digits: int = 3) -> str:
-    """A number with at least `digits` significant digits, without an exponent where that can be read.
-
-    Example
-    -------
-    >>> significant(0.01234), significant(1234.5), significant(2.0), significant(1e-9), significant(None)
-    ('0.0123', '1,234', '2.00', '1.00e-09', '–')
-    """
-    if value is None or not math.isfinite(value):
-        return "–"
-    if value != 0 and not 1e-4 <= abs(value) < 1e9:
-        return _signed(f"{value:.{digits - 1}e}")
-    size = 0 if value == 0 else math.floor(math.log10(abs(value)))
-    return _signed(f"{value:,.{max(0, digits - 1 - size)}f}")
 
 
 def decimals_for(values: ArrayLike, spread: float) -> int:
@@ -61,39 +48,7 @@ def fixed(value: float, decimals: int) -> str:
         return "–"
     if abs(value) >= 1e12:
         return f"{value:.3e}"
-    return _signed(f"{value:,.{decimals}f}")
-
-
-def _signed(text: str) -> str:
-    """The sign as a minus, and none at a zero."""
-    if not text.startswith("-"):
-        return text
-    return "−" + text[1:] if any(c in "123456789" for c in text) else text[1:]
-
-
-def percent(share: float | None, decimals: int | None = None) -> str:
-    """A share as a percentage; without `decimals` as many as it needs, two at most.
-
-    Example
-    -------
-    >>> percent(0.9), percent(0.975), percent(0.8812, 1), percent(None)
-    ('90 %', '97.5 %', '88.1 %', '–')
-    """
-    if share is None or not math.isfinite(share):
-        return "–"
-    text = f"{round(100 * share, 2):g}" if decimals is None else f"{100 * share:.{decimals}f}"
-    return f"{text} %"
-
-
-def listing(names: list[str]) -> str:
-    """Names as a sentence has them.
-
-    Example
-    -------
-    >>> listing(["ETS"]), listing(["ETS", "ridge", "last value"])
-    ('ETS', 'ETS, ridge and last value')
-    """
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return signed(f"{value:,.{decimals}f}")
 
 
 def counted(count: int, noun: str) -> str:

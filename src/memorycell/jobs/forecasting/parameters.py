@@ -72,7 +72,7 @@ class Forecasting:
         (0.05, 0.25, 0.5, 0.75, 0.95), Levels(), _FORECAST, "Quantiles beside the point forecast."
     )
     time: str | Sequence[str] | None = declared(
-        None, Names(optional=True), _COLUMNS, "Column of dates or step numbers.",
+        None, Names(optional=True), _COLUMNS, "Column of dates or step numbers; may be repeated.",
         "Or several columns that make a date.", said="found by itself")  # fmt: skip
     series: str | None = declared(
         None, Name(), _COLUMNS, "Column that says which series a row belongs to.", "None: found by itself."

@@ -180,7 +180,7 @@ class Forecaster(Learner, Forecasting):
     def _prepare(
         self, samples: TableSamples, target: Any, checked: TableSamples | None, begin: Forecaster | None
     ) -> tuple[EncodedTable, tuple[Origins, Origins, Origins]]:
-        """The table as tensors, and the rows to train, to stop and to calibrate by; learns the codec, fills the plan."""
+        """The table as tensors and the rows to train, to stop and to calibrate by; learns the codec, fills the plan."""
         shares = (self.validation_fraction if checked is None else 0.0, self.calibration_fraction)
         # Whether a series is too short to hold anything out depends on the window, which "auto" does not know yet:
         # statistics then come from the shorter part, never from rows that are held out.

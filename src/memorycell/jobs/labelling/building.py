@@ -58,7 +58,7 @@ def build(model: Any, codec: Any, head: dict[str, Any]) -> SequenceToOne:
         vocabulary=None if numbers else codec.size,
         features=codec.features_ if numbers else None,
         embedding_size=plan["embedding_size"] or 1,
-        hidden_sizes=layer_sizes(plan["hidden_size"], model.num_layers),
+        hidden_sizes=layer_sizes(plan["hidden_size"], model.num_layers) or (),
         cell=model.cell,
         bidirectional=plan["bidirectional"],
         pooling=(model.pooling,) if isinstance(model.pooling, str) else tuple(model.pooling),

@@ -160,7 +160,7 @@ class SequenceClassifier(SequenceEstimator, Classifying):
         fitted = "target_codec_" in vars(self)
         several = self.several if fitted else labels.are_several(samples.targets)
         known = self.classes_.tolist() if fitted else []
-        inputs = samples.given.kind  # type: ignore[union-attr]
+        inputs = samples.given.kind
         return (Labels if several else Classes)(samples.targets, known, inputs=inputs)
 
     def score(self, X: Any, y: Any = None) -> float:

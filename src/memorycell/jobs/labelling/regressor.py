@@ -46,6 +46,8 @@ class SequenceRegressor(SequenceEstimator, Regressing):
     JOB: ClassVar[Job] = REGRESS
     LEARNED: ClassVar[tuple[str, ...]] = ("input_", "columns_", "scale_")
 
+    scale_: dict[str, Any]
+
     # ------------------------------------------------------------------ training
 
     def _take_outcomes(self, y: Any, n: int) -> NDArray[np.float64]:

@@ -101,7 +101,7 @@ def _passage(model: Any, samples: TextSamples, seen: bool | None) -> Passage | N
     # A little less than what was held out by tokens, which are not spread evenly over the characters.
     text = text[-min(_SCORED, max(1, int(0.95 * fraction * total))) :] if held_out else text[:_SCORED]
     cut = text.find("\n") + 1 if held_out and "\n" in text[:2000] else 0
-    part = TextSamples([text[cut:]], source=samples.source)
+    part = TextSamples([text[cut:]], source=samples.source) if len(text) - cut < total else samples.whole()
     return Passage(part, model.scored(part), held_out) if part[0].strip() else None
 
 

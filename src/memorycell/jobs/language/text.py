@@ -92,8 +92,6 @@ class TextSamples(Samples):
     def texts(self) -> list[str]:
         """The texts, all of them in memory."""
         pieces = self.pieces
-        if isinstance(pieces, HeldText):
-            return [pieces.text]
         return pieces if isinstance(pieces, list) else ["".join(pieces)]
 
     def whole(self) -> TextSamples:

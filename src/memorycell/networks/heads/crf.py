@@ -103,9 +103,7 @@ class CRFHead(Head):
         row_weights = raw.new_ones(len(raw)) if weights is None else weights[:, 0]
         if weights is not None:
             if bool(((weights != row_weights.unsqueeze(1)) & inside).any()):
-                raise ValueError(
-                    "expected one weight for all steps of a row, got several: a CRF weighs sequences"
-                )
+                raise ValueError("expected one weight for all steps of a row, got several: a CRF weighs sequences")
             inside &= row_weights.unsqueeze(1) > 0  # a row without weight is left out
             lengths = inside.sum(1)
         if constrained := self.constrained_training:
