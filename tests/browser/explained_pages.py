@@ -54,7 +54,7 @@ def numbers(cell: str) -> Callable[[Path], Any]:
 
 def language(path: Path) -> Any:
     text = "the cat sat on the mat and the dog sat on the log\n" * 20
-    model = LanguageModel(unit="character", hidden_sizes=(8,), embedding_size=4, batch_size=2, **QUICK).fit(text)
+    model = LanguageModel("character", hidden_size=8, embedding_size=4, batch_size=2, **QUICK).fit(text)
     write_explanation(path, model, "the cat sat on <b>the</b> m")
     return model, "the cat sat on <b>the</b> m", {}
 

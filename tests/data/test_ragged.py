@@ -71,14 +71,16 @@ def test_a_part_of_a_dataset_is_a_dataset() -> None:
     assert batch.weights is not None and batch.weights.tolist() == [2.0]
 
 
-@pytest.mark.parametrize(
-    ("targets", "message"),
-    [
-        (torch.tensor([1]), "expected targets of 2 samples, got 1"),
-        (Ragged.of([torch.tensor([1]), torch.tensor([1])]), "a target and a weight for each step"),
-    ],
-)
-def test_targets_must_fit(targets: object, message: str) -> None:
+def test_targets_must_fit() -> None:
     words = Ragged.of([torch.tensor([5, 6, 7]), torch.tensor([8])])
-    with pytest.raises(ValueError, match=message):
-        SequenceDataset({"tokens": words}, targets)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="expected targets of 2 samples, got 1"):
+        SequenceDataset({"tokens": words}, torch.tensor([1]))
+
+
+def test_targets_of_any_length_have_weights_of_theirs() -> None:
+    words = Ragged.of([torch.tensor([5, 6, 7]), torch.tensor([8])])
+    spoken = Ragged.of([torch.tensor([1]), torch.tensor([1, 2])])
+    batch = SequenceDataset({"tokens": words}, spoken).gather(torch.tensor([0, 1]))
+    assert batch.lengths["tokens"].tolist() == [3, 1] and batch.lengths["targets"].tolist() == [1, 2]
+    with pytest.raises(ValueError, match="expected weights of the lengths of the targets, got others"):
+        SequenceDataset({"tokens": words}, spoken, Ragged.of([torch.ones(3), torch.ones(1)]))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from memorycell.jobs.forecasting.task import Forecaster
+from memorycell import Forecaster, write_report
 
 STEPS = np.arange(400)
 LONG, SHORT = np.sin(STEPS * 0.7) + 0.3 * np.sin(STEPS * 0.31), np.sin(STEPS[:90] * 0.7 + 1) * 4 + 7
@@ -33,6 +33,15 @@ def test_it_begins_with_the_weights_of_the_other_or_of_its_file(trained, tmp_pat
     assert all(torch.equal(value, before[name]) for name, value in trained.network_.state_dict().items())
     assert not torch.equal(forecaster(**still).fit(SHORT).network_.rnn.weight_hh_l0, before["rnn.weight_hh_l0"])
     assert any("another forecaster" in note["text"] for note in begun.notes_)
+
+
+def test_what_was_taken_over_is_said_among_the_choices_and_on_the_page(trained, tmp_path):
+    begun = Forecaster(horizon=2, hidden_size=8, linear=False, epochs=1, verbose=False).fit(SHORT, init_from=trained)
+    reasons = {choice.name: choice.reason for choice in begun.plan_}
+    assert reasons["window"] == reasons["normalize"] == "that of the forecaster it begins with"
+    assert reasons["hidden_size"] == "given by the user, or the default"
+    page = write_report(tmp_path / "page.html", begun, SHORT).read_text(encoding="utf-8")
+    assert "Begins with another forecaster&#x27;s weights" in page
 
 
 def test_it_learns_faster_from_few_rows_of_the_same_kind(trained):

@@ -4,6 +4,7 @@ from torch.nn import functional
 
 from memorycell.data.batch import Batch
 from memorycell.networks.heads.classes import ClassHead, LabelsHead, NumberHead
+from memorycell.networks.heads.crf import CRFHead
 
 
 def batch_of(targets, weights=None, lengths=None):
@@ -68,6 +69,12 @@ def test_what_stands_beyond_the_end_of_ragged_targets_does_not_count(head, weigh
     ]
     torch.testing.assert_close(total, sum(loss for loss, _ in apart))
     assert float(count) == pytest.approx(sum(float(each) for _, each in apart))
+
+
+@pytest.mark.parametrize("head", [ClassHead(3), CRFHead(3)])
+def test_a_label_at_each_step_needs_as_many_targets_as_steps(head):
+    with pytest.raises(ValueError, match=r"expected targets of shape \(2, 4\), got \(2, 3\)"):
+        head.loss(torch.zeros(2, 4, 3), batch_of(torch.zeros(2, 3, dtype=torch.int64), lengths=[3, 2]))
 
 
 @pytest.mark.parametrize("head", [ClassHead(3), LabelsHead(3), NumberHead(3)])

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from memorycell.jobs.labelling.samples import read_samples
 
 from memorycell import write_report
 from memorycell.evaluation.cross_validation import cross_validate, evaluate_held_out
@@ -163,7 +162,7 @@ def test_numbers_have_a_page(tmp_path):
 
 def test_what_the_colours_say_sums_to_the_log_odds(fitted):
     texts = ["fine thing", "poor thing thing"]
-    samples = read_samples(fitted, texts)
+    samples = fitted.read(texts, labelled=False)
     places = {name: k for k, name in enumerate(fitted.classes_.tolist())}
     good = explain(fitted, samples.given, [Case(0, "good", ""), Case(1, "good", "")])
     bad = explain(fitted, samples.given, [Case(0, "bad", ""), Case(1, "bad", "")])

@@ -48,7 +48,7 @@ def _parsed(option: Option, text: str) -> _Given:
     try:
         return _Given(option.value.parse(text))
     except ValueError as error:
-        raise typer.BadParameter(f"{option.first}: {error}") from None
+        raise typer.BadParameter(str(error)) from None
 
 
 def given(options: Iterable[Option], found: Mapping[str, Any]) -> dict[str, Any]:

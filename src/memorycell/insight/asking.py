@@ -54,10 +54,9 @@ def checked_row(row: Any, count: int, what: str = "sequences", name: str = "row"
     ValueError
         If it is none.
     """
-    if isinstance(row, bool) or not hasattr(row, "__index__"):
-        raise ValueError(f"expected a {name} from 0 to {count - 1} ({count:,} {what}), got {row!r}")
-    if not -count <= row < count:
-        raise ValueError(f"expected a {name} from 0 to {count - 1} ({count:,} {what}), got {row}")
+    if isinstance(row, bool) or not hasattr(row, "__index__") or not -count <= row < count:
+        article = "an" if name[0] in "aeiou" else "a"
+        raise ValueError(f"expected {article} {name} from 0 to {count - 1} ({count:,} {what}), got {row!r}")
     return int(row) % count
 
 

@@ -107,10 +107,9 @@ class Whole(Value):
         words = _words(self.auto, self.optional)
         if text in words:
             return None if text == NONE else text
-        try:
-            return int(text)
-        except ValueError:
-            raise ValueError(f"expected {either('a whole number', words)}, got {text!r}") from None
+        if not re.fullmatch(r"[+-]?[0-9]+", text):  # int() takes more: other scripts' digits, 1_0
+            raise ValueError(f"expected {either('a whole number', words)}, got {text!r}")
+        return int(text)
 
 
 @dataclass(frozen=True)

@@ -125,11 +125,17 @@ def asked(job: Any, given: Mapping[str, Any], name_of: Callable[[str], str] = st
         If one of them is not for this job; `name_of` says what the user calls it.
     """
     known = {name: value for name, value in given.items() if value is not None}
-    names = [option.name for option in job.of("explain")]
-    for name in known:
-        if name not in names:
-            options = ", ".join(name_of(each) for each in names)
-            raise ValueError(f"{name_of(name)} is not for models of this kind: they know {options}")
+    options = {option.name: option.value for option in job.of("explain")}
+    for name, value in known.items():
+        if name not in options:
+            names = ", ".join(name_of(each) for each in options)
+            raise ValueError(f"{name_of(name)} is not for models of this kind: they know {names}")
+        if isinstance(value, str):  # jobs may mean different things by a name: text is read as this one does
+            try:
+                known[name] = options[name].parse(value)
+            except ValueError as error:
+                raise ValueError(f"{name_of(name)}: {error}") from None
+            options[name].check(name_of(name), known[name])
     return known
 
 

@@ -209,7 +209,7 @@ def test_where_columns_are_known_ahead_the_past_is_encoded_apart(tmp_path: Path,
     assert "forecast at 2024-01-20" in (tmp_path / "why.html").read_text(encoding="utf-8")
 
 
-def test_a_report_on_a_model_with_known_columns_takes_their_future_from_the_command(tmp_path: Path) -> None:
+def test_pages_on_a_model_with_known_columns_take_their_future_from_the_command(tmp_path: Path) -> None:
     table = shops(known=True)
     table.to_csv(tmp_path / "shops.csv", index=False)
     to_come(table, 2).to_csv(tmp_path / "future.csv", index=False)
@@ -221,3 +221,13 @@ def test_a_report_on_a_model_with_known_columns_takes_their_future_from_the_comm
     assert "There is none: known-future column" in page.read_text(encoding="utf-8")
     assert main([*map(str, words), "--future", str(tmp_path / "future.csv"), "--force"]) == 0
     assert "3 series forecast over the next 2 days." in page.read_text(encoding="utf-8")
+    why = [
+        "explain",
+        str(tmp_path / "shops.safetensors"),
+        str(tmp_path / "shops.csv"),
+        "-o",
+        str(tmp_path / "why.html"),
+    ]
+    assert main([*why, "--future", str(tmp_path / "future.csv"), "-q"]) == 0
+    said = f"model.explain(&#x27;shops.csv&#x27;, future=&#x27;{tmp_path / 'future.csv'}&#x27;)"
+    assert said in (tmp_path / "why.html").read_text(encoding="utf-8")

@@ -333,7 +333,7 @@ class SegmentForecaster(ForecastNetwork):
     segment's position (Lin et al. 2023, SegRNN, arXiv 2308.11200, sec. 3). Covariates and calendar enter with their
     segment.
 
-    segment : steps a segment; need divide neither window nor horizon (the oldest remainder of the window is left to
+    segment : steps per segment; need divide neither window nor horizon (the oldest remainder of the window is left to
         the linear path, the last segment ahead is cut).
     """
 

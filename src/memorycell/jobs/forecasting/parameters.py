@@ -59,7 +59,9 @@ class Forecasting:
     linear: bool | str = declared(
         "auto", YesNo(), _NETWORK, "A ridge regression beside the network, which learns what it leaves.",
         '`LinearPath`. "auto": where windows are normalised or few.')  # fmt: skip
-    segment: int | str = declared("auto", Whole(auto=True), _NETWORK, "Steps per segment of the segment network.")
+    segment: int | str = declared(
+        "auto", Whole(auto=True), _NETWORK, "Steps per segment of the segment network.",
+        '"auto": the divisor of the horizon nearest to half of it.')  # fmt: skip
     state: str = declared(
         "window", OneOf("window", "carried"), _NETWORK,
         "Each window from a state of zero, or one state carried through the series.",
@@ -73,9 +75,9 @@ class Forecasting:
     )
     time: str | Sequence[str] | None = declared(
         None, Names(optional=True), _COLUMNS, "Column of dates or step numbers; may be repeated.",
-        "Or several columns that make a date.", said="found by itself")  # fmt: skip
+        "Several columns make one date.", said="found by itself")  # fmt: skip
     series: str | None = declared(
-        None, Name(), _COLUMNS, "Column that says which series a row belongs to.", "None: found by itself."
+        None, Name(), _COLUMNS, "Column that says which series a row belongs to.", "`unique_id` is found by itself."
     )
     known_future: Sequence[str] = declared((), Names(), _COLUMNS, "Column known ahead of time; may be repeated.")
     static: Sequence[str] = declared((), Names(), _COLUMNS, "Column constant within a series; may be repeated.")

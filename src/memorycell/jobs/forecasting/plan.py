@@ -144,13 +144,13 @@ def choose_network(horizon: int) -> str:
 
 
 def choose_segment(window: int, horizon: int) -> int:
-    """Steps a segment: the divisor of the horizon nearest to half of it, at most 48 and at most half the window."""
+    """Steps per segment: the divisor of the horizon nearest to half of it, at most 48 and at most half the window."""
     divisors = [d for d in range(1, horizon + 1) if horizon % d == 0 and d <= max(1, min(48, window // 2))]
     return min(divisors, key=lambda d: abs(d - horizon / 2))
 
 
 def choose_batch_size(samples: int) -> int:
-    """About a hundred steps an epoch, between 32 and 256 samples a step."""
+    """About a hundred steps per epoch, between 32 and 256 samples per step."""
     return int(min(256, max(32, 2 ** round(np.log2(max(1.0, samples / 100))))))
 
 

@@ -46,7 +46,7 @@ class Forecaster(Learner, Forecasting):
     Attributes
     ----------
     codec_, network_, window_, target_names_, plan_ : what was fitted and chosen
-    history_ : list of dict, one an epoch; `best_epoch_`, `train_seconds_`, `n_parameters_`, `n_threads_`
+    history_ : list of dict, one per epoch; `best_epoch_`, `train_seconds_`, `n_parameters_`, `n_threads_`
     train_end_ : date or step number of the last row seen; of many series a dict by their names
     splits_ : dict of (first, last) target dates of "train", "validation" and "calibration"
     notes_ : list of dict: what was done to the data and why, in sentences

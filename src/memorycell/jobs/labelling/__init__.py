@@ -1,11 +1,16 @@
 """Labels for whole sequences: classes, several labels, numbers."""
 
 from memorycell.jobs.card import Job
-from memorycell.jobs.options import AGAINST, FOLD_OPTIONS, LABEL, ROW
+from memorycell.jobs.options import AGAINST, FOLD_OPTIONS, LABEL, LABELS, ROW
+from memorycell.jobs.parameters import Option
+from memorycell.jobs.values import Whole
 
 _ROOM = "memorycell.jobs.labelling"
 _READS = "CSV or Parquet file, .ts file, or lines of a label and a text (.txt)."
 _NEXT = ("memorycell evaluate {model} {data} --folds 5", "memorycell report {model} {data}")
+_OUTPUT = Option(
+    "output", Whole(least=0, optional=True), LABELS, "Explain this output, where there are several.", flag="--class"
+)
 _OPTIONS = {"evaluate": FOLD_OPTIONS, "report": FOLD_OPTIONS}
 
 CLASSIFY = Job(
@@ -44,7 +49,7 @@ REGRESS = Job(
     page=f"{_ROOM}.page_numbers:page",
     answer=f"{_ROOM}.answer:predicted",
     tiny=f"{_ROOM}.tiny:waves",
-    options={**_OPTIONS, "explain": (ROW, LABEL)},
+    options={**_OPTIONS, "explain": (ROW, _OUTPUT)},
 )
 
 JOBS = (CLASSIFY, REGRESS)

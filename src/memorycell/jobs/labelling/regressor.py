@@ -46,13 +46,11 @@ class SequenceRegressor(SequenceEstimator, Regressing):
     JOB: ClassVar[Job] = REGRESS
     LEARNED: ClassVar[tuple[str, ...]] = ("input_", "columns_", "scale_")
 
-    scale_: dict[str, Any]
-
     # ------------------------------------------------------------------ training
 
     def _take_outcomes(self, y: Any, n: int) -> NDArray[np.float64]:
         numbers = _numbers(y, n)
-        self.scale_ = {"one": np.ndim(y) == 1 if hasattr(y, "ndim") else np.ndim(np.asarray(y)) == 1}
+        self.scale_: dict[str, Any] = {"one": np.ndim(y) == 1 if hasattr(y, "ndim") else np.ndim(np.asarray(y)) == 1}
         return numbers
 
     def _known_outcomes(self, y: Any, n: int) -> NDArray[np.float64]:

@@ -34,6 +34,19 @@ class Head(nn.Module):
         """
         raise NotImplementedError
 
+    def aligned(self, raw: Tensor, batch: Batch) -> Tensor:
+        """The targets of a batch, one for each element of raw (..., n_outputs).
+
+        Raises
+        ------
+        ValueError
+            For a batch without targets, or with others than that.
+        """
+        targets = batch.truth
+        if targets.shape != raw.shape[:-1]:
+            raise ValueError(f"expected targets of shape {tuple(raw.shape[:-1])}, got {tuple(targets.shape)}")
+        return targets
+
     def predict(self, raw: Tensor, lengths: Tensor | None = None) -> Any:
         """What raw (..., n_outputs) stands for; `lengths`, int64 (B,), where rows are ragged and are read whole."""
         raise NotImplementedError

@@ -48,7 +48,7 @@ class ClassHead(Head):
         raw (..., K); of the batch targets int64 (...) from 0 to K - 1, weights (...).
         """
         smoothing, weights = self.label_smoothing if self.training else 0.0, batch.step_weights()
-        raw, flat = raw.reshape(-1, self.n_outputs), batch.truth.reshape(-1)
+        raw, flat = raw.reshape(-1, self.n_outputs), self.aligned(raw, batch).reshape(-1)
         if weights is None:
             total = functional.cross_entropy(raw, flat, reduction="sum", label_smoothing=smoothing)
             return total, float(flat.numel())

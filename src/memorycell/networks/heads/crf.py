@@ -97,7 +97,7 @@ class CRFHead(Head):
             For a batch without targets, weights that differ within a row, and with `constrained_training` labels in an
             order that their scheme forbids.
         """
-        targets, weights = batch.truth, batch.weights
+        targets, weights = self.aligned(raw, batch), batch.weights
         lengths = _lengths_of(raw, batch.lengths.get("targets"))
         inside = torch.arange(raw.shape[1], device=raw.device) < lengths.unsqueeze(1)
         row_weights = raw.new_ones(len(raw)) if weights is None else weights[:, 0]
