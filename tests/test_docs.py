@@ -237,12 +237,13 @@ def check_target(arguments: list[str], where: str) -> None:
 
 def understand(arguments: list[str], where: str) -> None:
     """Parse a command line as the program does, without doing anything."""
-    from memorycell.cli.main import _build
+    from memorycell.cli.main import commands
 
-    command: Any = typer.main.get_command(_build())
+    command = commands()
     rest = [word for word in arguments if word != "--debug"]
-    while hasattr(command, "commands") and rest and rest[0] in command.commands:
-        command = command.commands[rest.pop(0)]
+    while hasattr(command, "commands") and rest and (found := command.get_command(None, rest[0])) is not None:
+        command = found
+        rest.pop(0)
     try:
         command.make_context("memorycell", rest)
     except typer.Exit:  # --help, --version

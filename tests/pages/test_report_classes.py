@@ -142,7 +142,11 @@ def test_a_file_is_named_with_its_hash_and_how_to_fit_it(tmp_path):
     model = small(text="text", target="mood", embedding_size=4).fit(source)
     page = page_of(tmp_path, model, source, seen=True)
     assert "SHA-256" in page.text and "classifier.fit('<b>tweets.csv')" in page.text
-    assert "training_data" in page_of(tmp_path, model, source).text
+    # The model knows its file: only of another one the page cannot say that.
+    assert "classifier.fit('<b>tweets.csv')" in page_of(tmp_path, model, source).text
+    other = tmp_path / "others.csv"
+    other.write_text(f"text,mood\n{rows}\nfine thing,good\n", encoding="utf-8")
+    assert "training_data" in page_of(tmp_path, model, other).text
 
 
 def test_numbers_have_a_page(tmp_path):
@@ -164,8 +168,8 @@ def test_what_the_colours_say_sums_to_the_log_odds(fitted):
     texts = ["fine thing", "poor thing thing"]
     samples = fitted.read(texts, labelled=False)
     places = {name: k for k, name in enumerate(fitted.classes_.tolist())}
-    good = explain(fitted, samples.given, [Case(0, "good", ""), Case(1, "good", "")])
-    bad = explain(fitted, samples.given, [Case(0, "bad", ""), Case(1, "bad", "")])
+    good = explain(fitted, samples, [Case(0, "good", ""), Case(1, "good", "")])
+    bad = explain(fitted, samples, [Case(0, "bad", ""), Case(1, "bad", "")])
     assert [len(weights) for weights in good] == [2, 3]
     nothing = fitted.network_.forward_embedded(torch.zeros(1, 2, 8), torch.tensor([2])).detach().double().numpy()
     chance = fitted.calibration_.probabilities(nothing)[0, places["good"]]
@@ -188,7 +192,7 @@ def test_a_report_leaves_the_model_and_the_random_generators_alone(tmp_path, fit
     "model, data, error, said",
     [
         (SequenceClassifier(), (["a"], ["b"]), ValueError, "not fitted"),
-        (object(), (["a"], ["b"]), TypeError, "expected a fitted Forecaster, LanguageModel"),
+        (object(), (["a"], ["b"]), TypeError, "expected a fitted task"),
         ("fitted", ([1.0], ["b"]), TypeError, "expected"),
     ],
 )

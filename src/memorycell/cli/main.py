@@ -129,6 +129,11 @@ def _help_if_alone(ctx: typer.Context) -> None:
         raise typer.Exit
 
 
+def commands() -> Any:
+    """The program as a group of commands; each is made when it is asked for."""
+    return _made(_top, name="memorycell", cls=_Lazy)
+
+
 def main(argv: Sequence[str]) -> int:
     """Run the command with these arguments and return its exit code.
 
@@ -146,8 +151,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = [text for text in arguments[:end] if text != "--debug"] + arguments[end:]
 
     def work() -> int:
-        command = _made(_top, name="memorycell", cls=_Lazy)
-        code = command.main(arguments, prog_name="memorycell", standalone_mode=False, obj=arguments)
+        code = commands().main(arguments, prog_name="memorycell", standalone_mode=False, obj=arguments)
         return code if isinstance(code, int) else 0
 
     return guarded(work, debug=debug)

@@ -120,6 +120,7 @@ def test_frames_are_labelled_and_streamed_with_the_same_numbers(framer: Tagger) 
         for step, label, chance in zip(steps, labels, chances, strict=True):
             assert stream.step(step) == label
             np.testing.assert_allclose(stream.probabilities, chance, atol=1e-6)
+        assert stream.steps == len(steps)
     assert framer.classes_.dtype.kind == "i"
 
 

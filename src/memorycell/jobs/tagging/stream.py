@@ -20,6 +20,8 @@ class TaggerStream:
     ----------
     probabilities : float64 (K,)
         Of the labels ``tagger.classes_`` at the last step.
+    steps : int
+        Steps taken since the beginning of the sequence.
 
     Raises
     ------
@@ -34,11 +36,12 @@ class TaggerStream:
     >>> y = [(steps[:, 0] > 0).astype(int) for steps in x]
     >>> tagger = Tagger(causal=True, hidden_size=8, epochs=2, verbose=False).fit(x, y)
     >>> stream = tagger.stream()
-    >>> [stream.step(values) for values in x[0]] == tagger.predict(x[:1])[0]
-    True
+    >>> [stream.step(values) for values in x[0]] == tagger.predict(x[:1])[0], stream.steps
+    (True, 20)
     """
 
     probabilities: NDArray[np.float64]
+    steps: int
 
     def __init__(self, tagger: Any) -> None:
         if not tagger.plan_["causal"]:
@@ -49,7 +52,7 @@ class TaggerStream:
 
     def reset(self) -> None:
         """Begin another sequence."""
-        self._state = None
+        self._state, self.steps = None, 0
 
     @torch.inference_mode()
     def step(self, x: Any) -> Any:
@@ -68,5 +71,6 @@ class TaggerStream:
         if self._state is None:
             self._state = self._network.init_state(Batch({"x": value}))
         raw, self._state = self._network.step(value.to(self._device), self._state, spelt)
+        self.steps += 1
         self.probabilities = self._network.head.probabilities(raw)[0].double().cpu().numpy()
         return tagger.target_codec_.decode(self._network.head.predict(raw).cpu().numpy()).tolist()[0]
