@@ -1,5 +1,6 @@
 """Every job passes the suite by being registered."""
 
+import math
 from functools import cache
 from pathlib import Path
 
@@ -26,3 +27,15 @@ def cases(tmp_path_factory: pytest.TempPathFactory):
 @pytest.mark.parametrize("verb", JOBS)
 def test_job(verb: str, check, cases) -> None:
     check(cases(verb))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("verb", JOBS)
+def test_twenty_seeds_train_and_answer_with_numbers(verb: str, cases) -> None:
+    case = cases(verb)
+    for seed in range(20):
+        task = case.new(random_state=seed)
+        task.fit(task.read(case.tiny.file), **case.tiny.fit)
+        assert all(math.isfinite(row["loss"]) for row in task.history_), seed
+        values = [v for row in task.answers(task.read(case.tiny.file)).records() for v in row.values()]
+        assert values and all(math.isfinite(v) for v in values if isinstance(v, float)), seed

@@ -38,6 +38,6 @@ class MorseNetwork(Network):
         chances = self(batch).log_softmax(-1).transpose(0, 1)
         lengths = batch.lengths["targets"]
         total = functional.ctc_loss(
-            chances, batch.truth, batch.lengths["signals"], lengths, blank=NOTHING, reduction="sum", zero_infinity=True
+            chances, batch.truth, batch.lengths["signals"], lengths, blank=NOTHING, reduction="sum"
         )
         return Loss(total, lengths.sum())
