@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from memorycell import GRU, LSTM, Trace, accelerate, trace_network
+from memorycell.insight.tracing import replaced_forward
 
 
 class Chain(nn.Module):
@@ -100,6 +101,32 @@ def test_other_threads_see_nothing_of_it(model):
         each.join()
     assert not failed, failed[0]
     assert "forward" not in vars(model.encoder)
+
+
+def test_threads_whose_traces_overlap_leave_torch_compile_switched_on():
+    """The one who began first is the first to end, so each gives back what it did not find."""
+    with torch.no_grad():
+        torch.compile(nn.Linear(1, 1), backend="eager")(torch.zeros(1, 1))
+    stance = torch._dynamo.eval_frame._stance.stance
+    first, second = threading.Event(), threading.Event()
+
+    def begin():
+        with replaced_forward({}):
+            first.set()
+            second.wait(60)
+
+    def end():
+        first.wait(60)
+        with replaced_forward({}):
+            second.set()
+            thread.join(60)
+            assert torch._dynamo.eval_frame._stance.stance == "force_eager"
+
+    thread = threading.Thread(target=begin)
+    thread.start()
+    end()
+    assert torch._dynamo.eval_frame._stance.stance == stance
+    torch.compiler.reset()
 
 
 def test_a_forward_of_the_users_own_stays(model):

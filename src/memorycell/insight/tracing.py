@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -220,7 +220,7 @@ def replaced_forward(replacements: Mapping[Recurrent, Callable[..., Any]]) -> It
     Compiled models run uncompiled meanwhile.
     """
     thread = threading.get_ident()
-    with _uncompiled():
+    with _UNCOMPILED:
         with _LOCK:
             for layer, forward in replacements.items():
                 switch = vars(layer).get("forward")
@@ -263,8 +263,26 @@ class _Switch:
             vars(layer)["forward"] = self.given
 
 
-def _uncompiled() -> AbstractContextManager[Any]:
-    # Importing dynamo takes a second: where nobody has, nothing is compiled.
-    if "torch._dynamo" not in sys.modules:
-        return nullcontext()
-    return torch.compiler.set_stance("force_eager")
+class _Uncompiled:
+    """Within it no compiled model runs: torch has one stance for all threads, so the last one out gives it back."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+        self.stance: Any = None
+
+    def __enter__(self) -> None:
+        with _LOCK:
+            self.inside += 1
+            # Importing dynamo takes a second: where nobody has, nothing is compiled.
+            if self.stance is None and "torch._dynamo" in sys.modules:
+                self.stance = torch.compiler.set_stance("force_eager")
+
+    def __exit__(self, *error: object) -> None:
+        with _LOCK:
+            self.inside -= 1
+            if not self.inside and self.stance is not None:
+                self.stance.__exit__(*error)
+                self.stance = None
+
+
+_UNCOMPILED = _Uncompiled()
