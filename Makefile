@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check-long test-services test-browser check-native lint bench docs clean help
+.PHONY: demo test check-long test-services test-browser check-native lint bench docs pictures clean help
 
 help:
 	@echo "make demo   set up and forecast real sea-surface temperatures"
@@ -15,7 +15,8 @@ help:
 	@echo "make check-native   run the kernels under sanitizers, valgrind, clang, and as aarch64 (Debian)"
 	@echo "make lint   check style and types"
 	@echo "make bench  run the benchmarks (MEMORYCELL_DATA names the folder of data sets)"
-	@echo "make docs   run every example in README and docs, and redraw their pictures"
+	@echo "make docs   build the documentation as a site: build/site/index.html"
+	@echo "make pictures   run every example in README and docs, redraw their pictures, run the notebooks"
 
 $(STAMP): pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
 	@echo "memorycell: making a virtual environment in $(VENV) and building the package (about a minute)"
@@ -53,8 +54,13 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
 
 docs: $(STAMP)
+	$(BIN)/python -m pip install -q -c constraints.txt sphinx furo myst-nb latex2mathml mermaidx
+	$(BIN)/python docs/site/build.py
+
+pictures: $(STAMP)
 	$(BIN)/python -m pytest tests/test_docs.py
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/examples/store.py
 
 clean:
 	rm -rf $(VENV) build

@@ -1,0 +1,28 @@
+"""The documentation as a site: ``python docs/site/build.py [folder]``, by default into build/site.
+
+Anything that Sphinx warns of, a link that leads nowhere above all, ends the build with an error.
+"""
+
+import shutil
+import sys
+from pathlib import Path
+
+from sphinx.cmd.build import build_main
+
+from pages import ROOT, lay_out
+
+
+def main(folder: str = str(ROOT / "build" / "site")) -> int:
+    pages, trees, here = ROOT / "build" / "site-pages", ROOT / "build" / "site-trees", Path(__file__).parent
+    shutil.rmtree(pages, ignore_errors=True)
+    pages.mkdir(parents=True)
+    lay_out(pages)
+    options = ["-W", "--keep-going", "-q", "-E", "-b", "html", "-d", str(trees), "-c", str(here)]
+    code = build_main([*options, str(pages), folder])
+    if code == 0:
+        print(Path(folder) / "index.html")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
