@@ -12,7 +12,7 @@ from memorycell.insight.memory import memory
 from memorycell.insight.spans import say_steps
 from memorycell.insight.tracing import trace_network
 from memorycell.layers import GRU, LSTM, RNN
-from memorycell.layers.trace import Trace
+from memorycell.layers.traces import Trace
 
 
 def logit(share: float) -> float:

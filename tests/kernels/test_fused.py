@@ -10,10 +10,12 @@ from torch import nn
 
 from memorycell.kernels import fused, native, reference
 from memorycell.kernels.reference import Weights
+from memorycell.kernels.spec import MODES as KINDS
+from memorycell.kernels.spec import Spec
 
 pytestmark = pytest.mark.library
 THEIRS = {"LSTM": nn.LSTM, "GRU": nn.GRU, "RNN_TANH": nn.RNN, "RNN_RELU": nn.RNN}
-MODES = pytest.mark.parametrize("mode", fused.MODES)
+MODES = pytest.mark.parametrize("mode", KINDS)
 DTYPES = pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 THREADS = pytest.mark.parametrize("threads", [1, 2], ids=["1-thread", "2-threads"], indirect=True)
 LEVELS = pytest.mark.parametrize("level", native.levels() or ["none"], indirect=True)
@@ -128,7 +130,7 @@ def solved(given, output, final):
 
 def spec_of(mode, shape):
     sizes = (shape.layers, shape.directions, 1, 0, 0, 0, 0, 0, shape.steps, shape.batch, shape.steps * shape.batch)
-    return fused.Spec(fused.MODES.index(mode), 0, *sizes)
+    return Spec(KINDS.index(mode), 0, *sizes)
 
 
 def by_fused(mode, shape, dtype):

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from memorycell.kernels import fused, native
+from memorycell.kernels import native
+from memorycell.kernels.spec import Spec
 from memorycell.layers import LSTM, LSTMCell
 
 pytestmark = pytest.mark.library
@@ -26,7 +27,7 @@ def with_weight(name, value):
 def run_as(x=X, initial=(), **said):
     """The operator called by hand, with a spec that says something else."""
     parameters = [parameter.detach() for parameter in lstm().parameters()]
-    spec = fused.Spec(0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 4, 2, 8)._replace(**said)
+    spec = Spec(0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 4, 2, 8)._replace(**said)
     torch.ops.memorycell.forward(spec, (0.0, 0.0), x, initial, [], parameters, [], True)
 
 

@@ -13,7 +13,7 @@ import torch
 from pyarrow import parquet
 
 from memorycell import GRU, LSTM, Trace
-from memorycell.layers.trace_files import TraceFile
+from memorycell.layers.traces.files import TraceFile
 
 FORMATS = ["safetensors", "parquet"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from memorycell.insight.tracing import ModelTrace
-from memorycell.layers.trace import Trace
+from memorycell.layers.traces import Trace
 
 
 def whole(name: str, value: Any, least: int | None = None) -> int:

@@ -15,7 +15,7 @@ from torch import Tensor
 from memorycell.insight.arguments import real, traces_of
 from memorycell.insight.spans import checked_span, say_steps
 from memorycell.insight.tracing import ModelTrace
-from memorycell.layers.trace import Trace
+from memorycell.layers.traces import Trace
 
 Units = NDArray[np.float64]  # (H,)
 _DIMS = ("layer", "direction", "batch", "time", "unit")

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from memorycell.insight.arguments import traces_of, whole
 from memorycell.insight.tracing import ModelTrace
-from memorycell.layers.trace import Trace
+from memorycell.layers.traces import Trace
 
 _BLOCK = 2**22  # values that one pass over the states holds at once: 16 MB in float32
 

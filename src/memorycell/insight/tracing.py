@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from memorycell.layers.base import Recurrent
-from memorycell.layers.trace import Trace
+from memorycell.layers.traces import Trace
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from memorycell.insight.line import mean_gradient
 from memorycell.insight.tracing import replaced_forward
 from memorycell.kernels.reference import State
 from memorycell.layers.base import Recurrent
-from memorycell.layers.trace import Trace
+from memorycell.layers.traces import Trace
 
 _TOLERANCE = 2e-5  # of the read-out's integral, as a share of the number or of 1
 _POINTS = 4096  # of that integral, at most

@@ -9,81 +9,24 @@ from __future__ import annotations
 import functools
 import struct
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from memorycell.kernels import native
 from memorycell.kernels.fused_check import check
-from memorycell.kernels.reference import GATES, Cell, Gates, Mode
-
-MODES: tuple[Mode, ...] = ("LSTM", "GRU", "RNN_TANH", "RNN_RELU")  # the numbers of csrc/memorycell.h
-RECURRENT_DROPOUT, ZONEOUT_H, ZONEOUT_C, DROPOUT = 1, 2, 4, 8  # kinds of masks
+from memorycell.kernels.reference import GATES, Gates
+from memorycell.kernels.spec import MODES, ZONEOUT_C, Spec, grouped, parameters_of, split_masks
+from memorycell.kernels.twice import Gradients
 
 _RUN = struct.Struct("=45q2d6q")  # mc_run
 _GRADIENTS = struct.Struct("=23q")  # mc_gradients
 _NOWHERE = (0, 0, 0)  # a null pointer and its distances
 
 
-class Spec(NamedTuple):
-    """What a stack of layers is made of, beside its tensors: numbers only, as an operator takes them."""
-
-    mode: int  # index into MODES
-    coupled: int
-    layers: int
-    directions: int
-    bias: int
-    peephole: int
-    norm: int
-    masks: int  # kinds of masks, added up
-    packed: int  # 1: x is (Σ lengths, I), as a PackedSequence holds it
-    batch_first: int  # how a padded output lies in memory
-    steps: int
-    batch: int
-    rows: int  # Σ lengths
-    tokens: int = 0  # 1: x is (vocabulary, I), and the last of what is ragged says which row each step takes
-    projected: int = 0  # LSTM: h has fewer units than c
-    reset_before: int = 0  # GRU
-
-    @property
-    def cell(self) -> Cell:
-        """The equations."""
-        return Cell(MODES[self.mode], coupled=bool(self.coupled), reset_after=not self.reset_before)
-
-    @property
-    def cells(self) -> int:
-        """Layers times directions."""
-        return self.layers * self.directions
-
-    @property
-    def parameters(self) -> tuple[str, ...]:
-        """Names of one cell's parameters, in the order of mc_run."""
-        return _parameters(*self[4:7], self.mode == 0, self.projected)
-
-    def count(self, kind: int) -> int:
-        """Masks of a kind: one a cell, or one after each layer but the last."""
-        return (self.layers - 1 if kind == DROPOUT else self.cells) if self.masks & kind else 0
-
-    def widths(self, parameters: Sequence[Tensor]) -> tuple[int, int]:
-        """Units of h and of the gates: P and H."""
-        units = parameters[1].shape[1]
-        return units, parameters[0].shape[0] // self.cell.rows if self.projected else units
-
-
-@functools.cache
-def _parameters(bias: int, peephole: int, norm: int, lstm: bool, projected: int) -> tuple[str, ...]:
-    names = ["w_ih", "w_hh", *(("b_ih", "b_hh") if bias else ())]
-    names += [*(("w_hr",) if projected else ()), *(("w_ch",) if peephole else ())]
-    if norm:
-        for which in ("norm_ih", "norm_hh", "norm_ch")[: 3 if lstm else 2]:
-            names += [f"{which}_gain", f"{which}_bias"]
-    return tuple(names)
-
-
 # Where each parameter stands in mc_run; the gradients follow the same order.
-_PLACES = {name: place for place, name in enumerate(_parameters(1, 1, 1, True, 1))}
+_PLACES = {name: place for place, name in enumerate(parameters_of(1, 1, 1, True, 1))}
 
 
 def _pointers(spec: Spec, tensors: Sequence[Tensor | None]) -> list[int]:
@@ -109,21 +52,6 @@ def _input_rows(spec: Spec, layer: int, tensor: Tensor) -> tuple[int, int, int]:
 
 def _mask_rows(mask: Tensor) -> tuple[int, int, int]:
     return mask.data_ptr(), mask.stride(0), mask.stride(1)
-
-
-_NO_MASKS: dict[int, Sequence[Tensor]] = dict.fromkeys((RECURRENT_DROPOUT, ZONEOUT_H, ZONEOUT_C, DROPOUT), ())
-
-
-def split_masks(spec: Spec, masks: Sequence[Tensor]) -> dict[int, Sequence[Tensor]]:
-    """The masks by kind, in the order of the kinds."""
-    if not spec.masks:
-        return _NO_MASKS
-    found: dict[int, Sequence[Tensor]] = {}
-    first = 0
-    for kind in (RECURRENT_DROPOUT, ZONEOUT_H, ZONEOUT_C, DROPOUT):
-        found[kind] = masks[first : first + spec.count(kind)]
-        first += spec.count(kind)
-    return found
 
 
 def _describe(
@@ -430,8 +358,6 @@ class _Recurrent(torch.autograd.Function):
         needs = ctx.needs_input_grad[3:]
         wanted = [needs[0], any(needs[1 : 1 + first]), any(needs[1 + first + len(ragged) :])]
         if torch.is_grad_enabled():
-            from memorycell.kernels.twice import Gradients  # which looks at Spec
-
             results = (*outputs, reserve, *given)
             found = Gradients.apply(spec, ctx.rates, ctx.counts, tuple(wanted), x, *tensors, *results)
         else:
@@ -457,12 +383,6 @@ class _EagerRecurrent(_Recurrent):
         return results
 
     setup_context = torch.autograd.Function.setup_context
-
-
-def grouped(counts: tuple[int, int, int], tensors: Sequence[Tensor]) -> tuple[list[Tensor], ...]:
-    """Initial state, raggedness, parameters and masks, from the flat list that autograd wants."""
-    bounds = (0, counts[0], counts[0] + counts[1], sum(counts), len(tensors))
-    return tuple(list(tensors[a:b]) for a, b in pairwise(bounds))
 
 
 def run(

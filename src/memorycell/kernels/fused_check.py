@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from memorycell.kernels.fused import Spec
+from memorycell.kernels.spec import Spec
 
 _DTYPES = (torch.float32, torch.float64)
 
@@ -36,8 +34,6 @@ def check(spec: Spec, x: Tensor, initial: Sequence[Tensor], parameters: Sequence
 @functools.cache
 def _shapes(kind: tuple[int, ...], inputs: int, units: int, hidden: int) -> tuple[tuple[int, ...], ...]:
     """Of all parameters, by layer, direction and name; `kind`: the numbers of a Spec that belong to the layers."""
-    from memorycell.kernels.fused import Spec  # which imports this module
-
     spec = Spec(*kind[:7], *[0] * 7, *kind[7:])
     rows, shapes = spec.cell.rows, []
     for layer in range(spec.layers):

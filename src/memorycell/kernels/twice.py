@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from memorycell.kernels import reference
-from memorycell.kernels.fused import DROPOUT, RECURRENT_DROPOUT, ZONEOUT_C, ZONEOUT_H, Spec, grouped, split_masks
 from memorycell.kernels.reference import Noise, Norm, Weights
+from memorycell.kernels.spec import DROPOUT, RECURRENT_DROPOUT, ZONEOUT_C, ZONEOUT_H, Spec, grouped, split_masks
 
 
 class Gradients(torch.autograd.Function):

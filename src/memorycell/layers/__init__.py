@@ -5,7 +5,7 @@ from memorycell.layers.cells import GRUCell, LSTMCell, RNNCell
 from memorycell.layers.dropout import Dropout, VariationalDropout
 from memorycell.layers.recurrent import GRU, LSTM, RNN
 from memorycell.layers.stepping import Stream
-from memorycell.layers.trace import Trace
+from memorycell.layers.traces import Trace
 
 __all__ = [
     "Dropout",

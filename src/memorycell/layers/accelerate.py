@@ -75,9 +75,13 @@ def _why_left(layer: nn.Module) -> str | None:
         return "it is parametrised, and its parametrisation belongs to its class"
     if type(layer) not in _OURS:
         return f"{type(layer).__name__} is a subclass, whose own code would be lost"
-    if set(layer._parameters) != set(_bare(layer)._parameters) or layer._modules:
+    if _parameters_of(layer).keys() != _parameters_of(_bare(layer)).keys() or layer._modules:
         return "its parameters are not the usual ones (weight_norm, pruning, or another hand)"
     return None
+
+
+def _parameters_of(layer: nn.Module) -> dict[str, nn.Parameter]:
+    return dict(layer.named_parameters(recurse=False, remove_duplicate=False))
 
 
 def _bare(layer: nn.Module) -> nn.Module:
@@ -96,8 +100,8 @@ def _bare(layer: nn.Module) -> nn.Module:
 def _counterpart(layer: nn.Module) -> nn.Module:
     """Our layer with everything that `layer` holds: the same parameters, buffers, hooks and attributes."""
     ours = _bare(layer)
-    for name in ours._parameters:
-        ours._parameters[name] = layer._parameters[name]
+    for name, value in _parameters_of(layer).items():
+        ours.register_parameter(name, value)
     for name, value in layer.__dict__.items():
         # The dicts of hooks themselves, so that handles can still remove what they have registered.
         if "hook" in name or name in ("_buffers", "_non_persistent_buffers_set", "training"):

@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from memorycell.kernels import fused
 from memorycell.kernels.random import bernoulli
 from memorycell.kernels.reference import Cell, Noise, State, Weights
+from memorycell.kernels.spec import MODES, Spec
 from memorycell.layers import parameters as rules
+from memorycell.layers.backends import Backends, torch_lacks
 from memorycell.layers.inputs import check_dtype, check_parts, check_state_dtype
-from memorycell.layers.running import Backends, masks_of, torch_lacks
+from memorycell.layers.running import masks_of
 from memorycell.layers.stepping import step_cell
 
 
@@ -54,7 +56,7 @@ class RecurrentCell(nn.Module):
         self._names = list(shapes)
         self._parts = ("h", "c") if cell.mode == "LSTM" else ("h",)
         flags = int(bias), int(peephole), int(layer_norm)
-        self._fused_spec = (fused.MODES.index(cell.mode), int(cell.coupled), 1, 1, *flags)
+        self._fused_spec = (MODES.index(cell.mode), int(cell.coupled), 1, 1, *flags)
         for name, shape in shapes.items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape, device=device, dtype=dtype)))
         if not bias:
@@ -125,7 +127,7 @@ class RecurrentCell(nn.Module):
             return step_cell(self.cell, x, before, self.weights(), noise, self.backends.torch())
         kinds, masks, rates = masks_of([_over_time(noise)], ()) if any(self.zone) else (0, [], (0.0, 0.0))
         batch, dtype = x.shape[0], flat[0].dtype
-        spec = fused.Spec(*self._fused_spec, kinds, 0, 0, 1, batch, batch, reset_before=int(not self.cell.reset_after))
+        spec = Spec(*self._fused_spec, kinds, 0, 0, 1, batch, batch, reset_before=int(not self.cell.reset_after))
         initial = () if before is None else [part.unsqueeze(0).to(dtype) for part in before]
         _, after = fused.run(spec, rates, x.unsqueeze(0).to(dtype), initial, (), flat, masks)
         return tuple(part.squeeze(0) for part in after)

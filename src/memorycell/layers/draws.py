@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
 from memorycell.kernels.random import bernoulli, keep_mask
 from memorycell.kernels.reference import Noise, Weights
-
-if TYPE_CHECKING:
-    from memorycell.layers.base import Recurrent
+from memorycell.layers.stack import Stack
 
 
 class Draws(NamedTuple):
@@ -28,7 +26,7 @@ class Draws(NamedTuple):
         ]
 
 
-def draw(layer: Recurrent, steps: int, batch: int, like: Tensor) -> Draws:
+def draw(layer: Stack, steps: int, batch: int, like: Tensor) -> Draws:
     """Draw the masks of a call over `steps` steps of `batch` rows, with the dtype and device of `like`.
 
     Element (t, unit) of a row is the column t · width + unit of its mask: the padding of a batch has no say.

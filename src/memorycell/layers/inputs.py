@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -13,10 +13,8 @@ from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
 from memorycell.kernels import torch_ops
 from memorycell.kernels.reference import State
+from memorycell.layers.stack import Stack
 from memorycell.layers.tokens import check_ids, look_up
-
-if TYPE_CHECKING:
-    from memorycell.layers.base import Recurrent
 
 Lengths = Tensor | Sequence[int] | None
 
@@ -82,7 +80,7 @@ class Given:
         return state if len(state) == 2 else state[0]
 
 
-def read(layer: Recurrent, x: Any, state: Any, lengths: Any, embedding: Any = None) -> Given:
+def read(layer: Stack, x: Any, state: Any, lengths: Any, embedding: Any = None) -> Given:
     """Check x, state and lengths against `layer` and bring them to one form; with `embedding`, x holds token ids.
 
     Raises TypeError or ValueError with what was expected, what came and what to do.
@@ -132,7 +130,7 @@ def _without_padding(ids: Tensor, ends: Tensor, batch_first: bool) -> Tensor:
     return ids.masked_fill((beyond if batch_first else beyond.T).to(ids.device), 0)
 
 
-def _read_values(layer: Recurrent, x: Tensor, axes: tuple[str, ...], embedding: Any) -> tuple[Tensor, Tensor | None]:
+def _read_values(layer: Stack, x: Tensor, axes: tuple[str, ...], embedding: Any) -> tuple[Tensor, Tensor | None]:
     """x itself; or with an embedding the rows that the ids x take, and which of them."""
     _check_rank(layer, x, axes, embedding)
     if embedding is None:
@@ -144,7 +142,7 @@ def _read_values(layer: Recurrent, x: Tensor, axes: tuple[str, ...], embedding: 
     return rows, tokens
 
 
-def _check_rank(layer: Recurrent, x: Tensor, axes: tuple[str, ...], embedding: Any) -> None:
+def _check_rank(layer: Stack, x: Tensor, axes: tuple[str, ...], embedding: Any) -> None:
     name = type(layer).__name__
     if embedding is not None:
         if x.ndim != len(axes):
@@ -193,7 +191,7 @@ def read_lengths(lengths: Any, batch: int, steps: int) -> Tensor | None:
     return None if steps and bool((ends == steps).all()) else ends
 
 
-def _read_state(layer: Recurrent, state: Any, batch: int | None, x: Tensor) -> State | None:
+def _read_state(layer: Stack, state: Any, batch: int | None, x: Tensor) -> State | None:
     """The state as a tuple of (L·D, B, ·), None if there is none; batch None: x is one sequence."""
     if state is None:
         return None

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from memorycell.kernels import fused, native
+from memorycell.kernels.spec import MODES, Spec
 
 _FEW = 8  # outputs up to which products are written out and summed: less than the kernels' preparations
 _BLOCK = 128  # outputs that the kernels compute at once
@@ -61,7 +62,7 @@ def _by_kernels(x: Tensor, weight: Tensor) -> Tensor:
     if not len(x):
         return x.new_empty(0, len(weight))
     both = torch.cat([weight, -weight])
-    spec = fused.Spec(fused.MODES.index("RNN_RELU"), 0, 1, 1, 0, 0, 0, 0, 0, 0, 1, len(x), len(x))
+    spec = Spec(MODES.index("RNN_RELU"), 0, 1, 1, 0, 0, 0, 0, 0, 0, 1, len(x), len(x))
     output, _ = fused.run(spec, (0.0, 0.0), x.unsqueeze(0), (), (), [both, both.new_zeros(len(both), len(both))])
     positive, negative = output[0].chunk(2, dim=1)
     return positive - negative

@@ -3,78 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from memorycell.kernels import fused, native, reference, torch_ops
-from memorycell.kernels.reference import Cell, Gates, Noise, State, Weights
-from memorycell.layers.draws import Draws
-from memorycell.layers.inputs import Given
-
-if TYPE_CHECKING:
-    from memorycell.layers.base import Recurrent
-
-BACKENDS = ("auto", "cpp", "reference", "torch")
-_FUSED_DTYPES = (torch.float32, torch.float64)
+from memorycell.kernels import fused, reference, torch_ops
+from memorycell.kernels.reference import Gates, Noise, State, Weights
+from memorycell.kernels.spec import DROPOUT, RECURRENT_DROPOUT, ZONEOUT_C, ZONEOUT_H, Spec
+from memorycell.layers.draws import Draws, draw
+from memorycell.layers.inputs import Given, read
+from memorycell.layers.stack import Stack
 
 
-def torch_lacks(cell: Cell, *, peephole: bool, layer_norm: bool, zoneout: bool) -> str | None:
-    """What torch's operators lack for a cell, or None if they can compute it."""
-    for wanted, what in (
-        (peephole, "peepholes (peephole=True)"),
-        (layer_norm, "layer normalisation (layer_norm=True)"),
-        (cell.coupled, "coupled gates (coupled=True)"),
-        (not cell.reset_after, "reset before the product (reset_after=False)"),
-        (zoneout, "zoneout"),
-    ):
-        if wanted:
-            return f"torch's operators have no {what}"
-    return None
+class Called(NamedTuple):
+    """What a call of a layer gave: output and final state in the caller's form, and of a trace all gates and states."""
+
+    output: Any
+    state: Any
+    records: Gates  # each (L, D, B, T, ·)
+    given: Given
 
 
-class Backends:
-    """Which implementations can compute a layer, and which one the user has asked for.
-
-    Raises ValueError for an unknown name, and for a forced backend that cannot run this layer.
-    """
-
-    def __init__(self, name: Any, torch_lacks: str | None) -> None:
-        if name not in BACKENDS:
-            raise ValueError(f"expected backend to be one of {', '.join(map(repr, BACKENDS))}, got {name!r}")
-        self.name = name
-        self.torch_lacks = torch_lacks
-        missing = {"torch": torch_lacks, "cpp": native.why_missing()}.get(name)
-        if missing:
-            raise ValueError(f"backend={name!r} cannot run this layer: {missing}; use backend='auto'")
-
-    def fused(self, x: Tensor, weight: Tensor) -> bool:
-        """Whether the fused kernels compute a call on x.
-
-        Raises ValueError if they are forced and cannot.
-        """
-        if self.name not in ("auto", "cpp"):
-            return False
-        fits = x.device.type == "cpu" and weight.dtype in _FUSED_DTYPES
-        if fits and native.available():
-            return True
-        if self.name == "cpp" and fits:  # a layer built where there was one
-            raise ValueError(f"backend='cpp' cannot run this layer: {native.why_missing()}; use backend='auto'")
-        if self.name == "cpp":
-            raise ValueError(
-                "expected float32 or float64 weights and input on the CPU for backend='cpp', "
-                f"got {weight.dtype} on {x.device}: use backend='auto'"
-            )
-        return False
-
-    def torch(self) -> bool:
-        """Whether torch's operators compute what is left."""
-        return self.name != "reference" and self.torch_lacks is None
+def call(layer: Stack, x: Any, state: Any, lengths: Any, embedding: Any, *, trace: bool = False) -> Called:
+    """Check what a caller gave, draw the masks and compute; raises as `Recurrent.forward`."""
+    given = read(layer, x, state, lengths, embedding)
+    draws = draw(layer, given.steps, given.batch, given.x)
+    output, final, records = _run(layer, given, draws, trace)
+    return Called(output, given.give_back_state(final), records, given)
 
 
-def run(layer: Recurrent, given: Given, draws: Draws, trace: bool) -> tuple[Tensor | PackedSequence, State, Gates]:
+def _run(layer: Stack, given: Given, draws: Draws, trace: bool) -> tuple[Tensor | PackedSequence, State, Gates]:
     """Output in the caller's form, final state, and of a trace each gate and state (L, D, B, T, ·), with whatever can
     compute them."""
     weights = draws.masked(layer.weights())
@@ -125,22 +85,22 @@ def masks_of(noise: Sequence[Noise], between: Sequence[Tensor | None]) -> tuple[
     """Which kinds of masks there are, the masks, and zoneout's rates where it has none."""
     kinds, masks = 0, []
     for kind, name in (
-        (fused.RECURRENT_DROPOUT, "keep_h"),
-        (fused.ZONEOUT_H, "zone_h"),
-        (fused.ZONEOUT_C, "zone_c"),
+        (RECURRENT_DROPOUT, "keep_h"),
+        (ZONEOUT_H, "zone_h"),
+        (ZONEOUT_C, "zone_c"),
     ):
         values = [getattr(one, name) for one in noise]  # torch.compile cannot trace an assignment expression here
         found = [value for value in values if isinstance(value, Tensor)]
         kinds += kind if found else 0
         masks += found
     dropped = [mask for mask in between if mask is not None]
-    kinds += fused.DROPOUT if dropped else 0
+    kinds += DROPOUT if dropped else 0
     rates = [0.0 if rate is None or isinstance(rate, Tensor) else rate for rate in (noise[0].zone_h, noise[0].zone_c)]
     return kinds, masks + dropped, (rates[0], rates[1])
 
 
 def _run_fused(
-    layer: Recurrent, given: Given, weights: list[Weights], draws: Draws, trace: bool
+    layer: Stack, given: Given, weights: list[Weights], draws: Draws, trace: bool
 ) -> tuple[Tensor | PackedSequence, State, Gates]:
     dtype = weights[0].w_ih.dtype  # under autocast x may have another: the kernels compute in the weights'
     kinds, masks, rates = masks_of(draws.noise, draws.between)
@@ -151,7 +111,7 @@ def _run_fused(
     tokens = [] if given.tokens is None else [given.tokens]
     rows = given.steps * given.batch if given.lengths is None else int(given.lengths.sum())
     sizes = (given.steps, given.batch, rows, len(tokens))
-    spec = fused.Spec(*layer.fused_spec, kinds, int(packed), int(given.batch_first), *sizes, *layer.fused_variant)
+    spec = Spec(*layer.fused_spec, kinds, int(packed), int(given.batch_first), *sizes, *layer.fused_variant)
     initial = () if given.state is None else tuple(part.to(dtype) for part in given.state)
     tensors = (initial, given.ragged() + tokens, [part for w in weights for part in parameters_of(w)], masks)
     records: Gates = {}
@@ -166,7 +126,7 @@ def _run_fused(
 
 
 def _run_torch(
-    layer: Recurrent, given: Given, weights: list[Weights], draws: Draws
+    layer: Stack, given: Given, weights: list[Weights], draws: Draws
 ) -> tuple[Tensor | PackedSequence, State]:
     flat = [value for w in weights for value in w[:5] if value is not None]
     one_by_one = layer.dropout and (layer.training or given.x.is_cuda)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from memorycell.layers.base import Recurrent
+from memorycell.layers.stack import Stack
 
 
-def check_ids(layer: Recurrent, ids: Tensor, embedding: Any) -> None:
+def check_ids(layer: Stack, ids: Tensor, embedding: Any) -> None:
     """Raise TypeError or ValueError unless `ids` are integers and `embedding` has rows for this layer."""
     weight = embedding.weight if isinstance(embedding, nn.Embedding) else embedding
     if not isinstance(weight, Tensor):

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from memorycell.layers.trace import Trace
-from memorycell.layers.trace_files import (
+from memorycell.layers.traces.description import (
     DTYPES,
+    Content,
     Damaged,
     checked_shape,
     code_of,
@@ -23,35 +23,36 @@ from memorycell.layers.trace_files import (
     plain,
     replaced,
 )
-from memorycell.layers.trace_places import dates_of
+from memorycell.layers.traces.places import dates_of
 
 _UNITS = ("D", "s", "ms", "us", "ns")  # of the dates that Arrow knows
 
 
-def save_parquet(trace: Trace, values: Mapping[str, Tensor], target: Path) -> None:
-    """Write values (L, D, B, T, ·) as rows (layer, direction, batch, time, a list for each gate and state)."""
+def save_parquet(content: Content, target: Path) -> None:
+    """Write tensors (L, D, B, T, ·) as rows (layer, direction, batch, time, a list for each gate and state)."""
     from pyarrow import parquet
 
+    values = content.by_name
     empty = [name for name, value in values.items() if not value.shape[-1]]
     if empty:
         raise ValueError(f"expected at least one unit for Parquet, got none of {empty[0]!r}: save it as .safetensors")
-    schema: dict[str, str] = metadata_of(trace.dims, trace.lengths, trace.coords)
+    schema: dict[str, str] = metadata_of(*content[1:])
     schema["sizes"] = json.dumps({name: list(value.shape) for name, value in values.items()})
     dtype = next(iter(values.values())).dtype
     schema["dtype"] = code_of(dtype)
     if dtype in (torch.float16, torch.bfloat16):
         values = {name: value.to(torch.float32) for name, value in values.items()}
     _, _, _, steps, _ = next(iter(values.values())).shape
-    times = _times(trace.coords.get("time"), steps)
+    times = _times(content.coords.get("time"), steps)
     none = {name: value.new_zeros(0, value.shape[-1]) for name, value in values.items()}
     head = _table((0, 0, 0), times[:0], none).replace_schema_metadata(schema)
     with replaced(target) as file, parquet.ParquetWriter(file, head.schema) as writer:
-        for where, count in _sequences(trace, values):
+        for where, count in _sequences(values, content.lengths):
             parts = {name: value[where][:count] for name, value in values.items()}
             writer.write_table(_table(where, times[:count], parts).replace_schema_metadata(schema))
 
 
-def load_parquet(source: Path) -> Trace:
+def load_parquet(source: Path) -> Content:
     """The trace that `save_parquet` wrote; raise Damaged, or whatever comes of a description that is none."""
     import pyarrow
     from pyarrow import parquet
@@ -73,14 +74,14 @@ def load_parquet(source: Path) -> Trace:
     values = {name: _filled(table, name, shape, lengths, metadata["dtype"]) for name, shape in shapes.items()}
     if "batch" not in dims:
         values = {name: value.squeeze(2) for name, value in values.items()}
-    return Trace(values, dims, lengths=lengths, coords=coords)
+    return Content(values, dims, lengths, coords)
 
 
-def _sequences(trace: Trace, values: Mapping[str, Tensor]) -> Iterator[tuple[tuple[int, int, int], int]]:
+def _sequences(values: Mapping[str, Tensor], lengths: Tensor | None) -> Iterator[tuple[tuple[int, int, int], int]]:
     """Layer, direction and row of each sequence that has steps, and how many."""
     layers, directions, batch, steps, _ = next(iter(values.values())).shape
     for layer, direction, row in np.ndindex(layers, directions, batch):
-        count = steps if trace.lengths is None else int(trace.lengths.reshape(-1)[row])
+        count = steps if lengths is None else int(lengths.reshape(-1)[row])
         if count:
             yield (layer, direction, row), count
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,16 @@ Place = int | slice | list[int]
 _Date = datetime.date | np.datetime64  # datetime.datetime and pandas.Timestamp are dates, too
 _Name = str | _Date
 _ZONE = re.compile(r"[T ].*(Z|[+-][\d:]+)\s*$")
+
+
+def check_names(coords: Mapping[str, Sequence[Any]], sizes: Mapping[str, int]) -> None:
+    """Raise ValueError unless there is one name for each place, along dimensions that are there."""
+    for dim, labels in coords.items():
+        size = sizes.get(dim)
+        if size is None:
+            raise ValueError(f"expected coords of {', '.join(sizes)}, got those of {dim!r}")
+        if len(labels) != size:
+            raise ValueError(f"expected {size} names along {dim!r}, one for each place, got {len(labels)}")
 
 
 def places(asked: Any, dim: str, size: int, labels: Sequence[Any] | None) -> Place:

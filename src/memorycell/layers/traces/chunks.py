@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from memorycell.kernels.reference import GATES, State
 from memorycell.layers.inputs import read, read_lengths
-from memorycell.layers.trace import Trace, dims_of
-from memorycell.layers.trace_files import TraceFile, load
-
-if TYPE_CHECKING:
-    from memorycell.layers.base import Recurrent
+from memorycell.layers.running import call
+from memorycell.layers.stack import Stack
+from memorycell.layers.traces.description import dims_of
+from memorycell.layers.traces.safetensors import TraceFile
+from memorycell.layers.traces.trace import Trace
 
 
 @torch.no_grad()
 def trace_to_file(
-    layer: Recurrent,
+    layer: Stack,
+    parts: Sequence[Stack],
     x: Tensor,
     state: Any,
     lengths: Any,
@@ -32,6 +33,7 @@ def trace_to_file(
 ) -> Trace:
     """`Recurrent.trace` into a file. Layer by layer and direction by direction, the backward one from the end.
 
+    parts: each layer and direction of `layer` as a layer of its own, batch first.
     What a layer reads is what the one below has written; states go on from chunk to chunk.
     """
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
@@ -51,30 +53,28 @@ def trace_to_file(
     shapes = {name: (*lead, width) for name, width in widths.items()}
     final: list[list[Tensor]] = []
     with TraceFile(path, shapes, weight.dtype, dims_of(unbatched), ends, force=force) as file:
-        for k in range(layer.cells):
+        for k, part in enumerate(parts):
             number, direction = divmod(k, layer.directions)
-            part = layer.part(number, direction)
             now: Any = tuple(value[k : k + 1] for value in initial)
             for start, stop in _chunks(steps, chunk, backwards=direction == 1):
                 inside = None if ends is None else (ends - start).clamp(0, stop - start)
                 values = rows[:, start:stop] if not number else _below(file, number - 1, start, stop).to(weight.device)
                 if direction == 1:
                     values = _mirrored(values, inside)
-                traced = part.trace(
-                    values, now if layer.mode == "LSTM" else now[0], inside, None if number else embedding
-                )
+                before = now if layer.mode == "LSTM" else now[0]
+                traced = call(part, values, before, inside, None if number else embedding, trace=True)
                 now = traced.state if isinstance(traced.state, tuple) else (traced.state,)
                 for name in shapes:
-                    value = traced[name][0, 0]
+                    value = traced.records[name][0, 0]
                     file.write(name, number, direction, start, _mirrored(value, inside) if direction == 1 else value)
             final.append(list(now))
     whole = tuple(torch.cat(parts) for parts in zip(*final, strict=True))
-    trace = load(path)
+    trace = Trace.load(path)
     after = tuple(value.squeeze(1) for value in whole) if unbatched else whole
     return Trace(trace.by_name, trace.dims, None, after if len(after) == 2 else after[0], trace.lengths)
 
 
-def _checked(layer: Recurrent, x: Tensor, state: Any, lengths: Any, embedding: Any) -> tuple[State, Tensor | None]:
+def _checked(layer: Stack, x: Tensor, state: Any, lengths: Any, embedding: Any) -> tuple[State, Tensor | None]:
     """The state at the beginning and the lengths, with the errors of `forward`.
 
     Of token ids, which may be a memory map and are looked up, the first step tells whether they fit.

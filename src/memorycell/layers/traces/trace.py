@@ -10,9 +10,9 @@ from typing import Any
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from memorycell.layers.trace_places import Place, lengths_after, places
-
-_DIMS = ("layer", "direction", "batch", "time", "unit")
+from memorycell.layers.traces import files
+from memorycell.layers.traces.description import Content
+from memorycell.layers.traces.places import Place, check_names, lengths_after, places
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,12 +58,7 @@ class Trace(Mapping[str, Tensor]):
     coords: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for dim, labels in self.coords.items():
-            size = self.sizes.get(dim)
-            if size is None:
-                raise ValueError(f"expected coords of {', '.join(self.dims)}, got those of {dim!r}")
-            if len(labels) != size:
-                raise ValueError(f"expected {size} names along {dim!r}, one for each place, got {len(labels)}")
+        check_names(self.coords, self.sizes)
 
     def __getitem__(self, name: str) -> Tensor:
         if name not in self.by_name:
@@ -167,9 +162,7 @@ class Trace(Mapping[str, Tensor]):
             Without `force`, when there is a file; when there is no such folder; or when it cannot be written, which
             leaves nothing behind.
         """
-        from memorycell.layers.trace_files import save
-
-        save(self, path, force=force)
+        files.save(Content(self.to_dict(), self.dims, self.lengths, self.coords), path, force=force)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Trace:
@@ -180,14 +173,8 @@ class Trace(Mapping[str, Tensor]):
         FileNotFoundError, IsADirectoryError, ValueError
             When there is no such file, it is a folder; or it is none of a trace, damaged or truncated.
         """
-        from memorycell.layers.trace_files import load
-
-        return load(path)
-
-
-def dims_of(unbatched: bool) -> tuple[str, ...]:
-    """Names of the dimensions of a gate."""
-    return tuple(name for name in _DIMS if not (unbatched and name == "batch"))
+        found = files.load(path)
+        return Trace(found.by_name, found.dims, lengths=found.lengths, coords=found.coords)
 
 
 def _taken(value: Tensor, axis: int, place: Place, dim: str) -> Tensor:
