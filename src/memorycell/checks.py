@@ -180,6 +180,7 @@ def check_not_fitted_is_said(case: Case) -> None:
         lambda task: task.answers(task.read(case.tiny.file)),
         lambda task: task.explained(task.read(case.tiny.file)),
         lambda task: task.save(case.folder / "unfitted.safetensors"),
+        lambda task: task.plot(case.tiny.file),
     ]
     for ask in asked:
         try:
@@ -262,8 +263,8 @@ def check_samples_are_read_once(case: Case) -> None:
 
 
 def check_a_command_reads_and_encodes_its_file_once(case: Case) -> None:
-    """fit, predict, evaluate, report and explain open it as often as `read` does, and once more for its checksum; what
-    is in it goes through the codec once."""
+    """fit, predict, evaluate, report, plot and explain open it as often as `read` does, and once more for its checksum;
+    what is in it goes through the codec once."""
     file, model, page = case.tiny.file, case.model, case.folder / "once.html"
     with _watched(case) as seen:
         case.new().read(file)
@@ -272,6 +273,7 @@ def check_a_command_reads_and_encodes_its_file_once(case: Case) -> None:
         ("fit", case.job.verb, file, *case.arguments(), "-o", case.folder / "once.safetensors", "-q", "--force"),
         ("predict", model, file, "--json", "-q"), ("evaluate", model, file, "--folds", "2", "-q"),
         ("report", model, file, "-o", page, "-q", "--force"), ("explain", model, file, "-o", page, "-q", "--force"),
+        ("plot", model, file, "-o", case.folder / "once.svg", "-q", "--force"),
     ):  # fmt: skip
         with _watched(case) as seen:
             code, _, err = case.run(*argv)
@@ -367,6 +369,29 @@ def check_it_is_measured_beside_a_baseline(case: Case) -> None:
     frame = result.to_frame()
     assert len(frame) >= len(result.models)
     assert len(repr(result)) < 600
+
+
+def check_it_draws_a_picture(case: Case) -> None:
+    """One that notebooks show by themselves, without pyplot, as wide as is asked for; and the command keeps it."""
+    loaded = "matplotlib.pyplot" in sys.modules
+    picture = case.fitted.plot(case.fitted.read(case.tiny.file), width=400)
+    data, about = picture._repr_mimebundle_()
+    assert data["image/svg+xml"].startswith("<svg") and about["image/png"]["width"] == 400
+    assert loaded or "matplotlib.pyplot" not in sys.modules
+    assert len(repr(picture)) < 200
+    try:
+        case.fitted.plot(case.tiny.file, no_such_option=1)
+    except ValueError as error:
+        assert "no_such_option" in str(error)
+    else:
+        raise AssertionError("an unknown option is taken")
+    file = case.folder / "picture.svg"
+    code, out, err = case.run("plot", case.model, case.tiny.file, "-o", file, "-q")
+    assert code == 0 and out == f"{file}\n", err
+    before = file.read_bytes()
+    assert b"<svg" in before
+    code, out, err = case.run("plot", case.model, case.tiny.file, "-o", file, "-q")
+    assert code == 2 and not out and "--force" in err and file.read_bytes() == before
 
 
 def check_bad_files_get_one_line(case: Case) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from memorycell.jobs.language.page import _passage
+from memorycell.jobs.language.page import passage_of
 from memorycell.jobs.language.task import LanguageModel
 from pages import HOSTILE, page_of
 
@@ -43,7 +43,7 @@ def test_a_text_that_was_trained_on_gives_no_headline_but_its_held_out_end(tmp_p
     page = page_of(tmp_path, fitted, TEXT, seen=True)
     assert "How well it predicts new text was not measured here" in page.text
     assert "The end of the text, which was held out" in page.text and "validation perplexity" in page.text
-    passage = _passage(fitted, fitted.read(TEXT), True)
+    passage = passage_of(fitted, fitted.read(TEXT), True)
     assert TEXT.endswith(passage.text) and len(passage.text) <= 0.05 * len(TEXT)
 
 

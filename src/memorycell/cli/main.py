@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from memorycell.cli.errors import guarded
 from memorycell.jobs.registry import registry
 
-_ORDER = ("demo", "fit", "predict", "evaluate", "report", "explain", "info")
+_ORDER = ("demo", "fit", "predict", "evaluate", "report", "plot", "explain", "info")
 
 
 class _Grouped(TyperCommand):
@@ -62,11 +62,11 @@ class _Fits(TyperGroup):
 
 def _function_of(name: str) -> Callable[..., None] | None:
     """The function of a command: one that all jobs have, or one of a job's own."""
-    from memorycell.cli import demo, explain, info, measure, own, predict
+    from memorycell.cli import demo, explain, info, measure, own, plot, predict
 
     makers: dict[str, Callable[[], Callable[..., None]]] = {
         "demo": demo.command, "predict": predict.command, "evaluate": measure.evaluate_command,
-        "report": measure.report_command, "explain": explain.command, "info": lambda: info.info,
+        "report": measure.report_command, "plot": plot.command, "explain": explain.command, "info": lambda: info.info,
     }  # fmt: skip
     if name in makers:
         return makers[name]()

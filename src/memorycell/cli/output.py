@@ -13,6 +13,7 @@ from memorycell.cli.errors import as_options, say
 
 MODEL = (".safetensors",)
 PAGE = (".html", ".htm")
+PICTURE = (".svg", ".png", ".pdf")
 LOG = (".jsonl",)
 
 

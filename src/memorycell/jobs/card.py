@@ -10,7 +10,7 @@ from typing import Any
 from memorycell.jobs.parameters import Option, options
 
 TABLES = (".csv", ".parquet", ".json")
-COMMANDS = ("fit", "predict", "evaluate", "report", "explain")
+COMMANDS = ("fit", "predict", "evaluate", "report", "plot", "explain")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +50,12 @@ class Job:
     page, answer : str
         References to the functions that make the sections of its report, and tell its answer on the page that explains.
     options : mapping of command to options
-        What `fit`, `predict`, `evaluate`, `report` and `explain` can be told beside what all jobs know.
+        What `fit`, `predict`, `evaluate`, `report`, `plot` and `explain` can be told beside what all jobs know.
     commands : mapping of name to reference
         Commands of its own: functions whose annotated parameters are options, and that return what is printed.
+    plot, drawn : str
+        Reference to the function that draws the picture that one wants first of such a model, of samples; and what it
+        shows: a sentence for the help of `plot`.
     tiny : str
         Reference to a function of a folder that writes a file there which such a task learns in a second; for checks.
     demo : str
@@ -80,6 +83,8 @@ class Job:
     limits: tuple[str, ...]
     page: str
     answer: str
+    plot: str
+    drawn: str
     tiny: str
     file: str = "data.csv"
     data: str = "DATA"
@@ -118,6 +123,7 @@ class Job:
             self.parameters,
             self.page,
             self.answer,
+            self.plot,
             self.tiny,
             *self.networks,
             *self.commands.values(),
@@ -141,7 +147,10 @@ class Job:
         return found
 
 
-_TEXTS = ("verb", "task", "parameters", "summary", "example", "reads", "measured", "page", "answer", "tiny", "file")
+_TEXTS = (
+    "verb", "task", "parameters", "summary", "example", "reads", "measured", "page", "answer", "plot", "drawn", "tiny",
+    "file",
+)  # fmt: skip
 _METHODS = ("read", "fit", "answers", "kind_of", "measured", "explained", "trace", "headline", "facts", "save", "load")
 
 

@@ -24,6 +24,7 @@ from memorycell.jobs.estimator import Estimator
 from memorycell.jobs.insight import Insight
 from memorycell.jobs.parameters import TrainingParameters, check
 from memorycell.jobs.plan import Plan
+from memorycell.jobs.shown import Shown
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
 from memorycell.training import TrainingOptions, train, using_threads
@@ -44,7 +45,7 @@ _MAY_BE_SEEN = "the model was asked about all of it: if it was trained on some o
 Progress = Callable[[str], None] | None
 
 
-class Learner(TrainingParameters, Estimator, Insight):
+class Learner(TrainingParameters, Estimator, Insight, Shown):
     """A task: one network and some codecs.
 
     A subclass is a dataclass of its parameters, and says what others ask of a task: `read`, `fit`, `answers`, `kind`,
@@ -93,6 +94,8 @@ class Learner(TrainingParameters, Estimator, Insight):
     def asked(self, X: Any) -> Any:
         """Samples that a fitted model is asked about."""
         self.check_fitted()
+        if X is None:
+            raise ValueError(f"expected data, got None: a {type(self).__name__} keeps none of what it was trained on")
         return self.read(X, labelled=False)
 
     def answers(self, X: Any) -> Answers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,8 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
+
+from memorycell.pages.picture import Picture
 
 WIDE, NARROW = 720, 340  # pixels: a page, and a phone with its margins
 FONT = 12
@@ -52,7 +55,7 @@ def label(text: Any, most: int = 28) -> str:
 
 
 def canvas(width: float, height: float, rows: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
-    """A transparent figure of `width` × `height` pixels with `rows` panels below each other.
+    """A picture of `width` × `height` pixels with `rows` panels below each other; see `Picture`.
 
     `options` go to `Figure.subplots`.
     """
@@ -64,7 +67,7 @@ def canvas(width: float, height: float, rows: int = 1, **options: Any) -> tuple[
 
 
 def panels(width: float, *groups: Sequence[float], around: float = 32) -> tuple[Figure, list[list[Axes]]]:
-    """A transparent figure of panels below each other, by group: those of a group stand under each other, margins too.
+    """A picture of panels below each other, by group: those of a group stand under each other, margins too.
 
     Parameters
     ----------
@@ -102,7 +105,7 @@ def checked_width(width: Any) -> float:
 
 def _figure(width: float, height: float) -> Figure:
     width = checked_width(width)
-    figure = Figure(figsize=(width / 72, height / 72), dpi=72, layout="constrained", facecolor="none")
+    figure = Picture(figsize=(width / 72, height / 72), dpi=72, layout="constrained", facecolor="none")
     figure.get_layout_engine().set(w_pad=2 / 72, h_pad=3 / 72, hspace=0.06)  # type: ignore[union-attr, call-arg]
     return figure
 
@@ -128,6 +131,15 @@ def heading(ax: Axes, text: str) -> None:
 def far_left(figure: Figure, text: str) -> None:
     """A heading at the left edge of the figure, for axes whose rows have names on their left."""
     figure.suptitle(text, x=0.005, ha="left", fontsize=FONT, color=PALETTE["muted"], parse_math=False)
+
+
+def titled(figure: Figure, *texts: str) -> Figure:
+    """The figure with lines above everything that it shows, broken where they are too long, and as much taller."""
+    most = max(20, int(figure.get_figwidth() * 72 / (0.56 * FONT)))
+    lines = [line for text in texts for line in textwrap.wrap(text, most)]
+    figure.set_figheight(figure.get_figheight() + (0.4 + 1.4 * len(lines)) * FONT / 72)
+    figure.suptitle("\n".join(lines), x=0.005, ha="left", fontsize=FONT, color=PALETTE["ink"], parse_math=False)
+    return figure
 
 
 def write(ax: Axes, x: Any, y: Any, text: str, colour: str = PALETTE["muted"], **options: Any) -> None:

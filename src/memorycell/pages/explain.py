@@ -116,8 +116,10 @@ def explained_as_json(model: Any, data: Any, where: Mapping[str, Any], method: s
     return found | {"note": " ".join(filter(None, (found["note"], unread)))}, unread
 
 
-def asked(job: Any, given: Mapping[str, Any], name_of: Callable[[str], str] = str) -> dict[str, Any]:
-    """The arguments that were given, if such a model knows them.
+def asked(
+    job: Any, given: Mapping[str, Any], name_of: Callable[[str], str] = str, command: str = "explain"
+) -> dict[str, Any]:
+    """The arguments that were given to a command, if it knows them of such a model.
 
     Raises
     ------
@@ -125,11 +127,12 @@ def asked(job: Any, given: Mapping[str, Any], name_of: Callable[[str], str] = st
         If one of them is not for this job; `name_of` says what the user calls it.
     """
     known = {name: value for name, value in given.items() if value is not None}
-    options = {option.name: option.value for option in job.of("explain")}
+    options = {option.name: option.value for option in job.of(command)}
     for name, value in known.items():
         if name not in options:
             names = ", ".join(name_of(each) for each in options)
-            raise ValueError(f"{name_of(name)} is not for models of this kind: they know {names}")
+            does = f"they know {names}" if names else "leave it out"
+            raise ValueError(f"{name_of(name)} is not for models of this kind: {does}")
         if isinstance(value, str):  # jobs may mean different things by a name: text is read as this one does
             try:
                 known[name] = options[name].parse(value)

@@ -12,7 +12,7 @@ from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.frequency import Frequency
 from memorycell.evaluation.tables import listing, percent, signed, significant
 
-__all__ = ["counted", "decimals_for", "fixed", "listing", "percent", "say_when", "significant"]
+__all__ = ["counted", "decimals_for", "fixed", "listing", "percent", "say_when", "significant", "trained_on"]
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -60,6 +60,11 @@ def counted(count: int, noun: str) -> str:
     ('1 origin', '1,200 origins', '3 series')
     """
     return f"{count:,} {noun}" if count == 1 or noun.endswith("s") else f"{count:,} {noun}s"
+
+
+def trained_on(seen: bool | None) -> str:
+    """What a figure on samples is worth, where that is known and must be said: it flatters on those trained on."""
+    return " (it was trained on them: this flatters)" if seen else ""
 
 
 def say_when(date: Any, frequency: Frequency | None = None) -> str:

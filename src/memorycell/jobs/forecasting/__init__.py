@@ -9,6 +9,9 @@ _GROUP = "Forecasts"
 TARGET = Option("target", Names(optional=True), "Columns", "Column to forecast; may be repeated.",
                  said="the only numeric one")  # fmt: skip
 _FUTURE = Option("future", File(), _GROUP, "Known-future columns of the rows to come.", reading=True)
+_AT = Option("at", Name("DATE"), _GROUP, "Last step seen.", said="the end of DATA")
+_WHICH = Option("target", Name(), _GROUP, "Which target.")
+_SERIES = Option("series", Name("NAME"), _GROUP, "Which series.")
 _STEP = Option("step", Whole(), _GROUP, "Rows from one origin to the next.", default=1)
 _SHARE = Option("test_fraction", Real(0, below=1, open=True), _GROUP, "Share of the time range that folds test on.",
                 default=0.2)  # fmt: skip
@@ -35,19 +38,22 @@ FORECAST = Job(
     ),
     page=f"{_ROOM}.page.report:page",
     answer=f"{_ROOM}.page.answer:forecast",
+    plot=f"{_ROOM}.page.picture:fan",
+    drawn="Of a forecaster: the past, the forecast with its intervals, and what came where DATA have it.",
     tiny=f"{_ROOM}.tiny:weather",
     options={
         "fit": (TARGET,),
         "predict": (_FUTURE,),
         "evaluate": (_STEP, _SHARE),
         "report": (_STEP, _SHARE, _FUTURE),
+        "plot": (_AT, _WHICH, _SERIES, _FUTURE),
         "explain": (
-            Option("at", Name("DATE"), _GROUP, "Last step seen.", said="the end of DATA"),
+            _AT,
             Option("row", Whole(least=None, optional=True), _GROUP, "Which text, series or line, from 0; of a forecast "
                    "the last row seen."),
             Option("step", Whole(optional=True), _GROUP, "Steps ahead.", said="1"),
-            Option("target", Name(), _GROUP, "Which target."),
-            Option("series", Name("NAME"), _GROUP, "Which series."),
+            _WHICH,
+            _SERIES,
             _FUTURE,
         ),
     },

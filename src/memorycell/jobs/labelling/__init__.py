@@ -30,6 +30,8 @@ CLASSIFY = Job(
     ),
     page=f"{_ROOM}.page_classes:page",
     answer=f"{_ROOM}.answer:classified",
+    plot=f"{_ROOM}.pictures:classes",
+    drawn="Of a classifier: what is taken for what; of several labels each, how well each is found.",
     tiny=f"{_ROOM}.tiny:texts",
     options={**_OPTIONS, "explain": (ROW, LABEL, AGAINST)},
 )
@@ -48,6 +50,8 @@ REGRESS = Job(
     limits=("What it says beyond the range of the training data is a guess.",),
     page=f"{_ROOM}.page_numbers:page",
     answer=f"{_ROOM}.answer:predicted",
+    plot=f"{_ROOM}.pictures:numbers",
+    drawn="Of a regressor: predicted numbers against the true ones.",
     tiny=f"{_ROOM}.tiny:waves",
     options={**_OPTIONS, "explain": (ROW, _OUTPUT)},
 )

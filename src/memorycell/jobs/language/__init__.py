@@ -24,12 +24,15 @@ LANGUAGE = Job(
     ),
     page=f"{_ROOM}.page:page",
     answer=f"{_ROOM}.answer:continued",
+    plot=f"{_ROOM}.picture:surprise",
+    drawn="Of a language model: how much each token of a text surprised it.",
     tiny=f"{_ROOM}.tiny:book",
-    options={"evaluate": (TRAIN, CURVE), "report": (TRAIN, CURVE), "explain": (ROW, PLACE, LABEL, AGAINST)},
+    options={"evaluate": (TRAIN, CURVE), "report": (TRAIN, CURVE), "plot": (ROW,),
+             "explain": (ROW, PLACE, LABEL, AGAINST)},
     commands={"generate": f"{_ROOM}.commands:generate"},
     demo=f"{_ROOM}.demo:demo",
     lends=("text encoder",),
     renamed={"hidden_sizes": "hidden_size", "size": "vocabulary_size"},
-)
+)  # fmt: skip
 
 JOBS = (LANGUAGE,)

@@ -18,7 +18,7 @@ from memorycell.pages.highlight import Span, legend, surprises
 from memorycell.pages.page import Html, Page, Section, bullets, element, facts, figure, paragraph, table
 from memorycell.pages.plots.classes import histogram, surprise_through_text
 from memorycell.pages.sections.data import own_notes
-from memorycell.pages.sections.learner import learning, network_section, reproduction, validation_loss
+from memorycell.pages.sections.learner import cards, learning, network_section, reproduction, validation_loss
 from memorycell.pages.sections.memory import remembering
 from memorycell.pages.sections.scores import OLD, UNKNOWN, accuracy, is_new
 from memorycell.pages.wording import counted, percent, significant
@@ -68,7 +68,7 @@ def page(
     measured = evaluation if isinstance(evaluation, LanguageEvaluation) else None
     if evaluation is None and seen is False:
         measured = model.evaluate(samples)
-    passage, new = _passage(model, samples, seen), is_new(evaluation, seen)
+    passage, new = passage_of(model, samples, seen), is_new(evaluation, seen)
     sections = [
         _accuracy(compared, measured, new), _surprise(passage, new),
         _samples(model), _data(model, passage, samples),
@@ -79,11 +79,11 @@ def page(
     title = {"character": "Language model of characters", "subword": "Language model of subwords"}.get(
         model.codec_.unit, "Language model of words"
     )
-    cards = _cards(model, compared, None if new is False else measured)
-    return Page(title, _lead(model, compared, measured, new), cards, sections, FOOTER)
+    shown = _cards(model, compared, None if new is False else measured)
+    return Page(title, _lead(model, compared, measured, new), shown, sections, FOOTER)
 
 
-def _passage(model: Any, samples: TextSamples, seen: bool | None) -> Passage | None:
+def passage_of(model: Any, samples: TextSamples, seen: bool | None) -> Passage | None:
     """Some of the text with its scores: of a text that was trained on the end, which was held out."""
     if not samples.written:
         return None  # a corpus has forgotten how its tokens were written
@@ -148,20 +148,18 @@ def _lead(model: Any, compared: CrossValidation | None, measured: LanguageEvalua
 
 
 def _cards(model: Any, compared: CrossValidation | None, measured: LanguageEvaluation | None) -> dict[str, str]:
-    cards = {}
+    shown = {}
     loss = validation_loss(model)
     if measured is not None:
-        cards["perplexity"] = significant(measured.perplexity)
-        cards["bits per character"] = f"{measured.bits_per_character:.3f}"
+        shown["perplexity"] = significant(measured.perplexity)
+        shown["bits per character"] = f"{measured.bits_per_character:.3f}"
         if measured.unknown:
-            cards["unknown tokens"] = percent(measured.unknown)
+            shown["unknown tokens"] = percent(measured.unknown)
     elif compared is not None:
-        cards["perplexity"] = significant(compared.score)
+        shown["perplexity"] = significant(compared.score)
     elif loss is not None:
-        cards["validation perplexity"] = significant(math.exp(min(loss, 700)))
-    cards["trained in"] = f"{significant(model.train_seconds_, 2)} s"
-    cards["parameters"] = f"{model.n_parameters_:,}"
-    return cards
+        shown["validation perplexity"] = significant(math.exp(min(loss, 700)))
+    return cards(model, shown)
 
 
 def _surprise(passage: Passage | None, new: bool | None) -> Section:
@@ -179,7 +177,7 @@ def _surprise(passage: Passage | None, new: bool | None) -> Section:
     else:
         what = "Whether it was trained on this text is not recorded: new text may surprise it more."
     most = float(np.quantile(nats, 0.98))
-    first = _start(passage)
+    first = start_of(passage)
     last = next(
         (i for i, token in enumerate(passage.tokens) if token.stop > passage.tokens[first].start + _SHOWN), len(nats)
     )
@@ -217,7 +215,7 @@ def _surprise(passage: Passage | None, new: bool | None) -> Section:
     return section
 
 
-def _start(passage: Passage) -> int:
+def start_of(passage: Passage) -> int:
     """The token from which the passage is shown: past the first fifth of a long one, after a line's end."""
     if len(passage.text) < 2 * _SHOWN:
         return 0

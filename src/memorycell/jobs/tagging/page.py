@@ -14,9 +14,20 @@ from memorycell.jobs.tagging.reading import TaggedSamples
 from memorycell.pages.page import Html, Page, Section, bullets, element, facts, figure, paragraph, table
 from memorycell.pages.plots.classes import class_counts, histogram
 from memorycell.pages.sections.data import own_notes, span_of
-from memorycell.pages.sections.learner import learning, network_section, reproduction, validation_loss
+from memorycell.pages.sections.learner import cards, learning, network_section, reproduction, validation_loss
 from memorycell.pages.sections.memory import AT_MOST, remembering
-from memorycell.pages.sections.scores import FOOTER, MEASURE, UNKNOWN, accuracy, confusions, headline, is_new, per_class
+from memorycell.pages.sections.scores import (
+    FOOTER,
+    MEASURE,
+    UNKNOWN,
+    accuracy,
+    confusions,
+    headline,
+    is_new,
+    measured,
+    per_class,
+    trained_on,
+)
 from memorycell.pages.wording import counted, percent, significant
 
 _WORST, _BEST = 8, 2
@@ -95,15 +106,7 @@ def _caveat(judged: Judged, seen: bool | None) -> str:
     if judged.honest:
         by = "by this model" if judged.own else "by models, each asked only about those it was not trained on"
         return f"{these} that were not trained on, labelled {by}."
-    if seen:
-        return (
-            f"These {these} are the ones that it was trained on: what it does with them shows what it has learned, not "
-            "how good it is."
-        )
-    return (
-        f"Whether it was trained on these {these} is not recorded. If it was, they show what it has learned, not how "
-        "good it is."
-    )
+    return trained_on(these, seen)
 
 
 def _lead(
@@ -125,18 +128,10 @@ def _lead(
 
 def _cards(model: Any, compared: CrossValidation | None, known: TagScores | None) -> dict[str, str]:
     values = compared.models[0].measures.values if compared is not None else known.measures.values if known else {}
-    cards = {}
     entities = known.entities if known is not None else None
-    if entities is not None:
-        cards["entity F1"] = percent(entities.total.f1, 1)
-    for name, said in (("accuracy", "accuracy"), ("macro_f1", "macro-F1")):
-        if name in values and len(cards) < 2:
-            cards[said] = percent(values[name], 1)
-    if not cards:
-        cards["labels"] = f"{len(model.classes_):,}"
-    cards["trained in"] = f"{significant(model.train_seconds_, 2)} s"
-    cards["parameters"] = f"{model.n_parameters_:,}"
-    return cards
+    shown = {} if entities is None else {"entity F1": percent(entities.total.f1, 1)}
+    shown |= measured(values, ("accuracy", "macro_f1") if entities is None else ("accuracy",))
+    return cards(model, shown or {"labels": f"{len(model.classes_):,}"})
 
 
 def _labels(judged: Judged, seen: bool | None) -> Section:

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation
 from numpy.typing import ArrayLike, NDArray
 
 from memorycell.evaluation.class_metrics import Measures
@@ -37,6 +38,7 @@ MOST_CURVES = 6
 FEWEST = 5  # answers of a group whose share of right ones is drawn
 _STRONGEST = 0.6  # opacity of a cell that holds a whole row: text on it is still read
 _MOST_POINTS = 2000  # of a scatter plot
+_MOST_OUTPUTS = 4
 
 
 def models_scored(evaluation: CrossValidation, *, width: float = WIDE) -> Figure:
@@ -260,6 +262,58 @@ def class_counts(names: Sequence[Any], counts: Sequence[int], *, width: float = 
     return figure
 
 
+def class_scores(rows: Sequence[dict[str, Any]], noun: str = "sample", *, width: float = WIDE) -> Figure:
+    """Precision, recall and F1 of each class on one line, the most frequent on top; at most 30 are drawn.
+
+    Parameters
+    ----------
+    rows : "class", "precision", "recall", "f1" and "support", how many there are, of each; `Measures.per_class`
+    noun : what "support" counts, in the singular
+
+    Example
+    -------
+    >>> rows = [{"class": "place", "precision": 0.5, "recall": 1.0, "f1": 0.667, "support": 3}]
+    >>> [text.get_text() for text in class_scores(rows, "span").axes[0].texts][-1]
+    '3 spans'
+    """
+    order = sorted(rows, key=lambda row: -row["support"])[:MOST_CLASSES]
+    left_out = len(rows) - len(order)
+    high = 28 if len(order) <= 16 else 20
+    figure, (ax,) = canvas(width, 66 + high * len(order) + (18 if left_out else 0))
+    _sideways(ax, width)
+    marks = (("precision", ">", "ochre", 6), ("recall", "<", "green", 6), ("f1", "o", "blue", 7))
+    for place, row in enumerate(order):
+        ends = [100 * row["precision"], 100 * row["recall"]]
+        ax.plot(ends, [place, place], color=PALETTE["grey"], linewidth=2.5, alpha=0.35, solid_capstyle="butt")
+        for name, mark, colour, size in marks:
+            ax.plot(100 * row[name], place, mark, color=PALETTE[colour], markersize=size, clip_on=False)
+        many = f"{row['support']:,} {noun}" + ("" if row["support"] == 1 or noun.endswith("s") else "s")
+        text = many if place == 0 and width > 500 else f"{row['support']:,}"
+        write(ax, 1.02, place, text, transform=ax.get_yaxis_transform())
+    name_rows(ax, [row["class"] for row in order], 26 if width > 500 else 14, FONT)
+    for place, (name, mark, colour, size) in enumerate(marks):
+        x = (0.0, 0.2, 0.36)[place] if width > 500 else (0.0, 0.34, 0.6)[place]
+        ax.plot(
+            x + 0.012, 1, mark, color=PALETTE[colour], markersize=size, clip_on=False,
+            transform=ax.transAxes.__add__(_up(ax, 14)),
+        )  # fmt: skip
+        ax.annotate(
+            f"{'F1' if name == 'f1' else name}{' in %' if name == 'f1' else ''}", (x + 0.03, 1),
+            xycoords="axes fraction", xytext=(0, 14), textcoords="offset points", va="center", color=PALETTE[colour],
+            fontsize=FONT - 1, annotation_clip=False,
+        )  # fmt: skip
+    ax.set_ylim(len(order) - 0.4, -0.6)
+    ax.set_xlim(-2, 102)
+    if left_out:
+        x_label(ax, f"{left_out:,} rarer ones are not drawn")
+    return figure
+
+
+def _up(ax: Axes, pixels: float) -> Any:
+    """The axes' own places, so many pixels higher."""
+    return ScaledTranslation(0, pixels / 72, ax.figure.dpi_scale_trans)
+
+
 def histogram(values: ArrayLike, what: str, *, width: float = WIDE, log: bool = False) -> Figure:
     """How often values occur; `log` counts logarithmically."""
     figure, (ax,) = canvas(width, 190)
@@ -280,10 +334,31 @@ def predicted_and_true(true: NDArray[np.float64], predicted: NDArray[np.float64]
 
     Parameters
     ----------
-    true, predicted : (n,); of more than 2,000 some are drawn
+    true, predicted : (n,), or (n, K), of whose K outputs at most four are drawn; of more than 2,000 rows some are drawn
+
+    Example
+    -------
+    >>> figure = predicted_and_true(np.array([1.0, 2.0]), np.array([1.5, 1.5]))
+    >>> [axes.get_title(loc="left") for axes in figure.axes]
+    ['predicted', 'predicted less true']
     """
-    wide = width > 500
-    figure, axes = canvas(width, 300 if wide else 560, 1 if wide else 2, ncols=2 if wide else 1)
+    true, predicted = (np.asarray(values, float).reshape(len(values), -1) for values in (true, predicted))
+    outputs, wide = min(true.shape[1], _MOST_OUTPUTS), width > 500
+    figure, axes = canvas(
+        width, (300 if wide else 560) * outputs, outputs if wide else 2 * outputs, ncols=2 if wide else 1
+    )
+    for k in range(outputs):
+        of = f"output {k + 1}: " if true.shape[1] > 1 else ""
+        _two_views(axes[2 * k : 2 * k + 2], true[:, k], predicted[:, k], of)
+    if true.shape[1] > outputs:
+        figure.supxlabel(
+            f"{true.shape[1] - outputs:,} more outputs are not drawn", fontsize=FONT - 1, color=PALETTE["muted"],
+            x=0.02, ha="left",
+        )  # fmt: skip
+    return figure
+
+
+def _two_views(axes: Sequence[Axes], true: NDArray[np.float64], predicted: NDArray[np.float64], of: str) -> None:
     rows = np.arange(len(true))
     if len(rows) > _MOST_POINTS:
         rows = np.random.default_rng(0).choice(rows, _MOST_POINTS, replace=False)
@@ -296,15 +371,14 @@ def predicted_and_true(true: NDArray[np.float64], predicted: NDArray[np.float64]
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
     axes[0].plot(ends, ends, color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
     axes[0].scatter(true[rows], predicted[rows], **some)
-    heading(axes[0], "predicted")
+    heading(axes[0], f"{of}predicted")
     x_label(axes[0], "true")
     axes[1].axhline(0, color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
     axes[1].scatter(predicted[rows], (predicted - true)[rows], **some)
-    heading(axes[1], "predicted less true")
+    heading(axes[1], f"{of}predicted less true")
     x_label(axes[1], "predicted")
     for ax in axes:
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=False))
-    return figure
 
 
 def surprise_through_text(nats: NDArray[np.float64], *, width: float = WIDE) -> Figure:

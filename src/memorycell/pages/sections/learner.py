@@ -53,6 +53,15 @@ def rising(model: Any) -> str:
     )
 
 
+def cards(model: Any, shown: Mapping[str, str]) -> dict[str, str]:
+    """The few numbers that people look for first: those `shown`, and what the training took and made."""
+    return {
+        **shown,
+        "trained in": f"{significant(model.train_seconds_, 2)} s",
+        "parameters": f"{model.n_parameters_:,}",
+    }
+
+
 def validation_loss(model: Any) -> float | None:
     """The validation loss of the epoch whose weights were kept, None where nothing was held out."""
     best = next((row for row in model.history_ if row["epoch"] == model.best_epoch_), None)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.evaluation.class_metrics import Measures
-from memorycell.evaluation.measures import measure_of
+from memorycell.evaluation.measures import MEASURES, TARGET, measure_of
 from memorycell.evaluation.result import CrossValidation
 from memorycell.pages.page import Html, Section, bullets, element, figure, paragraph, table
 from memorycell.pages.plots.classes import FEWEST, MOST_CLASSES, confusion, curves, models_scored, reliability
@@ -36,6 +37,25 @@ def is_new(evaluation: Any, seen: bool | None) -> bool | None:
     # Who names the training data beside the others, for the baselines, has kept them apart.
     apart = evaluation.sizes[0][0] if isinstance(evaluation, CrossValidation) else getattr(evaluation, "baseline", None)
     return True if apart else None
+
+
+def measured(values: Mapping[str, float], names: Sequence[str], unit: str = "") -> dict[str, str]:
+    """Those of the measures that were measured, by what people call them, for `cards`; `unit` of what is predicted."""
+    found = [MEASURES[name] for name in names if name in values]
+    return {each.name: f"{each.show(values[each.key])}{unit if each.unit == TARGET else ''}" for each in found}
+
+
+def trained_on(these: str, seen: bool | None) -> str:
+    """What answers to samples are worth that the model was trained on, or may have been."""
+    if seen:
+        return (
+            f"These {these} are the ones that it was trained on: what it does with them shows what it has learned, not "
+            "how good it is."
+        )
+    return (
+        f"Whether it was trained on these {these} is not recorded. If it was, they show what it has learned, not how "
+        "good it is."
+    )
 
 
 def accuracy(

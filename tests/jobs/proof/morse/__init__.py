@@ -18,6 +18,8 @@ MORSE = Job(
     limits=("It writes the characters of its training data and no others.",),
     page="morse.page:page",
     answer="morse.page:answer",
+    plot="morse.page:picture",
+    drawn="Of a reader of Morse code: how many characters of each text are wrong.",
     tiny="morse.tiny:signals",
     options={"evaluate": (TRAIN,), "report": (TRAIN,), "explain": (ROW, PLACE)},
 )

@@ -12,6 +12,7 @@ from memorycell.jobs.forecasting.page.table import data, outlook
 from memorycell.jobs.forecasting.page.words import forecast_sentence, verdict_sentence
 from memorycell.jobs.forecasting.reading import TableSamples
 from memorycell.pages.page import Page, Section
+from memorycell.pages.sections.learner import cards
 from memorycell.pages.sections.memory import remembering
 from memorycell.pages.sections.model import learning
 from memorycell.pages.wording import counted, listing, percent, significant
@@ -64,14 +65,12 @@ def _lead(material: Material) -> str:
 
 def _cards(material: Material) -> dict[str, str]:
     """The few numbers that people look for first."""
-    forecaster, evaluation, cards = material.forecaster, material.evaluation, {}
+    evaluation, shown = material.evaluation, {}
     if evaluation is not None:
         ours = evaluation.models[0]
         after = f" {material.unit}" if material.unit and evaluation.measure == "RMSE" else ""
         origins = counted(len(evaluation.fold), "origin")
-        cards[f"{evaluation.measure}, {origins}"] = f"{significant(ours.error)}{after}"
+        shown[f"{evaluation.measure}, {origins}"] = f"{significant(ours.error)}{after}"
         for share in ours.scores[0].coverage[:1]:
-            cards[f"held by the {percent(share.nominal)} interval"] = percent(share.observed, 1)
-    cards["trained in"] = f"{significant(forecaster.train_seconds_, 2)} s"
-    cards["parameters"] = f"{forecaster.n_parameters_:,}"
-    return cards
+            shown[f"held by the {percent(share.nominal)} interval"] = percent(share.observed, 1)
+    return cards(material.forecaster, shown)

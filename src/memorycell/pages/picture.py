@@ -1,0 +1,140 @@
+"""Picture: a matplotlib figure that notebooks show by themselves, and that is saved as it is shown."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import warnings
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, fontManager, get_font
+from matplotlib.text import Text
+
+PAPER = "#ffffff"
+FORMATS = ("svg", "png", "pdf")
+_FINE = 144  # dots an inch where there are dots: two for each pixel of a page
+_FONT = "DejaVu Sans"  # comes with matplotlib
+# No dates, and ids that are made of what they name: the same picture is the same file.
+_AS_EVER: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+
+class Picture(Figure):
+    """A figure that is shown where it is the last line of a cell, without pyplot and without ``%matplotlib``.
+
+    Notebooks get it as SVG, whose text is text in the reader's own fonts, and as PNG for those that show no SVG. It
+    stands on white paper, there and in files, so that it can be read on dark pages, too; ``transparent=True`` of
+    `savefig` leaves the paper out.
+
+    Example
+    -------
+    >>> picture = Picture(figsize=(2, 1), dpi=72)
+    >>> sorted(picture._repr_mimebundle_()[0])
+    ['image/png', 'image/svg+xml']
+    >>> picture._repr_mimebundle_()[1]["image/png"]
+    {'width': 144, 'height': 72}
+    """
+
+    def savefig(self, fname: Any, *, transparent: bool | None = None, **options: Any) -> None:
+        """As matplotlib's: on paper unless it is to be `transparent`; by `fname`'s ending .svg, .png, .pdf or others.
+
+        Parameters
+        ----------
+        options : see `matplotlib.figure.Figure.savefig`; ``dpi`` is 144 by default, twice the size in pixels
+        """
+        if not transparent:
+            options = {"facecolor": PAPER, **options}
+        kind = options.get("format") or (Path(fname).suffix[1:] if isinstance(fname, str | Path) else "")
+        options = {"dpi": _FINE, "metadata": _AS_EVER.get(kind.lower()), **options}
+        _find_letters(self)
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "memorycell", "pdf.fonttype": 42}):
+            super().savefig(fname, transparent=transparent, **options)
+
+    def rendered(self, kind: str) -> bytes:
+        """The picture as the bytes of a file.
+
+        Parameters
+        ----------
+        kind : "svg", "png" or "pdf"
+        """
+        buffer = io.BytesIO()
+        with warnings.catch_warnings():
+            # Who asks for bytes is told by `letters_missing`, once for all letters.
+            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+            self.savefig(buffer, format=kind)
+        return buffer.getvalue()
+
+    def letters_missing(self) -> str:
+        """Letters that no font of this computer has: boxes in PNG and PDF, while SVG leaves them to the reader's."""
+        return "".join(sorted(_letters(self) - _covered(_fonts(frozenset(_letters(self) - _covered((_FONT,)))))))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+        def wanted(kind: str) -> bool:
+            return (not include or kind in include) and kind not in (exclude or ())
+
+        data, about = {}, {}
+        if wanted("image/svg+xml"):
+            data["image/svg+xml"] = _for_pages(self.rendered("svg").decode())
+        if wanted("image/png"):
+            data["image/png"] = base64.b64encode(self.rendered("png")).decode("ascii")
+            width, height = (round(inches * 72) for inches in self.get_size_inches())
+            about["image/png"] = {"width": width, "height": height}
+        return data, about
+
+
+def _for_pages(svg: str) -> str:
+    """An SVG file as the element of a page: without what stands before it, its points as pixels."""
+    svg = svg[svg.index("<svg") :]
+    return re.sub(r'(?<= )(width|height)="([\d.]+)pt"', r'\1="\2"', svg, count=2)
+
+
+# ---------------------------------------------------------------------- letters
+
+
+def _letters(figure: Figure) -> set[str]:
+    found: Iterable[Any] = figure.findobj(Text)
+    return {letter for text in found for letter in text.get_text() if not letter.isspace()}
+
+
+def _find_letters(figure: Figure) -> None:
+    """Give the texts further fonts where matplotlib's own lacks letters of theirs."""
+    missing = frozenset(_letters(figure) - _covered((_FONT,)))
+    if not missing:
+        return
+    families = list(_fonts(missing))
+    for text in figure.findobj(Text):
+        if set(text.get_text()) & missing:
+            text.set_fontfamily([*(name for name in text.get_fontfamily() if name not in families), *families[1:]])
+
+
+@cache
+def _covered(families: tuple[str, ...]) -> frozenset[str]:
+    """The letters that some fonts have together."""
+    return frozenset(chr(code) for name in families for code in get_font(findfont(name)).get_charmap())
+
+
+@cache
+def _fonts(missing: frozenset[str]) -> tuple[str, ...]:
+    """matplotlib's font, and of those that are installed the ones that have most of the letters that it lacks."""
+    chosen, left = [_FONT], set(missing)
+    have: dict[str, set[str]] = {}
+    if left:
+        for entry in fontManager.ttflist:
+            if entry.style != "normal" or entry.name in have or entry.name.startswith("Last Resort"):
+                continue
+            try:
+                have[entry.name] = {letter for letter in left if ord(letter) in get_font(entry.fname).get_charmap()}
+            except (OSError, RuntimeError):  # a font that cannot be read is as good as none
+                continue
+    while left and have:
+        best = max(have, key=lambda name: len(have[name] & left))
+        if not have[best] & left:
+            break
+        chosen.append(best)
+        left -= have[best]
+    return tuple(chosen)
