@@ -15,7 +15,7 @@ from memorycell.jobs.labelling.reading import SequenceSamples
 from memorycell.pages.page import Html, Section, bullets, facts, figure, paragraph
 from memorycell.pages.plots.classes import class_counts, histogram
 from memorycell.pages.sections.data import own_notes, span_of
-from memorycell.pages.sections.scores import is_new
+from memorycell.pages.sections.scores import is_new, trained_on
 from memorycell.pages.wording import counted, percent
 
 READS = {"text": "texts", "numbers": "series", "symbols": "sequences of symbols"}
@@ -84,15 +84,7 @@ def caveat(judged: Judged, samples: SequenceSamples, seen: bool | None) -> str:
         return f"What this model answered to {these} that it was not trained on."
     if judged.honest:
         return f"What models answered to {these}, each asked only about those that it was not trained on."
-    if seen:
-        return (
-            f"These {these} are the ones that it was trained on: what it does with them shows what it has learned, not "
-            "how good it is."
-        )
-    return (
-        f"Whether it was trained on these {these} is not recorded. If it was, they show what it has learned, not how "
-        "good it is."
-    )
+    return trained_on(these, seen)
 
 
 def data_section(model: Any, samples: SequenceSamples) -> Section:

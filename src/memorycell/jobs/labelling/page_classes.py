@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from memorycell.evaluation.measures import MEASURES
 from memorycell.evaluation.result import CrossValidation
 from memorycell.jobs.labelling.judged import READS, Judged, caveat, data_section, judge, noun_of
 from memorycell.jobs.labelling.mistakes import mistakes
 from memorycell.jobs.labelling.reading import SequenceSamples
 from memorycell.pages.page import Page, Section, paragraph
-from memorycell.pages.sections.learner import learning, network_section, reproduction, validation_loss
+from memorycell.pages.sections.learner import cards, learning, network_section, reproduction, validation_loss
 from memorycell.pages.sections.memory import AT_MOST, remembering
 from memorycell.pages.sections.scores import (
     FOOTER,
@@ -21,6 +20,7 @@ from memorycell.pages.sections.scores import (
     confusions,
     headline,
     is_new,
+    measured,
     per_class,
     probabilities,
 )
@@ -51,8 +51,8 @@ def page(
         network_section(model),
         reproduction(model, "classifier", command, samples.source, seen),
     ]  # fmt: skip
-    cards = _cards(model, None if new is False else evaluation, honest)
-    return Page(_title(model), _lead(model, samples, evaluation, honest, new), cards, sections, FOOTER)
+    shown = _cards(model, None if new is False else evaluation, honest)
+    return Page(_title(model), _lead(model, samples, evaluation, honest, new), shown, sections, FOOTER)
 
 
 def _names(model: Any) -> list[str]:
@@ -87,18 +87,13 @@ def _lead(
 def _cards(model: Any, evaluation: CrossValidation | None, honest: Any) -> dict[str, str]:
     """The few numbers that people look for first."""
     values = evaluation.models[0].measures.values if evaluation is not None else honest.values if honest else {}
-    cards = {}
-    for name, said in (("accuracy", "accuracy"), ("micro_f1", "micro-F1"), ("macro_f1", "macro-F1")):
-        if name in values and not (name == "micro_f1" and "accuracy" in values):
-            cards[said] = MEASURES[name].show(values[name])
-    if not cards:
-        cards["classes"] = f"{len(model.classes_):,}"
-        loss = validation_loss(model)
-        if loss is not None:
-            cards["validation loss"] = significant(loss)
-    cards["trained in"] = f"{significant(model.train_seconds_, 2)} s"
-    cards["parameters"] = f"{model.n_parameters_:,}"
-    return cards
+    shown = measured(values, ("accuracy" if "accuracy" in values else "micro_f1", "macro_f1"))
+    loss = validation_loss(model)
+    if not shown:
+        shown = {"classes": f"{len(model.classes_):,}"} | (
+            {} if loss is None else {"validation loss": significant(loss)}
+        )
+    return cards(model, shown)
 
 
 def _classes(

@@ -14,9 +14,9 @@ from memorycell.jobs.labelling.mistakes import largest_errors
 from memorycell.jobs.labelling.reading import SequenceSamples
 from memorycell.pages.page import Page, Section, figure, paragraph, table
 from memorycell.pages.plots.classes import predicted_and_true
-from memorycell.pages.sections.learner import learning, network_section, reproduction, validation_loss
+from memorycell.pages.sections.learner import cards, learning, network_section, reproduction, validation_loss
 from memorycell.pages.sections.memory import AT_MOST, remembering
-from memorycell.pages.sections.scores import FOOTER, MEASURE, accuracy, headline, is_new
+from memorycell.pages.sections.scores import FOOTER, MEASURE, accuracy, headline, is_new, measured
 from memorycell.pages.wording import counted, significant
 
 _MOST_OUTPUTS = 4
@@ -51,22 +51,17 @@ def page(
     lead = f"{found} {evaluation.outcome}" if several and evaluation is not None else found
     if not lead:
         lead = f"How near its numbers come for new {READS[samples.given.kind]} was not measured here."
-    cards = _cards(model, None if new is False else evaluation, honest, after)
-    return Page(f"Numbers from {READS[model.input_['kind']]}{target}", lead, cards, sections, FOOTER)
+    shown = _cards(model, None if new is False else evaluation, honest, after)
+    return Page(f"Numbers from {READS[model.input_['kind']]}{target}", lead, shown, sections, FOOTER)
 
 
 def _cards(model: Any, evaluation: CrossValidation | None, honest: Any, after: str) -> dict[str, str]:
     values = evaluation.models[0].measures.values if evaluation is not None else honest.values if honest else {}
-    cards = {}
-    for name, said, unit in (("rmse", "RMSE", after), ("r2", "R²", "")):
-        if name in values:
-            cards[said] = f"{MEASURES[name].show(values[name])}{unit}"
+    shown = measured(values, ("rmse", "r2"), after)
     loss = validation_loss(model)
-    if not cards and loss is not None:
-        cards["validation loss"] = significant(loss)
-    cards["trained in"] = f"{significant(model.train_seconds_, 2)} s"
-    cards["parameters"] = f"{model.n_parameters_:,}"
-    return cards
+    if not shown and loss is not None:
+        shown = {"validation loss": significant(loss)}
+    return cards(model, shown)
 
 
 def _numbers(samples: SequenceSamples, judged: Judged | None, seen: bool | None) -> Section:
