@@ -268,18 +268,20 @@ def test_what_a_model_begins_with_decides_is_said():
 # ---------------------------------------------------------------------- files
 
 
-def test_a_file_of_0_1_loads_and_answers_to_the_bit(tmp_path):
+def test_a_file_of_0_1_loads_and_answers_as_it_did(tmp_path):
     known = json.loads((FIXTURES / "expected.json").read_text(encoding="utf-8"))["language"]
     model = memorycell.load(FIXTURES / "language.safetensors")
     scores = [token.log_probability for token in model.token_scores(known["data"])]
-    assert scores == known["log_probabilities"]
+    # Each level of the kernels adds in its own order: the last digit of a float32 differs from machine to machine.
+    assert scores == pytest.approx(known["log_probabilities"], rel=1e-6, abs=0)
     assert model.generate("the ", 12, seed=1) == known["text"]
     assert (model.vocabulary_size, model.hidden_size, model.seed_) == (40, (8,), 0)
     assert model.plan_["hidden_size"] == [8] and "reasons" not in model.plan_
     assert {choice.name: choice.reason for choice in model.plan_}["dropout"] == "each token is seen 2 times"
     model.save(tmp_path / "again.safetensors")
     again = memorycell.load(tmp_path / "again.safetensors")
-    assert again.plan_ == model.plan_ and again.score(known["data"]) == model.score(known["data"])
+    assert again.plan_ == model.plan_
+    assert [token.log_probability for token in again.token_scores(known["data"])] == scores
 
 
 @pytest.mark.parametrize("tokens", [0, -3, "many", True])
