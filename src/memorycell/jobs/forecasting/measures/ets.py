@@ -15,6 +15,7 @@ from memorycell.data.tables.encoded import EncodedTable
 from memorycell.jobs.forecasting.measures.baselines import LEVELS, Baseline, NotApplicable, choose_lags, series_of
 from memorycell.jobs.forecasting.measures.metrics import Array
 from memorycell.jobs.forecasting.measures.seasons import season_lags
+from memorycell.training.threads import blas_threads
 
 _LONGEST_SEASON = 24
 _ESTIMATION_ROWS = 2_000  # the latest of the training part: older rows hardly move a smoother
@@ -186,7 +187,7 @@ def _fit(values: Array, form: dict[str, Any], initial: str) -> Any:
     """A fitted statsmodels ETSModel, or None where it came to nothing."""
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"), blas_threads(0):
         warnings.simplefilter("ignore")  # convergence and bounds: AICc decides whether the fit is of use
         try:
             fit = ETSModel(values, error="add", initialization_method=initial, **form).fit(disp=0)

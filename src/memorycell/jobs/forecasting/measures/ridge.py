@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from memorycell.data.tables.encoded import EncodedTable, gather_actual
 from memorycell.jobs.forecasting.measures.baselines import Baseline, NotApplicable, series_of
 from memorycell.jobs.forecasting.measures.metrics import Array
+from memorycell.training.threads import blas_threads
 
 _ALPHAS = 10.0 ** np.arange(-6, 1)  # times the mean diagonal of the Gram matrix
 _HOLDOUT = 0.2  # latest share of the training windows, on which penalty and inputs are chosen
@@ -103,10 +104,20 @@ class Ridge(Baseline):
     name = "ridge"
 
     def _learn(self, encoded: EncodedTable, train_stop: NDArray[np.int64]) -> None:
+        import scipy.linalg  # noqa: F401 # before its threads are counted
+
         early, between, late = self._split(encoded, train_stop)
+        designs = self._designs(encoded)
+        inputs = max(self._width(encoded, design) for design in designs)
+        with blas_threads(inputs**2 * max(inputs, len(early) * len(encoded.target_names))):
+            self._choose(encoded, designs, early, between, late)
+
+    def _choose(self, encoded: EncodedTable, designs: list[_Design], *origins: NDArray[np.int64]) -> None:
+        """Design and penalty with the least error on the latest origins, then fitted on all."""
+        early, between, late = origins
         held_out = late[:: max(1, len(late) // _MOST_HELD_OUT)]
         best, least = None, np.inf
-        for design in self._designs(encoded):
+        for design in designs:
             work = self._rows(encoded, early, design) * self._width(encoded, design) ** 2
             every = max(1, int(np.ceil(work / _MOST_WORK)))
             sums = self._accumulate(encoded, early[::every], design)
