@@ -7,6 +7,7 @@ import doctest
 import importlib
 import inspect
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -110,3 +111,20 @@ def test_docstrings_mean_what_they_say(site, written: str, made: str) -> None:
 def test_examples_of_the_site_are_true(site) -> None:
     for module in site.values():
         assert doctest.testmod(module).failed == 0
+
+
+def test_badges_and_citation_say_what_the_package_says() -> None:
+    about = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    project, checked = about["project"], about["tool"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    badges = dict(re.findall(r"https://img\.shields\.io/badge/(\w+)-(.+?)-blue", readme))
+    assert badges == {
+        "licence": project["license"].replace("-", "--"),
+        "python": project["requires-python"].removeprefix(">=") + "%2B",
+        "types": next(name for name in checked if name == "mypy"),
+        "style": next(name for name in checked if name == "ruff"),
+    }
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    citation = dict(re.findall(r"^(\w+): (.+)$", text, re.MULTILINE))
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+    assert re.findall(r"^  - name: (.+)$", text, re.MULTILINE) == [author["name"] for author in project["authors"]]

@@ -90,6 +90,12 @@ def docstring(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines
     lines[:] = restructured("\n".join(lines)).split("\n")
 
 
+def others(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
+    """Leaves out what a class has of torch's, matplotlib's or Python's own: it is documented there."""
+    thing = getattr(thing, "fget", None) or getattr(thing, "func", None) or getattr(thing, "__func__", thing)
+    return True if not (getattr(thing, "__module__", None) or "memorycell").startswith("memorycell") else None
+
+
 def signature(app: Sphinx, what: str, name: str, thing: Any, options: Any, text: str, returns: str) -> Any:
     """What a dataclass makes anew for each object has no expression; Sphinx would then leave the whole line alone."""
     return (re.sub(r"~[\w.]+\.(?=\w)", "", text).replace("<factory>", "..."), returns) if text else None
@@ -102,4 +108,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_html_math_renderer("mathml", (inline_formula, None), (formula, None))
     app.connect("autodoc-process-docstring", docstring)
     app.connect("autodoc-process-signature", signature)
+    app.connect("autodoc-skip-member", others)
     return {"parallel_read_safe": False, "parallel_write_safe": True}

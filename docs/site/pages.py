@@ -19,6 +19,10 @@ DOCS = ROOT / "docs"
 NAVIGATION = {
     "Start": {
         "tutorial": "",
+        "examples/forecast-a-table": "",
+        "examples/read-texts": "",
+        "examples/inside-the-cell": "",
+        "platforms": "",
     },
     "Jobs": {
         "tables": "Tables and forecasts",

@@ -41,8 +41,6 @@ HOMES = {
     "memorycell.layers": "Layers",
     "memorycell.training": "Training",
 }
-# Classes of others, whose members are documented there.
-FOREIGN = "Module,Exception,BaseException,Mapping,Collection,tuple,object"
 
 
 @dataclass(frozen=True)
@@ -143,7 +141,7 @@ def toctree(entries: Any) -> str:
 def page(path: str, name: Name) -> str:
     module, _, short = path.rpartition(".")
     if inspect.isclass(name.thing):
-        directive = f"autoclass:: {path}\n   :members:\n   :inherited-members: {FOREIGN}"
+        directive = f"autoclass:: {path}\n   :members:\n   :inherited-members:"
     elif callable(name.thing):
         directive = f"autofunction:: {path}"
     else:
