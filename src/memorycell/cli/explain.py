@@ -9,7 +9,7 @@ import typer
 from memorycell.cli.errors import say
 from memorycell.cli.fitting import command_line
 from memorycell.cli.options import of_all, with_options
-from memorycell.cli.output import PAGE, check_output, print_json, print_notes
+from memorycell.cli.output import PAGE, check_output, print_json, print_notes, silent
 from memorycell.jobs.registry import registry
 
 _METHODS = "integrated gradients, occlusion, decomposition or, of at most 300 steps, contextual decomposition."
@@ -54,7 +54,7 @@ def command() -> Callable[..., None]:
         from memorycell.jobs.registry import load
         from memorycell.pages.explain import asked, explained_as_json, method_of, write_page
 
-        fitted = load(model)
+        fitted = silent(load(model), quiet)
         where = asked(type(fitted).JOB, given, lambda name: flags.get(name, name))
         by = method_of(method.replace("-", " ").lower())
         if as_json:

@@ -11,7 +11,7 @@ import typer
 from memorycell.cli.errors import say
 from memorycell.cli.fitting import command_line
 from memorycell.cli.options import check_known, of_all, parted, with_options
-from memorycell.cli.output import PAGE, check_output, print_json
+from memorycell.cli.output import PAGE, check_output, print_json, silent
 from memorycell.jobs.registry import registry
 
 _Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit wrote.")]
@@ -40,7 +40,7 @@ def evaluate_command() -> Callable[..., None]:
     ) -> None:
         from memorycell.jobs.registry import load
 
-        fitted = load(model)
+        fitted = silent(load(model), quiet)
         job = type(fitted).JOB
         check_known(job, "evaluate", given, options)
         reading, more = parted(job, "evaluate", given)
@@ -94,7 +94,7 @@ def report_command() -> Callable[..., None]:
         from memorycell.jobs.registry import load
         from memorycell.pages.report import write_report
 
-        fitted = load(model)
+        fitted = silent(load(model), quiet)
         job = type(fitted).JOB
         check_known(job, "report", given, options)
         reading, more = parted(job, "report", given)

@@ -119,6 +119,13 @@ def print_json(document: Any) -> None:
     print(json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False, default=str))
 
 
+def silent(model: Any, quiet: bool) -> Any:
+    """The model, which shows no bars where that is wanted."""
+    if quiet:
+        model.verbose = False
+    return model
+
+
 def print_notes(notes: Iterable[dict[str, Any] | str], *, quiet: bool) -> None:
     """Notes on stderr, unless they are not wanted; each once."""
     if not quiet:

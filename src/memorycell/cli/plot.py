@@ -8,7 +8,7 @@ import typer
 
 from memorycell.cli.errors import say
 from memorycell.cli.options import of_all, with_options
-from memorycell.cli.output import PICTURE, check_output
+from memorycell.cli.output import PICTURE, check_output, silent
 from memorycell.jobs.registry import registry
 
 
@@ -42,7 +42,7 @@ def command() -> Callable[..., None]:
         from memorycell.pages.first_picture import first_picture
         from memorycell.training.files import write_atomically
 
-        fitted = load(model)
+        fitted = silent(load(model), quiet)
         where = asked(type(fitted).JOB, given, lambda name: flags.get(name, name), "plot")
         picture = first_picture(fitted, data, where, unit=unit, width=width)
         kind = output.suffix[1:].lower()

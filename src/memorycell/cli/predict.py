@@ -9,7 +9,7 @@ import typer
 
 from memorycell.cli.errors import say
 from memorycell.cli.options import check_known, of_all, parted, with_options
-from memorycell.cli.output import check_output, print_json, print_notes, write_columns
+from memorycell.cli.output import check_output, print_json, print_notes, silent, write_columns
 from memorycell.jobs.registry import registry
 
 
@@ -47,7 +47,7 @@ def command() -> Callable[..., None]:
         reading, more = parted(job, "predict", given)
         if output is not None:
             check_output(output, job.writes, force=force, inputs=(model, data, *_files(given)))
-        fitted = job.look_up(job.task).load(model)
+        fitted = silent(job.look_up(job.task).load(model), quiet)
         samples = fitted.read(data, labelled=False, **reading)
         answers = fitted.answers(samples, **more)
         print_notes(samples.notes, quiet=quiet)

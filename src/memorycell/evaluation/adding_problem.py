@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from memorycell.data.batch import Batch
 from memorycell.evaluation.tables import format_number, plain, text_table
 from memorycell.networks.base import Loss, Network, State
 from memorycell.training import TrainingOptions, evaluate_loss, train
+from memorycell.training.bars import counted
 
 CHANCE = 1 / 6  # variance of the sum of two uniform numbers: the error of always saying 1
 SOLVED = 0.01
@@ -205,12 +207,12 @@ def adding_problem(
     if unknown or min(lags, default=2) < 2:
         raise ValueError(f"expected cells of RNN, LSTM, GRU and lags of 2 or more, got {cells!r} and {lags!r}")
     results = []
-    for lag in lags:
-        for cell in cells:
-            result = _run(cell, lag, hidden_size, batch_size, max_batches, learning_rate, seed)
-            results.append(result)
-            if progress is not None:
-                progress(f"lag {lag}, {cell}: {format_number(result.error)} after {result.batches:,} batches")
+    each, show = list(product(lags, cells)), None if progress is None else False
+    for lag, cell in counted(each, "lags and cells", len(each), show=show):
+        result = _run(cell, lag, hidden_size, batch_size, max_batches, learning_rate, seed)
+        results.append(result)
+        if progress is not None:
+            progress(f"lag {lag}, {cell}: {format_number(result.error)} after {result.batches:,} batches")
     return AddingProblem(results)
 
 

@@ -30,6 +30,7 @@ from memorycell.evaluation.kinds import (
     stretches_of,
 )
 from memorycell.evaluation.measures import Measure
+from memorycell.evaluation.parts import each_fold, wanted
 from memorycell.evaluation.result import CrossValidation, ModelScores
 
 Progress = Callable[[str], None]
@@ -141,7 +142,7 @@ def cross_validate(
         Also ask the task about training rows, to show over-fitting.
     measure : str or None
         What models are compared by; None: accuracy, micro-F1 (several labels), RMSE or perplexity.
-    progress : called with a sentence at each stage
+    progress : called with a sentence at each stage; None: a bar, where the task shows bars
 
     Raises
     ------
@@ -177,12 +178,7 @@ def cross_validate(
             raise ValueError(f"{where} could not be fitted: {error}") from error
         return _run_fold(job, fitted, train, test, time.perf_counter() - begun)
 
-    if jobs == 1:
-        runs = [run(number) for number in range(len(found))]
-    else:
-        from sklearn.utils.parallel import Parallel, delayed
-
-        runs = Parallel(n_jobs=jobs)(delayed(run)(number) for number in range(len(found)))
+    runs = each_fold(run, len(found), jobs, wanted(task, progress))
     return _gather(job, runs, found, by, interval, level)
 
 

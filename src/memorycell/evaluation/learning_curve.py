@@ -15,6 +15,7 @@ from memorycell.evaluation.folds import make_folds, take, take_column
 from memorycell.evaluation.intervals import MIN_FOLDS, Interval, corrected_t, mean_and_spread
 from memorycell.evaluation.kinds import Kind
 from memorycell.evaluation.measures import Measure, measure_of
+from memorycell.evaluation.parts import each_fold, wanted
 from memorycell.evaluation.result import Result
 from memorycell.evaluation.significance import ALPHA
 from memorycell.evaluation.tables import format_number, plain, text_table
@@ -178,12 +179,7 @@ def learning_curve(
             scores.append(score_of(kind, kind.statistics(sums.sum(0)), by, type(task).__name__))
         return counts, scores
 
-    if jobs == 1:
-        runs = [run(number) for number in range(len(found))]
-    else:
-        from sklearn.utils.parallel import Parallel, delayed
-
-        runs = Parallel(n_jobs=jobs)(delayed(run)(number) for number in range(len(found)))
+    runs = each_fold(run, len(found), jobs, wanted(task, progress))
     counts, scores = (np.array(part, float) for part in zip(*runs, strict=True))
     last = slice(-LAST, None)
     slopes = [np.polyfit(np.log2(c[last]), s[last], 1)[0] for c, s in zip(counts, scores, strict=True)]

@@ -28,6 +28,7 @@ from memorycell.jobs.shown import Shown
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
 from memorycell.training import TrainingOptions, train, using_threads
+from memorycell.training.bars import counted
 from memorycell.training.files import ModelFile, ModelFileError, check_tensors, load_model, save_model
 
 _TRAINED = (
@@ -68,6 +69,7 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
     CODECS: ClassVar[tuple[str, ...]] = ()
     LEARNED: ClassVar[tuple[str, ...]] = ()
 
+    _stage = "fitting"  # what the bar of a training says that it is
     network_: Any
     notes_: list[dict[str, str]]
     plan_: Plan
@@ -186,6 +188,7 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
             callbacks=callbacks,
             log=None if log is None else os.fspath(log),
             progress=self.verbose,
+            what=self._stage,
             fingerprint={"task": type(self).__name__, "network": network.config(), **(fingerprint or {})},
             **more,
         )
@@ -205,7 +208,11 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         """
         first = {name: value for name, value in vars(self).items() if name.endswith("_")}
         epochs = max(self.best_epoch_, round(least * self.plan_["epochs"]), 1)
-        train_again(epochs)
+        self._stage = f"refitting on all {what}"
+        try:
+            train_again(epochs)
+        finally:
+            del self._stage
         interrupted, seconds = self.stopped_ == "interrupted", self.train_seconds_
         vars(self).update(first if interrupted else {n: first[n] for n in ("history_", "best_epoch_", "stopped_")})
         self.train_seconds_ = first["train_seconds_"] + seconds
@@ -251,8 +258,9 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         device = next(self.network_.parameters()).device
         self.network_.eval()
         order = torch.argsort(dataset.lengths, stable=True)
+        parts = order.split(size)
         with torch.inference_mode(), using_threads(self.n_threads_), flush_subnormals():
-            for rows in order.split(size):
+            for rows in counted(parts, "answering", len(parts), show=self.verbose):
                 yield rows, dataset.gather(rows).to(device)
 
     def check_fitted(self) -> None:

@@ -31,6 +31,7 @@ def train(
     callbacks: Sequence[Callback | Any] = (),
     log: str | Path | None = None,
     progress: bool | None = None,
+    what: str = "fitting",
     fingerprint: Mapping[str, Any] | None = None,
     groups: Sequence[ParameterGroup] = (),
 ) -> TrainingResult:
@@ -64,7 +65,9 @@ def train(
     log : str or Path, optional
         A file that gets the row of each epoch appended as a line of JSON.
     progress : bool, optional
-        Show a progress bar on stderr. None: if that is a terminal.
+        Show a progress bar. None: on stderr, if that is a terminal, and in a notebook.
+    what : str
+        What the bar says that this is.
     fingerprint : mapping, optional
         Plain JSON that must be the same when going on from a checkpoint, beside the options and the shapes.
     groups : sequence of ParameterGroup, optional
@@ -151,4 +154,4 @@ def train(
         )
         run.position.n_threads = n_threads
         run.path, run.fingerprint = path, described
-        return run.run(resumed, log, progress)
+        return run.run(resumed, log, progress, what)

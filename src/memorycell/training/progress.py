@@ -3,86 +3,35 @@
 from __future__ import annotations
 
 import json
-import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-_REFRESH = 0.1  # seconds between two drawings of the bar
+from memorycell.training.bars import Bar
 
 Callback = Callable[[dict[str, Any]], Any]
 
 
-class ProgressBar:
-    """A rich bar on stderr with epoch, losses, samples a second and time left.
+class ProgressBar(Bar):
+    """The bar of a training, with epoch, losses and samples a second. See `Bar` for `show`, and what it is called."""
 
-    show : True, False, or None for "if stderr is a terminal".
-    """
-
-    def __init__(self, show: bool | None, epochs: int, batches: int, done: int = 0) -> None:
-        self._bar: Any = None
-        self._next = 0.0
+    def __init__(self, show: bool | None, epochs: int, batches: int, done: int = 0, what: str = "fitting") -> None:
+        super().__init__(what, epochs * batches, show=show, done=done)
         self._epochs, self._batches = epochs, batches
-        self._texts = {"epoch": f"epoch 1/{epochs}", "losses": "", "speed": ""}
-        self._done = done
-        self.shown = sys.stderr.isatty() if show is None else show
-
-    def __enter__(self) -> ProgressBar:
-        if self.shown:
-            self._bar = _build_bar()
-            self._task = self._bar.add_task("", total=self._epochs * self._batches, completed=self._done, **self._texts)
-            self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
-
-    def due(self) -> bool:
-        """Whether it is time to draw: what `batch` shows need not be computed otherwise."""
-        return self._bar is not None and time.monotonic() >= self._next
+        self._losses = ""
+        self.place = f"epoch 1/{epochs}"
 
     def batch(self, epoch: int, batch: int, loss: float, examples_per_second: float) -> None:
-        self._texts["epoch"] = f"epoch {epoch + 1}/{self._epochs}"
-        self._texts["speed"] = f"{examples_per_second:,.0f} samples/s"
-        if not self._texts["losses"]:
-            self._texts["losses"] = f"loss {loss:.4g}"
-        self._show(epoch * self._batches + batch)
+        self._losses = self._losses or f"loss {loss:.4g}"
+        self._told(epoch * self._batches + batch, epoch + 1, examples_per_second)
 
     def epoch(self, row: dict[str, Any]) -> None:
-        if self._bar is None:
-            return
         validation = "" if row["val_loss"] is None else f" · validation {row['val_loss']:.4g}"
-        self._texts["epoch"] = f"epoch {row['epoch']}/{self._epochs}"
-        self._texts["losses"] = f"loss {row['loss']:.4g}{validation}"
-        self._texts["speed"] = f"{row['examples_per_second']:,.0f} samples/s"
-        self._show(row["epoch"] * self._batches)
+        self._losses = f"loss {row['loss']:.4g}{validation}"
+        self._told(row["epoch"] * self._batches, row["epoch"], row["examples_per_second"])
 
-    def _show(self, completed: int) -> None:
-        due = self.due()
-        self._bar.update(self._task, completed=completed, **self._texts)
-        if due:
-            self._next = time.monotonic() + _REFRESH
-            self._bar.refresh()
-
-
-def _build_bar() -> Any:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    return Progress(
-        TextColumn("{task.fields[epoch]}"),
-        BarColumn(),
-        TextColumn("{task.fields[losses]}"),
-        TextColumn("{task.fields[speed]}"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        auto_refresh=False,  # drawn from the loop: a second thread would take the interpreter from it
-    )
+    def _told(self, done: int, epoch: int, speed: float) -> None:
+        self.update(done, f"epoch {epoch}/{self._epochs}", f"{self._losses} · {speed:,.0f} samples/s")
 
 
 class Log:

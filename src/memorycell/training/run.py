@@ -69,7 +69,7 @@ class Run:
         self._unseen: list[tuple[int, list[tuple[int, Tensor | None, Loss]], Tensor | float]] = []
         self._saved_at = self._ticked_at = time.perf_counter()
 
-    def run(self, resumed: Any, log: str | Path | None, progress: bool | None) -> TrainingResult:
+    def run(self, resumed: Any, log: str | Path | None, progress: bool | None, what: str) -> TrainingResult:
         """Train, and leave the network with its best weights whatever happens."""
         keep_current = False
         stopped = None
@@ -78,7 +78,7 @@ class Run:
                 self._resume(*resumed)
             self.log = Log(log, len(self.position.history), self.position.log_bytes)
             if self.position.stopped is None:
-                self._train(progress)
+                self._train(progress, what)
             stopped = self.position.stopped
         except _Interrupted:
             self._save()
@@ -100,11 +100,12 @@ class Run:
         """Without a validation loss, or before the first one, more steps are taken to be better."""
         return self.validation is None or not self.position.best_epoch
 
-    def _train(self, progress: bool | None) -> None:
+    def _train(self, progress: bool | None, what: str) -> None:
         at = self.position
         self._save()  # that a place cannot be written to is better known now than after an epoch
-        with ProgressBar(progress, self.options.epochs, self.n_batches, at.epoch * self.n_batches + at.batch) as bar:
-            self.bar = bar
+        done = at.epoch * self.n_batches + at.batch
+        self.bar = ProgressBar(progress, self.options.epochs, self.n_batches, done, what)
+        with self.bar:
             while at.stopped is None:
                 self._train_epoch()
                 self._end_epoch()

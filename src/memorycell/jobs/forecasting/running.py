@@ -19,6 +19,7 @@ from memorycell.jobs.forecasting.measures.splits import rows_seen
 from memorycell.jobs.forecasting.network import ForecastNetwork
 from memorycell.kernels.native import flush_subnormals
 from memorycell.training import using_threads
+from memorycell.training.bars import counted
 
 INFERENCE_BATCH = 512
 Origins = NDArray[np.int64]
@@ -35,12 +36,15 @@ class Runner:
     calibration : Calibration
     train_end : date or step number of the last row that training has seen, or a mapping from the series' names to it
     n_threads : int
+    show : bool or None
+        Whether a bar is shown where it takes long; see `memorycell.training.bars.Bar`.
     """
 
     network: ForecastNetwork
     calibration: Calibration
     train_end: Any
     n_threads: int
+    show: bool | None = False
 
     @property
     def horizon(self) -> int:
@@ -56,7 +60,8 @@ class Runner:
         """See `Forecaster.forecast_at`."""
         later = self.later_origins(encoded, origins)
         rows = np.union1d(origins, later)
-        point, quantiles = (part.double().numpy() for part in run_network(self.network, encoded, rows, self.n_threads))
+        found = run_network(self.network, encoded, rows, self.n_threads, self.show)
+        point, quantiles = (part.double().numpy() for part in found)
         at, since = np.searchsorted(rows, origins), np.searchsorted(rows, later)
         return self.calibrated(encoded, origins, point[at], quantiles[at], later, quantiles[since])
 
@@ -125,7 +130,11 @@ def in_units(
 
 @torch.inference_mode()
 def run_network(
-    network: ForecastNetwork, encoded: EncodedTable, origins: NDArray[np.int64], n_threads: int
+    network: ForecastNetwork,
+    encoded: EncodedTable,
+    origins: NDArray[np.int64],
+    n_threads: int,
+    show: bool | None = False,
 ) -> tuple[Tensor, Tensor]:
     """Point (n, H, K) and quantiles (n, H, K, Q) from each of n origins, in the scaled units of the table."""
     network.eval()
@@ -134,7 +143,9 @@ def run_network(
             return _run_carried(network, encoded, origins)
         device = next(network.parameters()).device
         dataset = WindowDataset(encoded, network.window, network.horizon, origins)
-        parts = [network(dataset.gather(rows).to(device)) for rows in torch.arange(len(origins)).split(INFERENCE_BATCH)]
+        batches = torch.arange(len(origins)).split(INFERENCE_BATCH)
+        some = counted(batches, "forecasting", len(batches), show=show)
+        parts = [network(dataset.gather(rows).to(device)) for rows in some]
     return torch.cat([point for point, _ in parts]).cpu(), torch.cat([spread for _, spread in parts]).cpu()
 
 

@@ -275,7 +275,7 @@ class Forecaster(Learner, Forecasting):
     def _runner(self) -> Runner:
         """The trained network with its calibration, to be asked from rows of an encoded table."""
         self.check_fitted()
-        return Runner(self.network_, self.calibration_, self.train_end_, self.n_threads_)
+        return Runner(self.network_, self.calibration_, self.train_end_, self.n_threads_, self.verbose)
 
     def forecast_at(self, encoded: EncodedTable, origins: Origins) -> Forecasts:
         """Forecasts from many origins at once, each from what was known then.

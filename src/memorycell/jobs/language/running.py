@@ -13,6 +13,7 @@ from torch import Tensor
 from memorycell.data.text.language_stream import as_ids
 from memorycell.jobs.language.network import LanguageNetwork
 from memorycell.networks.base import State, detach_state
+from memorycell.training.bars import counted
 
 _CHUNK = 512  # tokens at a time where nothing is learned on the way
 
@@ -77,12 +78,17 @@ def option(kind: type[Any], given: Any) -> Any:
 
 
 def log_probabilities(
-    network: LanguageNetwork, ids: Any, cache: Cache | None = None, dynamic: Dynamic | None = None
+    network: LanguageNetwork,
+    ids: Any,
+    cache: Cache | None = None,
+    dynamic: Dynamic | None = None,
+    show: bool | None = False,
 ) -> Iterator[Tensor]:
     """Natural logarithm of the probability of each token but the first, given all before it: chunk by chunk, (n,).
 
     ids : int64 (n,), or anything with `len` and slices that are; the network is in evaluation mode and given back
     with the weights it had.
+    show : whether a bar is shown where it takes long; see `memorycell.training.bars.Bar`
     """
     size = _CHUNK if dynamic is None else dynamic.segment
     device = next(network.parameters()).device
@@ -90,7 +96,8 @@ def log_probabilities(
     state: State = None
     network.eval()
     with _adapting(network, dynamic) as adapt, torch.set_grad_enabled(dynamic is not None):
-        for first in range(0, len(ids) - 1, size):
+        starts = range(0, len(ids) - 1, size)
+        for first in counted(starts, "scoring", len(starts), show=show):
             part = as_ids(ids[first : first + size + 1]).to(device)
             features, state = network.run(part[None, :-1], detach_state(state))
             plain = network.log_probabilities(features[0].detach(), part[1:])

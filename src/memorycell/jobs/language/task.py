@@ -223,7 +223,8 @@ class LanguageModel(Learner, Modelling):
     def _log_probabilities(self, ids: Any, cache: Cache | None = None, dynamic: Dynamic | None = None) -> Floats:
         """Natural logarithm of the probability of each token but the first."""
         with self.at_work():
-            return torch.cat(list(log_probabilities(self.network_, ids, cache, dynamic))).double().numpy()
+            found = log_probabilities(self.network_, ids, cache, dynamic, self.verbose)
+            return torch.cat(list(found)).double().numpy()
 
     def log_probabilities(self, X: Any) -> list[Floats]:
         """Natural logarithm of the probability of each token of each text, line ends included: a text after the other.

@@ -13,6 +13,7 @@ import numpy as np
 from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.encoded import EncodedTable, Forecasts
 from memorycell.data.tables.table_codec import TableCodec
+from memorycell.evaluation.parts import each_fold, wanted
 from memorycell.evaluation.significance import judge
 from memorycell.jobs.forecasting.measures.baselines import Baseline, LastValue, NotApplicable, SeasonalNaive
 from memorycell.jobs.forecasting.measures.ets import ETS
@@ -70,7 +71,7 @@ def backtest(
         False fits once, on the rows before the first block, and tests on all blocks as one.
     season : int or None
         Rows of the season that MASE is scaled by; None: by the frequency.
-    progress : called with a sentence at each stage
+    progress : called with a sentence at each stage; None: a bar, where the forecaster shows bars
     jobs : int
         Folds fitted at once, in processes of their own (`progress` must then be picklable).
 
@@ -109,13 +110,7 @@ def backtest(
         seconds = time.perf_counter() - begun
         return _run_fold(fitted, fitted.codec_.encode(table), start, stop, step, baselines, season, seconds, progress)
 
-    numbers = range(len(blocks) - 1)
-    if jobs == 1:
-        runs = [run(number) for number in numbers]
-    else:
-        from sklearn.utils.parallel import Parallel, delayed
-
-        runs = Parallel(n_jobs=jobs)(delayed(run)(number) for number in numbers)
+    runs = each_fold(run, len(blocks) - 1, jobs, wanted(forecaster, progress))
     return _gather(name_of(forecaster), runs, step, refitted=True)
 
 

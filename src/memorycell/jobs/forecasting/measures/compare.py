@@ -9,12 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from memorycell.evaluation.parts import wanted
 from memorycell.evaluation.result import Result
 from memorycell.evaluation.significance import ALPHA, holm
 from memorycell.evaluation.tables import format_number, plain, text_table
 from memorycell.jobs.forecasting.measures.backtest import Progress, backtest
 from memorycell.jobs.forecasting.measures.metrics import Array
+from memorycell.jobs.forecasting.measures.result import Evaluation
 from memorycell.jobs.forecasting.reading import TableSamples
+from memorycell.training.bars import Bar
 
 
 @dataclass(frozen=True)
@@ -200,27 +203,36 @@ def compare_cells(
     if not chosen or not cells:
         raise ValueError(f"expected at least one cell and one seed, got cells={cells!r}, seeds={seeds!r}")
     table = TableSamples.of(table).given
-    results, evaluations = [], []
-    for cell in cells:
-        errors, seconds, parameters = [], 0.0, None
-        for seed in chosen:
-            if progress is not None:
-                progress(f"{cell}, seed {seed}")
-            evaluation = backtest(
-                clone(forecaster).set_params(cell=cell, random_state=seed),
-                table,
-                target,
-                folds=folds,
-                step=step,
-                test_fraction=test_fraction,
-                baselines=(),
-                jobs=jobs,
-            )
-            evaluations.append(evaluation)
-            model = evaluation.models[0]
-            errors.append(model.fold_errors)
-            seconds += model.seconds / folds / len(chosen)
-            parameters = model.parameters
-        results.append(CellResult(cell, np.array(errors), seconds, parameters))
+    results: list[CellResult] = []
+    evaluations: list[Evaluation] = []
+    with Bar("cells and seeds", len(cells) * len(chosen), show=wanted(forecaster, progress)) as bar:
+        for cell in cells:
+            errors, seconds, parameters = [], 0.0, None
+            for seed in chosen:
+                bar.update(len(evaluations), f"{cell}, seed {seed}")
+                if progress is not None:
+                    progress(f"{cell}, seed {seed}")
+                evaluation = backtest(
+                    clone(forecaster).set_params(cell=cell, random_state=seed),
+                    table,
+                    target,
+                    folds=folds,
+                    step=step,
+                    test_fraction=test_fraction,
+                    baselines=(),
+                    jobs=jobs,
+                    progress=None if progress is None else _nothing,
+                )
+                evaluations.append(evaluation)
+                model = evaluation.models[0]
+                errors.append(model.fold_errors)
+                seconds += model.seconds / folds / len(chosen)
+                parameters = model.parameters
+            results.append(CellResult(cell, np.array(errors), seconds, parameters))
+        bar.update(len(evaluations))
     last = evaluations[-1]
     return Comparison(results, last.measure, last.unit, chosen, len(last.fold))
+
+
+def _nothing(text: str) -> None:
+    """Whoever listens is told of cells and seeds, not of the folds of each."""
