@@ -23,26 +23,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from memorycell.jobs.card import Job, resolved
+from memorycell.jobs.card import Job, Tiny, resolved
 from memorycell.jobs.parameters import TrainingParameters, options
-
-
-@dataclass(frozen=True)
-class Tiny:
-    """A file that a job learns in a second: what `Job.tiny` makes.
-
-    Attributes
-    ----------
-    file : Path
-    parameters : dict
-        Of the task, so that it is quick.
-    fit : dict
-        What `fit` is told beside the data.
-    """
-
-    file: Path
-    parameters: dict[str, Any]
-    fit: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from memorycell.jobs.parameters import Option, options
@@ -57,7 +58,8 @@ class Job:
         Reference to the function that draws the picture that one wants first of such a model, of samples; and what it
         shows: a sentence for the help of `plot`.
     tiny : str
-        Reference to a function of a folder that writes a file there which such a task learns in a second; for checks.
+        Reference to a function of a folder that writes a file there which such a task learns in a second, and returns a
+        `Tiny`; for checks.
     demo : str
         Reference to a function that shows it on real data; "" where there is none.
     lends : tuple of str
@@ -145,6 +147,24 @@ class Job:
         found += [f"option {option.name!r} has no help" for option in options(declared) if not option.help]
         found += [f"{self.name} lacks {name}()" for name in _METHODS if not callable(getattr(task, name, None))]
         return found
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A file that a job learns in a second: what `Job.tiny` makes.
+
+    Attributes
+    ----------
+    file : Path
+    parameters : dict
+        Of the task, so that it is quick.
+    fit : dict
+        What `fit` is told beside the data.
+    """
+
+    file: Path
+    parameters: dict[str, Any]
+    fit: dict[str, Any] = field(default_factory=dict)
 
 
 _TEXTS = (

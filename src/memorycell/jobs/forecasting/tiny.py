@@ -6,7 +6,7 @@ import math
 from datetime import date, timedelta
 from pathlib import Path
 
-from memorycell.checks import Tiny
+from memorycell.jobs.card import Tiny
 
 
 def weather(folder: Path) -> Tiny:

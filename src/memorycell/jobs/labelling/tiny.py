@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from memorycell.checks import Tiny
+from memorycell.jobs.card import Tiny
 
 _QUICK: dict[str, Any] = {"hidden_size": 4, "epochs": 2, "refit": False}
 _GOOD, _BAD = ("lovely crew", "great flight", "thank you so much"), ("lost my bag", "late again", "rude and slow")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from memorycell.checks import Tiny
+from memorycell.jobs.card import Tiny
 
 
 def book(folder: Path) -> Tiny:

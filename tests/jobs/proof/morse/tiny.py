@@ -6,7 +6,7 @@ import csv
 import random
 from pathlib import Path
 
-from memorycell.checks import Tiny
+from memorycell.jobs.card import Tiny
 
 CODE = {"E": ".", "T": "-", "A": ".-", "N": "-.", "S": "...", "O": "---"}
 
