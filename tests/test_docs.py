@@ -21,8 +21,6 @@ import importlib.util
 import io
 import re
 import shlex
-import subprocess
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +35,7 @@ import typer
 import memorycell
 from installed import write_about
 from memorycell.cli.main import main
+from warm import WarmPython
 
 ROOT = Path(__file__).parents[1]
 SOURCE = Path(memorycell.__file__).parent
@@ -136,14 +135,20 @@ def test_what_agrees(shown: str, printed: str, same: bool) -> None:
 # ---------------------------------------------------------------------- pages
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+# Those that train most come first, so that no worker is left alone with one of them.
+LONG = ["adding-a-job.md", "understanding-lstm.md", "README.md", "tutorial.md"]
+BY_LENGTH = sorted(PAGES, key=lambda path: path.name not in LONG)
+
+
+@pytest.mark.early
+@pytest.mark.parametrize("path", BY_LENGTH, ids=lambda path: path.name)
 def test_page(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     threads = torch.get_num_threads()
     space: dict[str, Any] = {"__name__": "__main__"}
     printed = ""
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), WarmPython() as python:
             for block in blocks_of(path.read_text(encoding="utf-8")):
                 where = f"{path.name}, line {block.line}"
                 if block.file:
@@ -154,7 +159,7 @@ def test_page(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
                 elif block.language == "text" and block.follows:
                     compare(block.text, printed, where)
                 elif block.language == "console":
-                    run_console(block, where)
+                    run_console(block, where, python)
                 elif block.language in ("bash", "sh"):
                     parse_commands(block, where)
     finally:
@@ -190,7 +195,7 @@ def commands_of(text: str, prompt: str) -> list[tuple[str, str]]:
     return [(command, below) for command, below in found if command and not command.startswith("#")]
 
 
-def run_console(block: Block, where: str) -> None:
+def run_console(block: Block, where: str, python: WarmPython) -> None:
     for command, shown in commands_of(block.text, "$ "):
         program, *arguments = shlex.split(command, comments=True)
         if program == "make":
@@ -202,9 +207,11 @@ def run_console(block: Block, where: str) -> None:
         if program == "memorycell":
             printed = run_memorycell(arguments, f"{where}: {command}")
         elif program == "python":
-            printed = subprocess.run(
-                [sys.executable, *arguments], check=True, capture_output=True, encoding="utf-8"
-            ).stdout
+            ran = python(arguments)
+            assert ran.returncode == 0, (
+                f"{where}: {command}\nended with code {ran.returncode}:\n{ran.stdout}{ran.stderr}"
+            )
+            printed = ran.stdout
         else:
             continue
         if shown.strip():
