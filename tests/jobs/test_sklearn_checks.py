@@ -24,8 +24,8 @@ print(json.dumps(found))
 """
 QUICK = {"hidden_size": 8, "cell": "GRU", "output_dropout": 0.0, "head_dropout": 0.0, "convolution": False}
 QUICK |= {"pooling": ["last", "attention"], "n_threads": 1, "verbose": False}
-CLASSIFIER = {**QUICK, "epochs": 12, "batch_size": 50, "learning_rate": 0.03}
-REGRESSOR = {**QUICK, "epochs": 25, "batch_size": 25, "learning_rate": 0.05}
+CLASSIFIER = {**QUICK, "epochs": 10, "batch_size": 100, "learning_rate": 0.05}
+REGRESSOR = {**QUICK, "hidden_size": 16, "epochs": 12, "batch_size": 25, "learning_rate": 0.1}
 
 
 @pytest.fixture(scope="module")
