@@ -9,7 +9,7 @@ import pytest
 
 from memorycell import SequenceClassifier
 from memorycell.evaluation.parts import each_fold, wanted
-from memorycell.training.bars import Bar, counted, in_notebook
+from memorycell.training.bars import Bar, in_notebook, tracked
 from memorycell.training.progress import ProgressBar
 
 
@@ -57,7 +57,7 @@ def test_nowhere_else_is_anything_shown(capsys) -> None:
     with Bar("fitting", 3) as bar:
         bar.update(2, "epoch 2/3")
         assert not bar.due()
-    assert list(counted("abc", "answering", 3, after=0)) == ["a", "b", "c"]
+    assert list(tracked("abc", "answering", 3, after=0)) == ["a", "b", "c"]
     assert capsys.readouterr() == ("", "")
 
 
@@ -106,9 +106,9 @@ def test_an_error_closes_the_bar(notebook) -> None:
 
 
 def test_what_is_quick_shows_nothing(notebook) -> None:
-    assert list(counted(range(5), "answering", 5)) == [0, 1, 2, 3, 4]
+    assert list(tracked(range(5), "answering", 5)) == [0, 1, 2, 3, 4]
     assert notebook == []
-    assert list(counted(range(5), "answering", 5, after=0)) and len(notebook) == 1
+    assert list(tracked(range(5), "answering", 5, after=0)) and len(notebook) == 1
 
 
 def test_other_processes_show_nothing(notebook, monkeypatch) -> None:

@@ -30,3 +30,14 @@ def listing(names: Iterable[object], most: int | None = None) -> str:
     if rest > 0:
         return f"{', '.join(texts[:most])} and {rest:,} more"
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number and what it counts.
+
+    Example
+    -------
+    >>> counted(1, "origin"), counted(1200, "origin"), counted(3, "series")
+    ('1 origin', '1,200 origins', '3 series')
+    """
+    return f"{count:,} {noun}" if count == 1 or noun.endswith("s") else f"{count:,} {noun}s"

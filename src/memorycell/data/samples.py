@@ -14,6 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from memorycell.data.figures import Figures
+from memorycell.data.lines import counted
+
 Note = dict[str, Any]  # "kind" and "text"
 
 
@@ -101,6 +104,9 @@ class Samples:
     def __len__(self) -> int:
         return len(self.given)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({len(self):,} of {self.source.name})"
+
     def __getitem__(self, row: int) -> Any:
         return self.given[row]
 
@@ -160,8 +166,8 @@ def taken(values: Any, rows: NDArray[np.int64]) -> Any:
     return values.take(rows)
 
 
-@dataclass
-class Answers:
+@dataclass(repr=False)
+class Answers(Figures):
     """What a model says of n samples: in Python, and as columns, which command and server give alike.
 
     Attributes
@@ -188,6 +194,19 @@ class Answers:
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values())))
+
+    def _said(self) -> tuple[str, str]:
+        return counted(len(self), self.noun), ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """`records`."""
+        return self.records()
+
+    def to_frame(self) -> Any:
+        """The columns as a pandas frame."""
+        import pandas as pd
+
+        return pd.DataFrame(self.columns)
 
     def records(self) -> list[dict[str, Any]]:
         """A dict for each row of the columns, plain JSON.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
@@ -15,10 +15,12 @@ from torch import nn
 
 from memorycell import layers
 from memorycell.data.batch import Batch
+from memorycell.data.figures import shortened
+from memorycell.evaluation.result import Result
 from memorycell.evaluation.tables import format_number, plain, text_table
 from memorycell.networks.base import Loss, Network, State
 from memorycell.training import TrainingOptions, evaluate_loss, train
-from memorycell.training.bars import counted
+from memorycell.training.bars import tracked
 
 CHANCE = 1 / 6  # variance of the sum of two uniform numbers: the error of always saying 1
 SOLVED = 0.01
@@ -119,7 +121,7 @@ class AddingResult:
     batches: int
     seconds: float
     parameters: int
-    curve: list[tuple[int, float]]
+    curve: list[tuple[int, float]] = field(repr=False)
 
     @property
     def solved(self) -> bool:
@@ -127,8 +129,8 @@ class AddingResult:
         return self.error < SOLVED
 
 
-@dataclass(frozen=True)
-class AddingProblem:
+@dataclass(frozen=True, repr=False)
+class AddingProblem(Result):
     """Results of `adding_problem`: every cell at every lag."""
 
     results: list[AddingResult]
@@ -139,6 +141,34 @@ class AddingProblem:
             if (result.cell, result.lag) == key:
                 return result
         raise KeyError(f"expected a cell and a lag that were run, got {key!r}")
+
+    @property
+    def subject(self) -> str:
+        """Which cells, at which lags."""
+        cells, lags = ({getattr(result, name): None for result in self.results} for name in ("cell", "lag"))
+        return f"the adding problem, {shortened(cells)} at lags {shortened(lags)}"
+
+    @property
+    def sentence(self) -> str:
+        """Up to which lag each cell solved it."""
+        told = []
+        for cell in dict.fromkeys(result.cell for result in self.results):
+            solved = [result.lag for result in self.results if result.cell == cell and result.solved]
+            told.append(f"{cell} {f'up to lag {max(solved)}' if solved else 'at none of them'}")
+        return f"Solved by {'; by '.join(told)}."
+
+    def cells(self) -> list[list[str]]:
+        """Mean squared error by lag, a column a cell."""
+        cells = list(dict.fromkeys(result.cell for result in self.results))
+        lags = list(dict.fromkeys(result.lag for result in self.results))
+        rows = [["lag", *cells, "chance"]]
+        for lag in lags:
+            found = [self[cell, lag] for cell in cells]
+            said = [
+                format_number(r.error) + (f" ({r.batches:,} batches)" if r.solved else " (not solved)") for r in found
+            ]
+            rows.append([str(lag), *said, format_number(self.chance)])
+        return rows
 
     def table(self) -> list[dict[str, Any]]:
         """A row a cell and lag."""
@@ -157,16 +187,7 @@ class AddingProblem:
 
     def summary(self) -> str:
         """Plain text: mean squared error by lag, a column a cell."""
-        cells = list(dict.fromkeys(result.cell for result in self.results))
-        lags = list(dict.fromkeys(result.lag for result in self.results))
-        rows = [["lag", *cells, "chance"]]
-        for lag in lags:
-            errors = [self[cell, lag] for cell in cells]
-            said = [
-                format_number(r.error) + (f" ({r.batches:,} batches)" if r.solved else " (not solved)") for r in errors
-            ]
-            rows.append([str(lag), *said, format_number(self.chance)])
-        return "\n".join([f"Mean squared error of the sum; solved below {SOLVED}", *text_table(rows)])
+        return "\n".join([f"Mean squared error of the sum; solved below {SOLVED}", *text_table(self.cells())])
 
 
 def adding_problem(
@@ -208,7 +229,7 @@ def adding_problem(
         raise ValueError(f"expected cells of RNN, LSTM, GRU and lags of 2 or more, got {cells!r} and {lags!r}")
     results = []
     each, show = list(product(lags, cells)), None if progress is None else False
-    for lag, cell in counted(each, "lags and cells", len(each), show=show):
+    for lag, cell in tracked(each, "lags and cells", len(each), show=show):
         result = _run(cell, lag, hidden_size, batch_size, max_batches, learning_rate, seed)
         results.append(result)
         if progress is not None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.figures import Figures, pairs
 from memorycell.evaluation.tables import plain
 
 Floats = NDArray[np.float64]
@@ -30,8 +31,8 @@ SHOWN_OF_TAGS = ("accuracy", "macro_f1", "sequence_accuracy", "entity_f1")
 SHOWN_OF_TOKENS = ("perplexity", "nats", "bits")
 
 
-@dataclass
-class Measures:
+@dataclass(repr=False)
+class Measures(Figures):
     """The whole picture of one model's answers.
 
     Attributes
@@ -58,6 +59,19 @@ class Measures:
     reliability: list[dict[str, float]] = field(default_factory=list, repr=False)
     notes: list[str] = field(default_factory=list)
     shown: tuple[str, ...] = field(default=(), repr=False)
+
+    def line(self) -> str:
+        """The main measures in a row."""
+        names = [name for name in self.shown if name in self.values] or list(self.values)
+        return pairs({name: self.values[name] for name in names[:4]})
+
+    def _said(self) -> tuple[str, str]:
+        classes = f"; {len(self.classes):,} classes" if self.classes else ""
+        return f"{self.line()} on {self.count:,} rows{classes}", ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per class where there are classes, else a row per measure."""
+        return self.per_class or [{"measure": name, "value": value} for name, value in self.values.items()]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; NaN becomes None."""

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from memorycell.data.figures import Figures, pairs
 from memorycell.data.labels.label_schemes import OUTSIDE, split_label
+from memorycell.data.lines import counted
 
 
 class Entity(NamedTuple):
@@ -52,8 +54,8 @@ class SpanScores:
         return {name: getattr(self, name) for name in names}
 
 
-@dataclass(frozen=True)
-class EntityScores:
+@dataclass(frozen=True, repr=False)
+class EntityScores(Figures):
     """Scores of all spans together (micro average), and of each type.
 
     Attributes
@@ -64,6 +66,15 @@ class EntityScores:
 
     total: SpanScores
     kinds: dict[str, SpanScores]
+
+    def _said(self) -> tuple[str, str]:
+        total = self.total
+        said = pairs({"precision": total.precision, "recall": total.recall, "F1": total.f1})
+        return f"{said} on {counted(total.true, 'span')} of {counted(len(self.kinds), 'kind')}", ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per kind, and all together."""
+        return [{"kind": kind, **found.to_json()} for kind, found in [*self.kinds.items(), ("all", self.total)]]
 
     @property
     def macro_f1(self) -> float:

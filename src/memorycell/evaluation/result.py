@@ -6,12 +6,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.figures import Figures
 from memorycell.evaluation.class_metrics import Measures
 from memorycell.evaluation.intervals import Comparison, Interval, mean_and_spread
 from memorycell.evaluation.measures import Measure, measure_of
@@ -20,7 +20,7 @@ from memorycell.evaluation.tables import format_number, listing, plain, text_tab
 MOST_CLASSES = 20  # of which the summary shows each
 
 
-class Result:
+class Result(Figures):
     """What an evaluation found: in sentences, as a table, as a frame, as plain JSON.
 
     A subclass says `subject`, `sentence`, `cells`, `table`, `summary` and `to_dict`. One that is a dataclass is made
@@ -67,29 +67,11 @@ class Result:
         """All of it as plain JSON; NaN becomes None."""
         raise NotImplementedError
 
-    def to_frame(self) -> Any:
-        """`table` as a pandas frame, with its keys as columns."""
-        import pandas as pd
-
-        return pd.DataFrame(self.table())
-
     def __str__(self) -> str:
         return self.summary()
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}: {self.subject}\n{self.sentence}"
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows: the table, and the sentence."""
-        head, *rows = ([escape(text) for text in row] for row in self.cells())
-        headings = "".join(f"<th>{text}</th>" for text in head)
-        body = "".join(
-            f"<tr><th>{name}</th>{''.join(f'<td>{text}</td>' for text in rest)}</tr>" for name, *rest in rows
-        )
-        return (
-            f"<table><caption>{escape(self.subject)}</caption><thead><tr>{headings}</tr></thead>"
-            f"<tbody>{body}</tbody></table><p>{escape(self.sentence)}</p>"
-        )
+    def _said(self) -> tuple[str, str]:
+        return self.subject, self.sentence
 
 
 class Praise(NamedTuple):
@@ -191,8 +173,8 @@ class RankedResult(Result):
         return self.outcome
 
 
-@dataclass
-class ModelScores:
+@dataclass(repr=False)
+class ModelScores(Figures):
     """One model on the test rows of all folds.
 
     Attributes
@@ -214,6 +196,18 @@ class ModelScores:
     seconds: float
     parameters: int | None = None
     notes: list[str] = field(default_factory=list)
+
+    def _said(self) -> tuple[str, str]:
+        return f"{self.name}, {self.measures.line()}; fitted in {self.seconds:.3g} s", ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per measure: all test rows together, and its interval where there is one."""
+        rows = []
+        for name, value in self.measures.values.items():
+            found = self.intervals.get(name)
+            ends = (math.nan, math.nan) if found is None else (found.low, found.high)
+            rows.append({"measure": name, "value": value, "low": ends[0], "high": ends[1]})
+        return rows
 
     def to_dict(self) -> dict[str, Any]:
         """All but the answers, as plain JSON."""

@@ -13,7 +13,7 @@ from torch import Tensor
 from memorycell.layers.base import Recurrent
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explained:
     """One output for one sequence, and all that an explanation of it needs. Tasks make them: ``model.explained(X, …)``.
 
@@ -87,3 +87,6 @@ class Explained:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def __repr__(self) -> str:
+        return f"Explained({self.output}; {len(self):,} {self.noun} of {self.values.shape[-1]:,} numbers)"

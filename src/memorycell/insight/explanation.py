@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,13 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.figures import Figures
 from memorycell.data.tables.calendar import say_date
 
 _SHOWN = 10  # steps that a printed explanation names
 
 
-@dataclass(frozen=True, eq=False)
-class Explanation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Explanation(Figures):
     """What each step adds to one output. ``scores.sum() + sum(terms.values())`` is `value`, by every method.
 
     Attributes
@@ -67,6 +69,21 @@ class Explanation:
         """The steps that add or take away most, with what they add."""
         order = np.argsort(-np.abs(self.scores), kind="stable")[:count]
         return [(self.labels[int(step)], float(self.scores[step])) for step in order]
+
+    def _said(self) -> tuple[str, str]:
+        value = f"{self.value:.4g} {self.unit}".rstrip()
+        strongest = "; ".join(f"{_said(label)} {score:+.3g}" for label, score in self.top(3))
+        return f"{self.output} = {value}, by {self.method}, of {len(self.labels):,} steps", f"Most: {strongest}."
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per step, and one per term: they sum to `value`. Features are columns, where they have names."""
+        names = [] if self.by_feature is None else list(self.features or [])
+        rows = []
+        for place, (label, score) in enumerate(zip(self.labels, self.scores, strict=True)):
+            apart = {} if self.by_feature is None else dict(zip(names, self.by_feature[place].tolist(), strict=True))
+            rows.append({"step": label, "kind": "step", "score": float(score), **apart})
+        empty = dict.fromkeys(names, math.nan)
+        return [*rows, *({"step": name, "kind": "term", "score": term, **empty} for name, term in self.terms.items())]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON: lists, texts and numbers."""

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.figures import Figures
 from memorycell.insight.evaluating import check, differentiable, own, slopes_of
 from memorycell.insight.explained import Explained
 from memorycell.insight.spans import say_steps
@@ -32,8 +33,8 @@ _CELLS: dict[str, Any] = {"RNN": RNN, "LSTM": LSTM, "GRU": GRU}
 _PARTS = ("hidden", "cell")
 
 
-@dataclass(frozen=True, eq=False)
-class Flow:
+@dataclass(frozen=True, eq=False, repr=False)
+class Flow(Figures):
     """The gradient in one part of a layer's state against the distance in time.
 
     Attributes
@@ -80,6 +81,18 @@ class Flow:
         known = self.factors[np.isfinite(self.factors)]
         return float(np.median(known)) if len(known) else math.nan
 
+    def _said(self) -> tuple[str, str]:
+        runs, steps = self.norms.shape
+        return f"{self.label}, {runs:,} runs over {steps:,} steps: times {self.factor:.4g} a step", ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per distance from the end: the median of the runs, and between what 80 % of them lie."""
+        low, high = self.spread()
+        return [
+            {"name": self.name, "part": self.part, "steps_before_the_end": k, "median": m, "low": a, "high": b}
+            for k, (m, a, b) in enumerate(zip(self.median.tolist(), low.tolist(), high.tolist(), strict=True))
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; what is not a finite number is None."""
         low, high = self.spread()
@@ -95,8 +108,8 @@ class Flow:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class GradientFlow:
+@dataclass(frozen=True, eq=False, repr=False)
+class GradientFlow(Figures):
     """How gradients flow back through several cells, on the same data and from the same loss.
 
     Attributes
@@ -128,6 +141,13 @@ class GradientFlow:
     def sentence(self) -> str:
         """What becomes of the gradient in each, in words."""
         return "; ".join(f"{flow.label}: {_fate(flow)}" for flow in self.flows) + "."
+
+    def _said(self) -> tuple[str, str]:
+        return f"{self.hidden_size:,} units, {self.seeds} seeds, {self.sequences:,} sequences", self.sentence()
+
+    def table(self) -> list[dict[str, Any]]:
+        """The rows of each flow."""
+        return [row for flow in self.flows for row in flow.table()]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON."""
@@ -317,8 +337,8 @@ def _plain(values: Any) -> list[float | None]:
     return [float(value) if math.isfinite(value) else None for value in values]
 
 
-@dataclass(frozen=True, eq=False)
-class StateGradient:
+@dataclass(frozen=True, eq=False, repr=False)
+class StateGradient(Figures):
     """The gradient of an output in the states of one layer and direction, by step.
 
     Attributes
@@ -340,6 +360,19 @@ class StateGradient:
     direction: int
     hidden: Curve
     cell: Curve | None
+
+    def _said(self) -> tuple[str, str]:
+        call = f", run {self.call}" if self.call else ""
+        return (
+            f"module {self.module}, layer {self.layer}, direction {self.direction}{call}, {len(self.hidden):,} steps",
+            "",
+        )
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per step."""
+        cell = [math.nan] * len(self.hidden) if self.cell is None else self.cell.tolist()
+        found = zip(self.hidden.tolist(), cell, strict=True)
+        return [{"step": step, "hidden": h, "cell": c} for step, (h, c) in enumerate(found)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""

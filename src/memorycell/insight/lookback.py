@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.figures import Figures
 from memorycell.insight.evaluating import check, chunks, differentiable, finite, own, slope_of
 from memorycell.insight.explained import Explained
 from memorycell.insight.spans import noun_of, say_steps
@@ -27,8 +28,8 @@ _DRAWS = 16  # exchanges a distance, of all sequences together
 _NOTABLE = 0.05  # of the influence
 
 
-@dataclass(frozen=True, eq=False)
-class Lookback:
+@dataclass(frozen=True, eq=False, repr=False)
+class Lookback(Figures):
     """How much an input so many steps before the output's own changes it. Arrays are by distance d = 0, 1, …
 
     Attributes
@@ -133,6 +134,14 @@ class Lookback:
         if self.cut_by_gradient:
             return "all of it"
         return say_steps(self.reach_by_gradient, self.span, noun) if self.reach_by_gradient else f"the newest {noun}"
+
+    def _said(self) -> tuple[str, str]:
+        return f"{self.of} of {self.sequences:,} sequences, {self.window:,} {noun_of(self.kind)}s back", self.sentence()
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per distance, from the output's own step back."""
+        found = zip(self.gradient.tolist(), self.filled.tolist(), strict=True)
+        return [{"distance": d, "gradient": slope, "perturbation": change} for d, (slope, change) in enumerate(found)]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON."""

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.figures import Figures, shortened
 from memorycell.insight.arguments import real, traces_of
 from memorycell.insight.spans import checked_span, say_steps
 from memorycell.insight.tracing import ModelTrace
@@ -35,8 +36,8 @@ class GateUse(NamedTuple):
     open: Units
 
 
-@dataclass(frozen=True, eq=False)
-class LayerMemory:
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerMemory(Figures):
     """What the units of one layer, in one direction, did with what they held. Arrays are (H,): by unit.
 
     Attributes
@@ -88,6 +89,22 @@ class LayerMemory:
         named = level if self.name == _UNNAMED else f"{self.name}, {level}"
         return (named if self.layer else self.name) + ", backward" * (self.direction == 1)
 
+    def _said(self) -> tuple[str, str]:
+        half = f"; half-life {np.median(self.half_life):.3g} steps in the middle" if self.gate else ""
+        return f"{self.label}, {len(self.dead):,} units on {self.steps:,} steps of {self.rows:,} sequences{half}", ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per unit."""
+        columns = {
+            "half_life": self.half_life, "kept": self.kept, "deviation": self.deviation, "dead": self.dead,
+            "counts": self.counts, "slope": self.slope,
+            **{f"{gate}_{part}": values for gate, use in self.gates.items() for part, values in use._asdict().items()},
+        }  # fmt: skip
+        return [
+            {"layer": self.label, "unit": unit, **{name: values[unit] for name, values in columns.items()}}
+            for unit in range(len(self.dead))
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON; what is not a finite number is None."""
         return {
@@ -112,8 +129,8 @@ class LayerMemory:
         }
 
 
-@dataclass(frozen=True, eq=False)
-class Memory:
+@dataclass(frozen=True, eq=False, repr=False)
+class Memory(Figures):
     """What the units of a model remember: a `LayerMemory` for each layer and direction, from the input up.
 
     Attributes
@@ -152,6 +169,16 @@ class Memory:
             f"Half of the units forget half of what they hold within {half}; the one with the longest memory, "
             f"unit {unit} ({layer.label}), takes {most}. {told}"
         )
+
+    def _said(self) -> tuple[str, str]:
+        units = sum(len(each.dead) for each in self.layers)
+        return f"{units:,} units, {shortened((each.label for each in self.layers), 4)}", self.sentence()
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per unit, from the input up; what a layer has no gate for is NaN."""
+        rows = [row for each in self.layers for row in each.table()]
+        empty = dict.fromkeys((name for row in rows for name in row), math.nan)
+        return [{**empty, **row} for row in rows]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.figures import Figures
 from memorycell.insight.arguments import whole
 from memorycell.insight.states import States
 from memorycell.layers.parameters import flag
@@ -25,8 +26,8 @@ class Neighbour:
     labels: list[str]
 
 
-@dataclass(frozen=True)
-class Neighbours:
+@dataclass(frozen=True, repr=False)
+class Neighbours(Figures):
     """The states nearest to that of a step, the nearest first.
 
     Attributes
@@ -43,6 +44,19 @@ class Neighbours:
     labels: list[str]
     metric: str
     neighbours: list[Neighbour]
+
+    def _said(self) -> tuple[str, str]:
+        first = self.neighbours[0] if self.neighbours else None
+        nearest = "" if first is None else f"Nearest: '{' '.join(first.labels)}', {self.metric} {first.distance:.4g}."
+        said = f"{len(self.neighbours)} nearest to '{' '.join(self.labels)}', row {self.row}, step {self.step}"
+        return said, nearest
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per state, the nearest first."""
+        return [
+            {"labels": " ".join(each.labels), "row": each.row, "step": each.step, "distance": each.distance}
+            for each in self.neighbours
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON."""

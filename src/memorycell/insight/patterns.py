@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.figures import Figures
 from memorycell.insight.arguments import real, whole
 from memorycell.insight.states import States
 from memorycell.layers.parameters import flag
@@ -22,8 +23,8 @@ _SHOWN = 10  # matches, or units, that are printed
 _SAMPLED = 2**20  # values that a threshold is chosen from
 
 
-@dataclass(frozen=True)
-class Active:
+@dataclass(frozen=True, repr=False)
+class Active(Figures):
     """The units active throughout a range of steps, the strongest first.
 
     Attributes
@@ -56,6 +57,13 @@ class Active:
     both_signs: bool
     only_inside: bool
 
+    def _said(self) -> tuple[str, str]:
+        return str(self), ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per unit, the strongest first."""
+        return [{"unit": unit, "mean": mean} for unit, mean in zip(self.units, self.means, strict=True)]
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON."""
         return asdict(self)
@@ -69,7 +77,7 @@ class Active:
         return f"{where}: {count}" + (f": {', '.join(shown)}" if shown else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Match:
     """Another place where the units are active.
 
@@ -95,9 +103,13 @@ class Match:
     together: int
     score: float
 
+    def __repr__(self) -> str:
+        where = f"row {self.row}, {_steps(self.start, self.stop)}"
+        return f"Match({self.score:.2f}, {_units(self.together)}, {where}: {_quoted(self.labels)})"
 
-@dataclass(frozen=True)
-class Matches:
+
+@dataclass(frozen=True, repr=False)
+class Matches(Figures):
     """Where else a pattern is, the best first; see `find_pattern`.
 
     Attributes
@@ -115,6 +127,20 @@ class Matches:
 
     def __len__(self) -> int:
         return len(self.matches)
+
+    def _said(self) -> tuple[str, str]:
+        best = f"; the best in row {self.matches[0].row}, score {self.matches[0].score:.2f}" if self.matches else ""
+        return f"{self.found:,} places like {_quoted(self.pattern.labels)}{best}", ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per place, the best first."""
+        return [
+            {
+                "labels": " ".join(each.labels), "row": each.row, "start": each.start, "stop": each.stop,
+                "together": each.together, "units": len(each.units), "score": each.score,
+            }
+            for each in self.matches
+        ]  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from memorycell.data.figures import Figures
 from memorycell.insight.arguments import check_array, real, whole
 from memorycell.insight.probe_fits import Outcome, Split
 from memorycell.insight.states import States
@@ -24,8 +25,8 @@ _CLEAR = 0.05  # an interval no wider than this to either side of 0 says that th
 Interval = tuple[float, float]
 
 
-@dataclass(frozen=True, eq=False)
-class Probe:
+@dataclass(frozen=True, eq=False, repr=False)
+class Probe(Figures):
     """What a linear probe reads off states of rows that it was not fitted on; see `linear_probe`.
 
     Attributes
@@ -96,6 +97,25 @@ class Probe:
             raise ValueError(f"expected states (steps, {self.weights.shape[1]}), got {values.shape}")
         scores = values @ self.weights.T + self.bias
         return scores[:, 0] if self.classes is None else np.array(self.classes)[scores.argmax(1)]
+
+    def _said(self) -> tuple[str, str]:
+        beside = "most frequent class" if self.classes is not None else "mean"
+        return f"{self.measure} {self.accuracy:z.3f}, the {beside} {self.baseline:z.3f}", self.verdict
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per figure, with its 95 % interval where it has one."""
+        none = (math.nan, math.nan)
+        found = {
+            self.measure: (self.accuracy, self.interval), "baseline": (self.baseline, none),
+            "gain": (self.accuracy - self.baseline, self.gain_interval), "control": (self.control, none),
+            "control_baseline": (self.control_baseline, none),
+            "selectivity": (self.selectivity, self.selectivity_interval), "by_token": (self.by_token, none),
+        }  # fmt: skip
+        return [
+            {"figure": name, "value": math.nan if value is None else value, "low": ends[0], "high": ends[1]}
+            for name, (value, interval) in found.items()
+            for ends in [interval or none]
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON."""

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.figures import Figures
 from memorycell.insight.arguments import check_array, whole
 from memorycell.insight.states import States
 
 _BLOCK = 8192  # steps
 
 
-@dataclass(frozen=True, eq=False)
-class Projection:
+@dataclass(frozen=True, eq=False, repr=False)
+class Projection(Figures):
     """States along their principal components; see `project`.
 
     Attributes
@@ -68,6 +69,19 @@ class Projection:
         if values.shape[-1:] != self.mean.shape:
             raise ValueError(f"expected states of {len(self.mean)} units, got {values.shape[-1] if values.ndim else 0}")
         return _along(values, self.mean, self.components)
+
+    def _said(self) -> tuple[str, str]:
+        return str(self), ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per state: where it stands, what it is called, and how far along each component."""
+        called = [None] * len(self.points) if self.labels is None else self.labels
+        return [
+            {"row": row, "step": step, "label": label, **{f"component_{k + 1}": x for k, x in enumerate(point)}}
+            for row, step, label, point in zip(
+                self.row.tolist(), self.step.tolist(), called, self.points.tolist(), strict=True
+            )
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain JSON."""

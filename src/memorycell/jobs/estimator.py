@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any, Self
 
+_MOST = 120  # letters of a parameter's value
+
 
 class Estimator:
     """`__init__` only stores its arguments under their own names; everything learned ends in an underscore.
@@ -41,8 +43,14 @@ class Estimator:
 
     def __repr__(self) -> str:
         changed = [
-            f"{name}={getattr(self, name)!r}"
+            f"{name}={_shown(getattr(self, name))}"
             for name, parameter in self._parameters().items()
             if getattr(self, name) is not parameter.default and getattr(self, name) != parameter.default
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
+
+
+def _shown(value: Any) -> str:
+    """A value as Python writes it; of long ones the beginning."""
+    text = repr(value)
+    return text if len(text) <= _MOST else f"{text[: _MOST - 1]}…"

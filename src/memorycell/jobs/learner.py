@@ -28,7 +28,7 @@ from memorycell.jobs.shown import Shown
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
 from memorycell.training import TrainingOptions, train, using_threads
-from memorycell.training.bars import counted
+from memorycell.training.bars import tracked
 from memorycell.training.files import ModelFile, ModelFileError, check_tensors, load_model, save_model
 
 _TRAINED = (
@@ -260,7 +260,7 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         order = torch.argsort(dataset.lengths, stable=True)
         parts = order.split(size)
         with torch.inference_mode(), using_threads(self.n_threads_), flush_subnormals():
-            for rows in counted(parts, "answering", len(parts), show=self.verbose):
+            for rows in tracked(parts, "answering", len(parts), show=self.verbose):
                 yield rows, dataset.gather(rows).to(device)
 
     def check_fitted(self) -> None:

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from memorycell.data.figures import Figures, html_table, shortened
+
 GIVEN = "given by the user, or the default"
 
 
@@ -18,7 +20,7 @@ class Choice(NamedTuple):
     reason: str = GIVEN
 
 
-class Plan:
+class Plan(Figures):
     """Choices in the order in which they were made; ``plan["epochs"]`` is the value of one.
 
     Example
@@ -65,7 +67,18 @@ class Plan:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Plan) and list(self) == list(other)
 
-    def __repr__(self) -> str:
+    def _said(self) -> tuple[str, str]:
+        return shortened((f"{choice.name}={choice.value}" for choice in self), 8), ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per choice."""
+        return [choice._asdict() for choice in self]
+
+    def _repr_html_(self) -> str:
+        rows = [["", "value", "why"], *([each.name, str(each.value), each.reason] for each in self)]
+        return html_table("What was chosen, and why", rows, words=3, most=len(rows))
+
+    def __str__(self) -> str:
         return "\n".join(f"{choice.name} = {choice.value}: {choice.reason}" for choice in self)
 
     def values(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from memorycell.data.lines import counted
 from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.frequency import Frequency
 from memorycell.evaluation.tables import listing, percent, signed, significant
@@ -49,17 +50,6 @@ def fixed(value: float, decimals: int) -> str:
     if abs(value) >= 1e12:
         return f"{value:.3e}"
     return signed(f"{value:,.{decimals}f}")
-
-
-def counted(count: int, noun: str) -> str:
-    """A number and what it counts.
-
-    Example
-    -------
-    >>> counted(1, "origin"), counted(1200, "origin"), counted(3, "series")
-    ('1 origin', '1,200 origins', '3 series')
-    """
-    return f"{count:,} {noun}" if count == 1 or noun.endswith("s") else f"{count:,} {noun}s"
 
 
 def trained_on(seen: bool | None) -> str:

@@ -93,14 +93,14 @@ class Bar:
         return None if made <= 0 else self.seconds / made * (self.total - self.done)
 
 
-def counted(
+def tracked(
     items: Iterable[_Item], what: str, total: int, *, show: bool | None = None, after: float = _PATIENCE
 ) -> Iterator[_Item]:
     """The items one by one, with a bar once that takes longer than a second; see `Bar`.
 
     Example
     -------
-    >>> list(counted("ab", "reading", 2, show=False))
+    >>> list(tracked("ab", "reading", 2, show=False))
     ['a', 'b']
     """
     with Bar(what, total, show=show, after=after) as bar:

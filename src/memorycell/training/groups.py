@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ParameterGroup:
     """Parameters that learn at a rate of their own, from an epoch of their own on (Howard & Ruder 2018).
 
@@ -51,6 +51,10 @@ class ParameterGroup:
             raise ValueError(f"expected rate to be a number of at least 0, got {self.rate!r}")
         if not _number(self.unfreeze_epoch, int) or self.unfreeze_epoch < 0:
             raise ValueError(f"expected unfreeze_epoch to be a whole number of at least 0, got {self.unfreeze_epoch!r}")
+
+    def __repr__(self) -> str:
+        count = sum(each.numel() for each in self.parameters)
+        return f"ParameterGroup({count:,} parameters, rate={self.rate:g}, unfreeze_epoch={self.unfreeze_epoch})"
 
 
 def check_groups(groups: Sequence[ParameterGroup], trained: Sequence[nn.Parameter], epochs: int) -> None:

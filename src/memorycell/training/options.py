@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from memorycell.data.figures import Figures
+
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "nadam", "radam", "adagrad")
 SCHEDULES = ("constant", "cosine", "one_cycle", "plateau", "slanted_triangular")
 
@@ -121,8 +123,8 @@ class TrainingOptions:
             raise ValueError(f"expected {name} to be {what}{bound}{' or None' if optional else ''}, got {value!r}")
 
 
-@dataclass(frozen=True)
-class TrainingResult:
+@dataclass(frozen=True, repr=False)
+class TrainingResult(Figures):
     """What `train` returns.
 
     Attributes
@@ -154,6 +156,14 @@ class TrainingResult:
     seconds: float
     examples_per_second: float
     average_epoch: int | None = None
+
+    def _said(self) -> tuple[str, str]:
+        loss = "" if self.best_loss is None else f", loss {self.best_loss:.4g}"
+        return f"{len(self.history)} epochs in {self.seconds:.3g} s, {self.stopped}; best {self.best_epoch}{loss}", ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """`history`: a row per epoch."""
+        return self.history
 
 
 class DivergedError(RuntimeError):

@@ -18,7 +18,7 @@ Column = str | int
 NO_LABEL = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>")
 
 
-@dataclass
+@dataclass(repr=False)
 class Labelled:
     """Samples and what is known of each.
 
@@ -59,6 +59,10 @@ class Labelled:
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def __repr__(self) -> str:
+        labels = "without labels" if self.y is None else "with labels"
+        return f"Labelled({self.source or 'samples'}: {len(self):,} samples {labels})"
 
 
 def column_name(table: Table, column: Column, role: str) -> str:

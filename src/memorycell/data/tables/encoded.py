@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.figures import Figures, shortened
+from memorycell.data.lines import counted
 
-@dataclass
+
+@dataclass(repr=False)
 class EncodedTable:
     """Series on a regular time grid, one after the other, N rows in all (S series, K targets).
 
@@ -57,6 +61,10 @@ class EncodedTable:
     target_names: list[str]
     notes: list[dict] = field(default_factory=list)  # what was done to the data: {"kind", "text", ...}
 
+    def __repr__(self) -> str:
+        what = f"{len(self.dates):,} rows of {len(self.ids):,} series, targets {shortened(self.target_names)}"
+        return f"EncodedTable({what}; {self.past.shape[1] + self.known.shape[1] + self.codes.shape[1]:,} columns)"
+
     @property
     def series_of_row(self) -> NDArray[np.int64]:
         """int64 (N,): the series of each row."""
@@ -68,8 +76,8 @@ class EncodedTable:
         return self.target.double().numpy() * self.scale[series] + self.center[series]
 
 
-@dataclass
-class Forecasts:
+@dataclass(repr=False)
+class Forecasts(Figures):
     """Forecasts from n origins, H steps ahead, of K targets, in the targets' units.
 
     Attributes
@@ -98,6 +106,24 @@ class Forecasts:
     target_names: list[str]
     ids: list[str]
     notes: list[dict] = field(default_factory=list)  # of the table they were made from
+
+    def _said(self) -> tuple[str, str]:
+        origins, steps = self.point.shape[:2]
+        return f"{shortened(self.target_names)} from {counted(origins, 'origin')}, {counted(steps, 'step')} ahead", ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per origin, step ahead and target: what is forecast, its quantiles, and what came."""
+        names = [f"q{100 * level:02g}" for level in self.levels]
+        return [
+            {
+                "series": self.ids[self.series[row]], "origin": self.origin_dates[row], "date": self.dates[row, step],
+                "step": step + 1, "target": target, "forecast": self.point[row, step, k],
+                **dict(zip(names, self.quantiles[row, step, k], strict=True)), "actual": self.actual[row, step, k],
+            }
+            for row in range(len(self.point))
+            for step in range(self.point.shape[1])
+            for k, target in enumerate(self.target_names)
+        ]  # fmt: skip
 
 
 def eligible_origins(encoded: EncodedTable, window: int, horizon: int) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.figures import shortened
 from memorycell.data.tables.arrow import as_array, nothing, to_numpy
 
 MOST_COLUMNS = 1000
@@ -19,7 +20,7 @@ NULLS = ("", "NA", "N/A", "n/a", "#N/A", "na", "NaN", "nan", "-NaN", "-nan", "nu
          "none", "NaT", "?", "-", ".", "--", "<NA>")  # fmt: skip
 
 
-@dataclass
+@dataclass(repr=False)
 class Table:
     """Columns of numbers, truth values, dates or text, where they came from, and what was done to them.
 
@@ -49,6 +50,9 @@ class Table:
     first_line: int = 0
     odd: dict[str, tuple[int, list[tuple[int, str]]]] = field(default_factory=dict)
     header: bool = True
+
+    def __repr__(self) -> str:
+        return f"Table({self.source}: {len(self):,} rows; {shortened(self.columns)})"
 
     def __len__(self) -> int:
         return self.data.num_rows

@@ -103,6 +103,11 @@ class Corpus:
     def __init__(self, ids: NDArray, offsets: NDArray, counts: CorpusCounts, size: int) -> None:
         self.ids, self.offsets, self.counts, self.size = ids, offsets, counts, size
 
+    def __repr__(self) -> str:
+        documents = len(self.offsets) - 1
+        texts = "text" if documents == 1 else "texts"
+        return f"Corpus({len(self):,} tokens of {documents:,} {texts}, vocabulary of {self.size:,})"
+
     @classmethod
     def from_texts(cls, texts: str | Iterable[str], codec: CorpusCodec) -> Corpus:
         """Of texts in memory, each of them a document; a single text is one document.

@@ -18,7 +18,7 @@ _WORD_ID = re.compile(r"\d+")
 _RANGE_OR_EMPTY = re.compile(r"\d+[-.]\d+")
 
 
-@dataclass
+@dataclass(repr=False)
 class Tagged:
     """Sentences of words with their tags, and the lines they came from.
 
@@ -54,6 +54,10 @@ class Tagged:
 
     def __len__(self) -> int:
         return len(self.words)
+
+    def __repr__(self) -> str:
+        tags = "without tags" if self.tags is None else "with tags"
+        return f"Tagged({len(self):,} sentences, {sum(map(len, self.words)):,} words {tags})"
 
 
 def read_tagged(

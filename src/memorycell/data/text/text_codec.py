@@ -221,6 +221,10 @@ class TextCodec:
             raise ValueError("expected a fitted TextCodec, got one that has seen no text: call fit(texts) first")
         return self._vocabulary
 
+    def __repr__(self) -> str:
+        fitted = f"{len(self._vocabulary):,} tokens" if self._vocabulary else "not fitted"
+        return f"TextCodec({self.unit}, {fitted})"
+
     @property
     def size(self) -> int:
         """Tokens of the vocabulary, ``<pad>``, ``<unk>`` and ``<end>`` included."""

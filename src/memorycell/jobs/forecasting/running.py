@@ -19,7 +19,7 @@ from memorycell.jobs.forecasting.measures.splits import rows_seen
 from memorycell.jobs.forecasting.network import ForecastNetwork
 from memorycell.kernels.native import flush_subnormals
 from memorycell.training import using_threads
-from memorycell.training.bars import counted
+from memorycell.training.bars import tracked
 
 INFERENCE_BATCH = 512
 Origins = NDArray[np.int64]
@@ -144,7 +144,7 @@ def run_network(
         device = next(network.parameters()).device
         dataset = WindowDataset(encoded, network.window, network.horizon, origins)
         batches = torch.arange(len(origins)).split(INFERENCE_BATCH)
-        some = counted(batches, "forecasting", len(batches), show=show)
+        some = tracked(batches, "forecasting", len(batches), show=show)
         parts = [network(dataset.gather(rows).to(device)) for rows in some]
     return torch.cat([point for point, _ in parts]).cpu(), torch.cat([spread for _, spread in parts]).cpu()
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from memorycell.data.text.language_stream import as_ids
 from memorycell.jobs.language.network import LanguageNetwork
 from memorycell.networks.base import State, detach_state
-from memorycell.training.bars import counted
+from memorycell.training.bars import tracked
 
 _CHUNK = 512  # tokens at a time where nothing is learned on the way
 
@@ -97,7 +97,7 @@ def log_probabilities(
     network.eval()
     with _adapting(network, dynamic) as adapt, torch.set_grad_enabled(dynamic is not None):
         starts = range(0, len(ids) - 1, size)
-        for first in counted(starts, "scoring", len(starts), show=show):
+        for first in tracked(starts, "scoring", len(starts), show=show):
             part = as_ids(ids[first : first + size + 1]).to(device)
             features, state = network.run(part[None, :-1], detach_state(state))
             plain = network.log_probabilities(features[0].detach(), part[1:])

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from memorycell.data.figures import Figures, pairs
 from memorycell.data.tables.encoded import EncodedTable, Forecasts
 from memorycell.evaluation.tables import plain
 
@@ -38,8 +39,8 @@ class Coverage:
         return None if math.isnan(self.low) else self.low <= self.nominal <= self.high
 
 
-@dataclass(frozen=True)
-class Scores:
+@dataclass(frozen=True, repr=False)
+class Scores(Figures):
     """The scores of one target over n origins and H steps.
 
     `overall` maps a metric to a number and `per_step` to H numbers: "rmse", "mae", "pinball", "crps" in
@@ -55,6 +56,14 @@ class Scores:
     per_step: dict[str, list[float]]
     coverage: list[Coverage]
     notes: list[str] = field(default_factory=list)
+
+    def _said(self) -> tuple[str, str]:
+        return f"{self.target}, {pairs(self.overall)} on {self.count:,} values, in {self.unit}", ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per step ahead."""
+        steps = zip(*self.per_step.values(), strict=True)
+        return [{"step": step, **dict(zip(self.per_step, row, strict=True))} for step, row in enumerate(steps, 1)]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; NaN becomes None."""

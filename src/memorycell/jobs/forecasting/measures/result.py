@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.figures import Figures
 from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.encoded import Forecasts
 from memorycell.evaluation.measures import measure_of
@@ -19,8 +20,8 @@ from memorycell.evaluation.tables import format_number, plain, text_table
 from memorycell.jobs.forecasting.measures.metrics import Scores
 
 
-@dataclass
-class ModelResult:
+@dataclass(repr=False)
+class ModelResult(Figures):
     """One model on all origins: its forecasts, its scores for each target, and its error in the common measure."""
 
     name: str
@@ -31,6 +32,13 @@ class ModelResult:
     seconds: float  # of fitting, all folds together
     parameters: int | None = None
     notes: list[str] = field(default_factory=list)
+
+    def _said(self) -> tuple[str, str]:
+        return f"{self.name}, error {self.error:.4g}; fitted in {self.seconds:.3g} s", ""
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row per target."""
+        return [{"target": each.target, "unit": each.unit, **each.overall} for each in self.scores]
 
     def to_dict(self) -> dict[str, Any]:
         """All but the forecasts themselves, as plain JSON."""
