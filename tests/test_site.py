@@ -128,3 +128,12 @@ def test_badges_and_citation_say_what_the_package_says() -> None:
     citation = dict(re.findall(r"^(\w+): (.+)$", text, re.MULTILINE))
     assert (citation["version"], citation["license"]) == (project["version"], project["license"])
     assert re.findall(r"^  - name: (.+)$", text, re.MULTILINE) == [author["name"] for author in project["authors"]]
+
+
+def test_what_users_call_comes_before_what_jobs_are_made_with(laid_out) -> None:
+    for name in ("Forecaster", "SequenceClassifier", "Tagger", "LanguageModel"):
+        page = (laid_out / "reference" / f"memorycell.{name}.md").read_text(encoding="utf-8")
+        users, _, builders = page.partition(".. rubric:: For jobs, pages and commands")
+        found = re.findall(rf"autometh\w+:: memorycell\.{name}\.(\w+)", users)
+        assert found[0] == "fit" and {"explain", "plot", "save", "load", "trace"} <= set(found)
+        assert f"memorycell.{name}.kind_of" in builders and "kind_of" not in found

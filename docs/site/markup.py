@@ -13,7 +13,7 @@ from docstrings import restructured
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from latex2mathml.converter import convert
-from reference import public
+from reference import is_ours, public
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -22,6 +22,9 @@ from sphinx.util.docutils import SphinxRole
 # Public names as pages write them. Those that are common words stand for methods and parameters as well.
 PLAIN = {path: path for path in public() if path.count(".") == 1}
 PLAIN |= {short: path for path in PLAIN if re.search("[A-Z_]", short := path.rpartition(".")[2])}
+
+# What `NDArray[…]` is made of. A line with an expression that Python does not know is left as it is, paths and all.
+ARRAY = re.compile(r"~?(?:numpy\.)?ndarray\[tuple\[~?(?:typing\.)?Any, \.\.\.\], ~?(?:numpy\.)?dtype\[(.+?)\]\]")
 
 
 class Diagram(Directive):
@@ -91,14 +94,13 @@ def docstring(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines
 
 
 def others(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
-    """Leaves out what a class has of torch's, matplotlib's or Python's own: it is documented there."""
-    thing = getattr(thing, "fget", None) or getattr(thing, "func", None) or getattr(thing, "__func__", thing)
-    return True if not (getattr(thing, "__module__", None) or "memorycell").startswith("memorycell") else None
+    """Leaves out members that the package has not made."""
+    return None if is_ours(thing) else True
 
 
 def signature(app: Sphinx, what: str, name: str, thing: Any, options: Any, text: str, returns: str) -> Any:
-    """What a dataclass makes anew for each object has no expression; Sphinx would then leave the whole line alone."""
-    return (re.sub(r"~[\w.]+\.(?=\w)", "", text).replace("<factory>", "..."), returns) if text else None
+    """Types by the names that the code has for them; of what a dataclass makes anew for each object, an ellipsis."""
+    return tuple(part and ARRAY.sub(r"NDArray[\1]", part).replace("<factory>", "...") for part in (text, returns))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -10,7 +10,7 @@ import importlib
 import inspect
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,9 @@ HOMES = {
     "memorycell.layers": "Layers",
     "memorycell.training": "Training",
 }
+# Methods that one looks for first; then come those that the pages name, and what jobs and pages are made with.
+FIRST = "fit predict predict_proba generate stream score evaluate explain plot save load".split()
+FOR_BUILDERS = ("adding-a-job.md", "architecture.md")  # pages
 
 
 @dataclass(frozen=True)
@@ -140,10 +143,48 @@ def toctree(entries: Any) -> str:
 
 def page(path: str, name: Name) -> str:
     module, _, short = path.rpartition(".")
-    if inspect.isclass(name.thing):
+    if inspect.isclass(name.thing) and name.section == "Estimators":
+        directive = estimator(path, name.thing)
+    elif inspect.isclass(name.thing):
         directive = f"autoclass:: {path}\n   :members:\n   :inherited-members:"
     elif callable(name.thing):
         directive = f"autofunction:: {path}"
     else:
         directive = f"autodata:: {path}\n   :no-value:"
     return f"# {short}\n\n```python\nfrom {module} import {short}\n```\n\n```{{eval-rst}}\n.. {directive}\n```\n"
+
+
+def estimator(path: str, thing: type) -> str:
+    """A class of which a user needs some methods, and jobs, pages and commands many."""
+    members = {name: inspect.getattr_static(thing, name) for name in dir(thing) if not name.startswith("_")}
+    members = {name: each for name, each in members.items() if is_ours(each) and is_method(each)}
+    used = {name for name in members if name in called_by_pages()}
+    lines = [f"autoclass:: {path}", "   :no-members:", ""]
+    for title, names in (("Methods", used), ("For jobs, pages and commands", members.keys() - used)):
+        lines += [f"   .. rubric:: {title}", ""]
+        for name in sorted(names, key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name)):
+            is_value = isinstance(members[name], property | cached_property)
+            lines += [f"   .. auto{'property' if is_value else 'method'}:: {path}.{name}", ""]
+    return "\n".join(lines)
+
+
+def is_method(member: Any) -> bool:
+    """Whether it is a method or a property, and says what it does; parameters are told of by the class."""
+    kinds = (property, cached_property, classmethod, staticmethod)
+    return bool(inspect.getdoc(member)) and (inspect.isfunction(member) or isinstance(member, kinds))
+
+
+def is_ours(thing: Any) -> bool:
+    """Whether a member of a class is of this package: torch's, matplotlib's and Python's are documented there."""
+    thing = getattr(thing, "fget", None) or getattr(thing, "func", None) or getattr(thing, "__func__", thing)
+    module = getattr(thing, "__module__", None) or getattr(getattr(thing, "__objclass__", None), "__module__", None)
+    return (module or "memorycell").startswith("memorycell")
+
+
+@cache
+def called_by_pages() -> frozenset[str]:
+    """Names of methods and properties on the pages for users."""
+    pages = [DOCS.parent / "README.md", *(page for page in DOCS.glob("*.md") if page.name not in FOR_BUILDERS)]
+    return frozenset(
+        re.findall(r"(?:\.|`)([a-z]\w*)(?=\W)", "\n".join(page.read_text(encoding="utf-8") for page in pages))
+    )
