@@ -102,7 +102,7 @@ def problem_of(layer, form, steps, batch):
     return x, random_state(layer, batch, dtype), lengths
 
 
-def differentiable(layer, form, lengths):
+def differentiable(layer, form, lengths, steps=3):
     """The layer as a function of x, the state and the parameters; and such."""
     names, width = [name for name, _ in layer.named_parameters()], len(layer.state_widths())
 
@@ -111,7 +111,7 @@ def differentiable(layer, form, lengths):
         with torch.nn.utils.stateless._reparametrize_module(layer, values):
             return tuple(called(layer, form, x, tensors[:width], lengths))
 
-    x = torch.randn(3, 2, layer.input_size, dtype=torch.float64)
+    x = torch.randn(steps, 2, layer.input_size, dtype=torch.float64)
     return run, leaves([x, *random_state(layer, 2), *layer.parameters()])
 
 
