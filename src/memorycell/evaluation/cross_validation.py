@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from memorycell.data.labels.reading import read_labelled
+from memorycell.data.log import logger
 from memorycell.data.samples import Samples
 from memorycell.evaluation.class_metrics import Ids
 from memorycell.evaluation.folds import Folds, make_folds, missing_rows, take, take_column
@@ -32,6 +33,8 @@ from memorycell.evaluation.kinds import (
 from memorycell.evaluation.measures import Measure
 from memorycell.evaluation.parts import each_fold, wanted
 from memorycell.evaluation.result import CrossValidation, ModelScores
+
+_LOG = logger(__name__)
 
 Progress = Callable[[str], None]
 _SILENT = "{} needs predict_proba, which {} lacks: take {}"
@@ -90,6 +93,7 @@ class _Job:
         return self.X.take(rows) if isinstance(self.X, _Stacked) else take(self.X, rows)
 
     def say(self, text: str) -> None:
+        _LOG.info(text)
         if self.progress is not None:
             self.progress(text)
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from memorycell.data.log import logger
+
+_LOG = logger(__name__)
+
 
 def device_of(name: str) -> torch.device:
     """The device of a name: "auto" is CUDA, else MPS or XPU where torch has them, else the CPU.
@@ -41,6 +45,7 @@ def usable(name: str) -> str:
     """The name of a device if it can be used here, else "auto": a model trained on a GPU works where there is none."""
     try:
         device_of(name)
-    except ValueError:
+    except ValueError as error:
+        _LOG.info("%s: %s takes its place", error, device_of("auto"))
         return "auto"
     return name

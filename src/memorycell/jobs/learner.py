@@ -16,8 +16,10 @@ from torch.overrides import TorchFunctionMode
 
 from memorycell.data.batch import Batch, BatchStream
 from memorycell.data.codec import codec_from_json
+from memorycell.data.log import logger
 from memorycell.data.samples import Answers, Samples
 from memorycell.data.sequences import SequenceDataset
+from memorycell.data.tables.table import note
 from memorycell.jobs.card import Job
 from memorycell.jobs.devices import device_of, usable
 from memorycell.jobs.estimator import Estimator
@@ -30,6 +32,8 @@ from memorycell.networks.base import Network
 from memorycell.training import TrainingOptions, train, using_threads
 from memorycell.training.bars import tracked
 from memorycell.training.files import ModelFile, ModelFileError, check_tensors, load_model, save_model
+
+_LOG = logger(__name__)
 
 _TRAINED = (
     "history_", "best_epoch_", "train_seconds_", "stopped_", "n_threads_", "n_parameters_", "notes_", "seed_",
@@ -154,6 +158,7 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         """Forget what was learned, and what was noted."""
         self.check_parameters()
         self.notes_, self.plan_, self.seed_ = [], Plan(), self._draw_seed()
+        _LOG.info("%r with seed %d on %s", self, self.seed_, self._device())
 
     def _seeded(self, build: Callable[[], Network]) -> Network:
         """The network that `build` makes, its weights drawn from the task's seed, where it is to be trained."""
@@ -241,7 +246,7 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         return None if known is None or asked is None else known == asked
 
     def _note(self, kind: str, text: str) -> None:
-        self.notes_.append({"kind": kind, "text": text})
+        self.notes_.append(note(kind, text))
 
     def _take_notes(self, notes: Iterable[dict[str, Any]]) -> None:
         """Add notes that are not there yet."""

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from memorycell.data.figures import Figures, html_table, shortened
+from memorycell.data.log import logger
+
+_LOG = logger(__name__)
 
 GIVEN = "given by the user, or the default"
 
@@ -46,6 +49,7 @@ class Plan(Figures):
     def put(self, name: str, value: Any, reason: str = GIVEN) -> Any:
         """Keep a value, in the place of an earlier one; returns it."""
         self._choices[name] = Choice(name, value, reason)
+        _LOG.debug("%s = %s: %s", name, value, reason)
         return value
 
     def __getitem__(self, name: str) -> Any:

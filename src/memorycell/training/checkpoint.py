@@ -11,10 +11,13 @@ from typing import Any
 from torch import Tensor, nn
 
 from memorycell.data.batch import BatchStream
+from memorycell.data.log import logger
 from memorycell.networks.base import State
 from memorycell.training.files import ModelFileError, read_tensors, remove_leftovers, write_tensors
 from memorycell.training.groups import ParameterGroup, describe_groups
 from memorycell.training.options import TrainingOptions, TrainingResult
+
+_LOG = logger(__name__)
 
 _KEY = "memorycell_checkpoint"
 _VERSION = 1
@@ -127,6 +130,7 @@ def save_checkpoint(
     carried = {f"state.{number}": part for number, part in enumerate(parts)}
     content = {"version": _VERSION, "position": asdict(position), "fingerprint": fingerprint, "state": shape}
     write_tensors(path, {**tensors, **carried}, {_KEY: json.dumps(content)})
+    _LOG.debug("checkpoint %s, step %d", path, position.step)
 
 
 def load_checkpoint(path: Path, fingerprint: dict[str, Any]) -> tuple[Position, dict[str, Tensor], State] | None:
@@ -163,7 +167,9 @@ def load_checkpoint(path: Path, fingerprint: dict[str, Any]) -> tuple[Position, 
                 f"the checkpoint {path} belongs to another training: {name} was {kept.get(name)!r}, "
                 f"now it is {fingerprint.get(name)!r}: go on as it began, or name another file"
             )
-    return Position(**content["position"]), tensors, _put_together(content["state"], tensors)
+    position = Position(**content["position"])
+    _LOG.info("going on from the checkpoint %s, after %d epochs", path, len(position.history))
+    return position, tensors, _put_together(content["state"], tensors)
 
 
 def _take_apart(state: State, parts: list[Tensor]) -> Any:

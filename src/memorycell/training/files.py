@@ -17,6 +17,9 @@ import torch
 from torch import Tensor
 
 from memorycell import __version__
+from memorycell.data.log import logger
+
+_LOG = logger(__name__)
 
 FORMAT_VERSION = 1
 _KEY = "memorycell"  # the entry of the safetensors metadata that holds our JSON
@@ -114,6 +117,7 @@ def save_model(
             f"expected a configuration of plain JSON with finite numbers, got one where {error}"
         ) from None
     write_tensors(path, tensors, {_KEY: text})
+    _LOG.info("%s was written to %s", kind, path)
 
 
 def load_model(path: str | Path) -> ModelFile:
@@ -142,6 +146,7 @@ def load_model(path: str | Path) -> ModelFile:
     for name, tensor in tensors.items():
         if not _finite(tensor):
             raise ModelFileError(f"{path}: tensor {name!r} holds NaN or infinite values, so the model is of no use")
+    _LOG.info("%s was read from %s", fields["kind"], path)
     return ModelFile(tensors=tensors, **fields)
 
 

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from memorycell.data.batch import BatchStream
+from memorycell.data.lines import counted
+from memorycell.data.log import logger
+from memorycell.kernels.native import why_missing
 from memorycell.kernels.random import mask_stream
 from memorycell.networks.base import Loss, Network, State, detach_state, map_state
 from memorycell.training.checkpoint import Position, save_checkpoint
@@ -23,6 +26,8 @@ from memorycell.training.options import DivergedError, TrainingOptions, Training
 from memorycell.training.progress import Callback, Log, ProgressBar, call
 from memorycell.training.schedules import plateau_patience, rate, stage
 from memorycell.training.signals import Interrupts
+
+_LOG = logger(__name__)
 
 _LOOK_EVERY = 32  # steps between two looks at the numbers on an accelerator: each look waits for it
 _SAVE_APART = 1.0  # seconds between the checkpoints of epochs that are shorter than that
@@ -73,6 +78,7 @@ class Run:
         """Train, and leave the network with its best weights whatever happens."""
         keep_current = False
         stopped = None
+        self._tell(what)
         try:
             if resumed is not None:
                 self._resume(*resumed)
@@ -94,7 +100,16 @@ class Run:
             elif self.average is not None:
                 self.flat.restore(self.average)
             self.flat.release()
-        return self.position.result(stopped)
+        result = self.position.result(stopped)
+        ended = f"{result.stopped} after {counted(len(result.history), 'epoch')} and {result.seconds:.3g} s"
+        _LOG.info("%s: %s, best %d", what, ended, result.best_epoch)
+        return result
+
+    def _tell(self, what: str) -> None:
+        if self.device.type == "cpu" and why_missing():
+            _LOG.info("layers run on torch's operators: %s", why_missing())
+        batches = f"{self.n_batches:,} {'batch' if self.n_batches == 1 else 'batches'} an epoch"
+        _LOG.info("%s: %s, %s, %s", what, batches, counted(self.position.n_threads, "thread"), self.device)
 
     def _current_is_best(self) -> bool:
         """Without a validation loss, or before the first one, more steps are taken to be better."""
@@ -247,6 +262,7 @@ class Run:
         at.begin_epoch()
         self.state = None
         self.log.epoch(row)
+        _LOG.debug("epoch %d: loss %.6g, validation %s", row["epoch"], row["loss"], validation_loss)
         self.bar.epoch(row)
         if call(self.callbacks, {**row, "history": at.history, "network": self.network}):
             at.stopped = "early"

@@ -12,7 +12,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from memorycell.data.figures import shortened
+from memorycell.data.log import logger
 from memorycell.data.tables.arrow import as_array, nothing, to_numpy
+
+_LOG = logger(__name__)
 
 MOST_COLUMNS = 1000
 MOST_STEPS = 50_000
@@ -98,7 +101,8 @@ class Table:
 
 
 def note(kind: str, text: str) -> dict:
-    """One entry of a list of notes."""
+    """One entry of a list of notes; it goes to the log, too."""
+    _LOG.info(text)
     return {"kind": kind, "text": text}
 
 

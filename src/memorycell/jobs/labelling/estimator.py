@@ -16,6 +16,7 @@ from memorycell.data.ragged import Ragged
 from memorycell.data.samples import Answers, Samples
 from memorycell.data.sequences import SequenceDataset
 from memorycell.data.streams import SampleStream
+from memorycell.data.tables.table import note
 from memorycell.jobs.insight import InsightByRow
 from memorycell.jobs.labelling import building, plan
 from memorycell.jobs.labelling.network import SequenceToOne
@@ -313,10 +314,10 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         if not long:
             return encoded
         text = f"{long} of {len(encoded)} sequences are longer than {most} steps: only so many are read (max_length)."
-        note = {"kind": "length", "text": text}
-        samples.notes.append(note)
+        cut = note("length", text)
+        samples.notes.append(cut)
         if in_training:
-            self.notes_ = [*(each for each in self.notes_ if each["kind"] != "length"), note]
+            self.notes_ = [*(each for each in self.notes_ if each["kind"] != "length"), cut]
         return _cut(encoded, most)
 
     def raw(self, samples: Samples) -> Numbers:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from memorycell.data.lines import counted
+from memorycell.data.log import logger
 from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.encoded import EncodedTable, Forecasts
 from memorycell.data.tables.table_codec import TableCodec
@@ -23,6 +25,8 @@ from memorycell.jobs.forecasting.measures.ridge import Ridge
 from memorycell.jobs.forecasting.measures.seasons import main_season
 from memorycell.jobs.forecasting.measures.splits import Rows, block_origins, blocks_of_time, cut_table, rows_seen
 from memorycell.jobs.forecasting.reading import TableSamples
+
+_LOG = logger(__name__)
 
 BASELINES: dict[str, type[Baseline]] = {kind.name: kind for kind in (LastValue, SeasonalNaive, ETS, Ridge)}
 Progress = Callable[[str], None]
@@ -100,8 +104,7 @@ def backtest(
     def run(number: int) -> _FoldRun:
         start = blocks[number]
         stop = np.where(start > 0, blocks[number + 1], 0)  # a series without a past is not asked for
-        if progress is not None:
-            progress(f"fold {number + 1} of {len(blocks) - 1}: fitting {name_of(forecaster)}")
+        _say(progress, f"fold {number + 1} of {len(blocks) - 1}: fitting {name_of(forecaster)}")
         fitted, begun = clone(forecaster), time.perf_counter()
         try:
             fitted.fit(cut_table(table, codec, whole, start), target)
@@ -160,6 +163,12 @@ def evaluate_fitted(
     seconds = float(getattr(forecaster, "train_seconds_", 0.0))
     run = _run_fold(forecaster, encoded, seen, encoded.observed_rows, step, baselines, season, seconds, progress)
     return _gather(name_of(forecaster), [run], step)
+
+
+def _say(progress: Progress | None, text: str) -> None:
+    _LOG.info(text)
+    if progress is not None:
+        progress(text)
 
 
 def name_of(forecaster: Any) -> str:
@@ -221,8 +230,7 @@ def _run_fold(
         scales[forecasts.series],
     )
     for kind in baselines:
-        if progress is not None:
-            progress(f"{kind} on {len(origins):,} {'origin' if len(origins) == 1 else 'origins'}")
+        _say(progress, f"{kind} on {counted(len(origins), 'origin')}")
         baseline, begun = BASELINES[kind](forecasts.levels), time.perf_counter()
         try:
             baseline.fit(encoded, train_stop, int(getattr(fitted, "window_", 1)), horizon)
