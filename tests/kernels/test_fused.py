@@ -176,17 +176,15 @@ def errors(found, wanted):
 @SHAPED
 @MODES
 def test_float32(mode, shape, threads, level):
-    """Close to the truth, and about as close as torch.nn: twice its error, and a few roundings.
+    """Within a few roundings of the truth in float64; so is torch.nn, whose luck differs from processor to processor.
 
-    Those of a gradient grow with the numbers that a bias sums, one for each step of each row. In which order torch
-    sums, and with how much luck, depends on the processor.
+    The most that was seen is 6.2 for values and 10.3 (torch's; ours 8.7) for gradients, which sum over steps and rows.
     """
-    eps, summed = torch.finfo(torch.float32).eps, (shape.steps * shape.batch) ** 0.5
+    eps = torch.finfo(torch.float32).eps
     results = zip(by_fused(mode, shape, torch.float32), by_torch(mode, shape), by_reference(mode, shape), strict=True)
-    for (ours, torchs, truth), bound, few in zip(results, (1e-5, 1e-4), (4, 8 + summed / 2), strict=True):
-        worst, torchs_worst = max(errors(ours, truth)), max(errors(torchs, truth))
-        assert worst < bound
-        assert worst < 2 * torchs_worst + few * eps
+    for (ours, torchs, truth), roundings in zip(results, (12, 24), strict=True):
+        assert max(errors(ours, truth)) < roundings * eps
+        assert max(errors(torchs, truth)) < roundings * eps
 
 
 @LEVELS
