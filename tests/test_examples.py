@@ -97,7 +97,7 @@ def fits(call: ast.Call, known: dict[str, object]) -> bool:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:zmq", "ignore::RuntimeWarning:zmq")
 def test_they_come_out_the_same_again(path: Path) -> None:
-    """Text as on pages; what hangs on the version of Python or on the last digits is tagged "varies"."""
+    """Text as on pages; what hangs on the time, the version of Python or the last digits is tagged "varies"."""
     spec = importlib.util.spec_from_file_location("store", EXAMPLES / "store.py")
     assert spec is not None and spec.loader is not None
     store = importlib.util.module_from_spec(spec)
