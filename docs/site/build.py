@@ -11,10 +11,13 @@ from sphinx.cmd.build import build_main
 
 from pages import ROOT, lay_out
 
+BUILD = ROOT / "build"
 
-def main(folder: str = str(ROOT / "build" / "site")) -> int:
-    pages, trees, here = ROOT / "build" / "site-pages", ROOT / "build" / "site-trees", Path(__file__).parent
-    shutil.rmtree(pages, ignore_errors=True)
+
+def main(folder: str = str(BUILD / "site")) -> int:
+    pages, trees, here = BUILD / "site-pages", BUILD / "site-trees", Path(__file__).parent
+    for old in (pages, BUILD / "site"):  # a page that is no more would stay; a folder that somebody names is theirs
+        shutil.rmtree(old, ignore_errors=True)
     pages.mkdir(parents=True)
     lay_out(pages)
     options = ["-W", "--keep-going", "-q", "-E", "-b", "html", "-d", str(trees), "-c", str(here)]
