@@ -176,15 +176,15 @@ def errors(found, wanted):
 @SHAPED
 @MODES
 def test_float32(mode, shape, threads, level):
-    """Within a few roundings of the truth in float64; so is torch.nn, whose luck differs from processor to processor.
+    """Within a few roundings of the truth in float64: the most that was seen is 6.2 for values and 8.7 for gradients.
 
-    The most that was seen is 6.2 for values and 10.3 (torch's; ours 8.7) for gradients, which sum over steps and rows.
+    torch.nn is near the truth, too, by up to 40 roundings: in which order it sums depends on the processor.
     """
     eps = torch.finfo(torch.float32).eps
     results = zip(by_fused(mode, shape, torch.float32), by_torch(mode, shape), by_reference(mode, shape), strict=True)
     for (ours, torchs, truth), roundings in zip(results, (12, 24), strict=True):
         assert max(errors(ours, truth)) < roundings * eps
-        assert max(errors(torchs, truth)) < roundings * eps
+        assert max(errors(torchs, truth)) < 1e-4
 
 
 @LEVELS
