@@ -17,7 +17,8 @@ SECONDS = 300  # for a cell, on a machine that others use as well
 
 def run(notebook: Any) -> None:
     """Run all cells in a kernel of their own, in place; a cell that fails raises `CellExecutionError`."""
-    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3", record_timing=False).execute()
+    options = {"timeout": SECONDS, "record_timing": False, "extra_arguments": ["--log-level=ERROR"]}
+    NotebookClient(notebook, kernel_name="python3", **options).execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = joined(cell.outputs)
