@@ -55,7 +55,7 @@ def numbers(
 
 def _how_to_read(count: int) -> str:
     left_out = f" Of {count:,} classes the {MOST_CLASSES} most confused." if count > MOST_CLASSES else ""
-    return f"A row is a true class: where its samples went, in %; blue is right.{left_out}"
+    return f"A row is a true class: where its samples went, in\N{NO-BREAK SPACE}%; blue is right.{left_out}"
 
 
 def _judged(model: Any, samples: SequenceSamples, what: str) -> Judged:

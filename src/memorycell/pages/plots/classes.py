@@ -273,7 +273,7 @@ def class_scores(rows: Sequence[dict[str, Any]], noun: str = "sample", *, width:
     Example
     -------
     >>> rows = [{"class": "place", "precision": 0.5, "recall": 1.0, "f1": 0.667, "support": 3}]
-    >>> [text.get_text() for text in class_scores(rows, "span").axes[0].texts][-1]
+    >>> [text.get_text() for text in class_scores(rows, "span").axes[0].texts][0]
     '3 spans'
     """
     order = sorted(rows, key=lambda row: -row["support"])[:MOST_CLASSES]
