@@ -117,9 +117,7 @@ def slug(title: str) -> str:
 
 
 def overview(names: dict[str, Name]) -> str:
-    parts = [
-        "# Reference\n\nEvery public name, with what it takes, gives and raises. The examples are run by tests."
-    ]
+    parts = ["# Reference\n\nEvery public name, with what it takes, gives and raises. The examples are run by tests."]
     for title in SECTIONS:
         inside = (path for path in names if names[path].section == title)
         links = " · ".join(f"[{path.rpartition('.')[2]}]({path}.md)" for path in inside)
