@@ -176,7 +176,10 @@ def check_dtype(x: Tensor, weight: Any, name: str) -> None:
 
 def read_lengths(lengths: Any, batch: int, steps: int) -> Tensor | None:
     """Lengths as int64 (batch,) on the CPU, None if all rows have all steps; raise TypeError or ValueError."""
-    ends = torch.as_tensor(lengths).detach().cpu()
+    try:
+        ends = torch.as_tensor(lengths).detach().cpu()
+    except RuntimeError:
+        raise TypeError(f"expected lengths to be integers, got {lengths!r:.80}") from None
     if ends.numel() == 0 and not isinstance(lengths, Tensor):
         ends = ends.to(torch.int64)  # torch makes floats of an empty list
     if ends.dtype in (torch.bool, torch.complex64) or ends.is_floating_point():

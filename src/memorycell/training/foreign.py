@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from memorycell.layers import GRU, LSTM, RNN
 from memorycell.training.files import ModelFileError, read_tensors
-from memorycell.training.foreign_keras import HDF5_START, read_keras
+from memorycell.training.foreign_keras import DAMAGED_ZIP, HDF5_START, read_keras
 
 MOST_BYTES = 4 * 2**30  # of a file, and of all that it unpacks to
 _MOST_PICKLED = 50 * 2**20  # of a torch checkpoint's structure, without its numbers
@@ -170,7 +170,7 @@ def _read_zip(path: Path) -> Weights:
                 raise ModelFileError(f"{path} is a zip file, but neither a torch checkpoint nor a .keras file")
             if pickled[0].file_size > _MOST_PICKLED or any(entry.compress_type for entry in entries):
                 raise ModelFileError(f"{path} is no checkpoint as torch writes it: damaged or hostile")
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError) as error:
+    except DAMAGED_ZIP as error:
         raise ModelFileError(f"{path} is damaged or truncated ({error})") from None
     return Weights(_torch_tensors(path))
 

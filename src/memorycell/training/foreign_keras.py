@@ -6,6 +6,7 @@ import io
 import json
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from memorycell.training.files import ModelFileError
 
+DAMAGED_ZIP = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError)
 HDF5_START = b"\x89HDF\r\n\x1a\n"
 _MOST_CONFIG = 64 * 2**20  # bytes of JSON
 _MOST_OBJECTS = 100_000
@@ -61,7 +63,7 @@ def read_keras(path: Path, source: Path | zipfile.ZipFile, most: int) -> tuple[_
             return _convert(path, content, *_recurrent_configs(config))
     except ModelFileError:
         raise
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, MemoryError, *DAMAGED_ZIP) as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelFileError(f"{path} is damaged or truncated ({first:.100})") from None
 
@@ -69,7 +71,10 @@ def read_keras(path: Path, source: Path | zipfile.ZipFile, most: int) -> tuple[_
 def _unpacked(path: Path, archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     if name not in archive.namelist():
         return b""
-    if archive.getinfo(name).file_size > most:
+    entry = archive.getinfo(name)
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ModelFileError(f"{path} is damaged: Keras does not pack {name} in such a way")
+    if entry.file_size > most:
         raise ModelFileError(f"{path}: {name} would unpack to more than {most:,} bytes")
     with archive.open(name) as file:
         return file.read(most + 1)

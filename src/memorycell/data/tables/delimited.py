@@ -304,11 +304,15 @@ def _raw_lines(path: Path) -> Iterator[bytes]:
 
 
 def _ragged(path: Path, expected: int, delimiter: str, encoding: str) -> str:
-    lines = (raw.decode(encoding, errors="replace") for raw in _raw_lines(path))
-    reader = csv.reader(lines, delimiter=delimiter)
-    for row in reader:
-        if row and len(row) != expected:
-            break
+    with _open(path) as stream:
+        lines = io.TextIOWrapper(io.BufferedReader(stream), encoding, errors="replace")
+        reader = csv.reader(lines, delimiter=delimiter)
+        try:
+            row = next((row for row in reader if row and len(row) != expected), None)
+        except csv.Error as error:
+            return f"{path.name}, line {reader.line_num:,} cannot be read as CSV: {error}"
+    if row is None:
+        return f"{path.name}: expected {expected} fields in every row, as in the header"
     text = (
         f"{path.name}, line {reader.line_num:,}: expected {expected} fields as in the header, got {len(row)} "
         f"({delimiter.join(row)!r:.80})"
