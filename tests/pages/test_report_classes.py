@@ -90,10 +90,9 @@ def test_hostile_texts_and_labels_are_only_text(tmp_path):
     texts = [HOSTILE, REVERSED + " fine", "poor " * 400, "so $x$"] * 2
     labels = [HOSTILE, REVERSED, "a" * 300, "日本語 👩\u200d🚀"] * 2
     model = small(embedding_size=4).fit(texts, labels)
-    # Whatever is answered, every sample is wrong for one of two assignments: text and labels are shown as a mistake's.
-    pages = [(texts, labels), (texts, labels[1:] + labels[:1])]
-    shown = [page_of(tmp_path, model, given, seen=False, command=f"fit '{HOSTILE}'", drawn=True) for given in pages]
-    page = max(shown, key=lambda page: page.text.count(HOSTILE))
+    if model.predict(texts[:1])[0] == HOSTILE:  # so that text and label are shown as a mistake's
+        labels = labels[1:] + labels[:1]
+    page = page_of(tmp_path, model, (texts, labels), seen=False, command=f"fit '{HOSTILE}'", drawn=True)
     assert page.text.count(HOSTILE) > 3 and "日本語 👩\u200d🚀" in page.text
     assert "more characters)" in page.text and "�gnp�" in page.text
 
