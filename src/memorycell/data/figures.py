@@ -11,6 +11,7 @@ import numpy as np
 
 MOST_ROWS = 12  # of which a notebook shows all
 _MOST = 200  # letters of a line
+_ONE_LINE = 100  # letters of a caption that stand in one line above a narrow table
 _LEFT = ' style="text-align: left"'
 
 
@@ -99,11 +100,12 @@ def html_table(
     left_out = len(body) - most if len(body) > most + 3 else 0
     shown = body[:most] if left_out else body
     made = "".join(f"<tr>{_cells(row, words)}</tr>" for row in shown)
-    headings = "".join(f"<th>{text_in_html(text)}</th>" for text in head)
+    headings = "".join(f"<th{_LEFT if i < words else ''}>{text_in_html(text)}</th>" for i, text in enumerate(head))
+    line = "; white-space: nowrap" if len(caption) <= _ONE_LINE else ""
     more = f"… and {left_out:,} more rows: to_frame() has all." if left_out else ""
     said = "".join(f"<p>{text_in_html(text)}</p>" for text in (more, sentence) if text)
     return (
-        f'<table><caption style="caption-side: top; text-align: left">{text_in_html(caption)}</caption>'
+        f'<table><caption style="caption-side: top; text-align: left{line}">{text_in_html(caption)}</caption>'
         + (f"<thead><tr>{headings}</tr></thead>" if head else "")
         + f"<tbody>{made}</tbody></table>{said}"
     )

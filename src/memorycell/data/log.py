@@ -1,8 +1,9 @@
-"""log: what nobody asks for on the terminal goes to `logging`, under the name "memorycell"."""
+"""log: what nobody asks for on the terminal goes to `logging`, under the name "memorycell"; and notes."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 # Whoever wants to see it attaches a handler; until then nothing is printed, not even warnings.
 logging.getLogger("memorycell").addHandler(logging.NullHandler())
@@ -20,3 +21,18 @@ def logger(name: str) -> logging.Logger:
     'memorycell'
     """
     return logging.getLogger(name)
+
+
+_LOG = logger(__name__)
+
+
+def note(kind: str, text: str) -> dict[str, Any]:
+    """An entry of a list of notes: what was decided, in a sentence, and of which kind that is; it is logged, too.
+
+    Example
+    -------
+    >>> note("gaps", "3 rows are missing: filled in.")
+    {'kind': 'gaps', 'text': '3 rows are missing: filled in.'}
+    """
+    _LOG.info(text)
+    return {"kind": kind, "text": text}

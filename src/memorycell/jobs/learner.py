@@ -16,10 +16,9 @@ from torch.overrides import TorchFunctionMode
 
 from memorycell.data.batch import Batch, BatchStream
 from memorycell.data.codec import codec_from_json
-from memorycell.data.log import logger
+from memorycell.data.log import logger, note
 from memorycell.data.samples import Answers, Samples
 from memorycell.data.sequences import SequenceDataset
-from memorycell.data.tables.table import note
 from memorycell.jobs.card import Job
 from memorycell.jobs.devices import device_of, usable
 from memorycell.jobs.estimator import Estimator

@@ -29,7 +29,7 @@ class Shown:
         """What kind of model it is, whether it is fitted, on what, how large, and what was chosen and why."""
         name, told = type(self).__name__, repr(self)
         if not hasattr(self, "network_"):
-            rows: list[list[str]] = [[], ["", "not fitted yet: call fit, or load a saved one"]]
+            rows: list[list[str]] = [[], ["not fitted yet", "call fit, or load a saved one"]]
             return html_table(told, rows, words=2)
         training = [["trained on", self._trained_on()], ["training", self._training()]]
         rows = [[], *([*row] for row in self.rows()), *training]

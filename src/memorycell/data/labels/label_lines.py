@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.labels.labelled import Labelled
+from memorycell.data.log import note
 from memorycell.data.tables.delimited import find_delimiter
-from memorycell.data.tables.table import note
 from memorycell.data.text.text_file import read_text
 
 _TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq")

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from memorycell.data.labels.label_lines import is_label_lines, read_label_lines
 from memorycell.data.labels.labelled import Column, Labelled, column_name, groups_of, labels_of
+from memorycell.data.log import note
 from memorycell.data.signals.ts_files import read_ts
 from memorycell.data.tables.arrow import is_valid
 from memorycell.data.tables.long_tables import read_long
 from memorycell.data.tables.reading import read_table
-from memorycell.data.tables.table import Table, listing, note
+from memorycell.data.tables.table import Table, listing
 
 _LABEL_NAMES = ("label", "target", "class", "y")
 

@@ -9,12 +9,13 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.log import note
 from memorycell.data.tables.arrow import is_valid, to_numpy
 from memorycell.data.tables.dates import Stamps, read_time
 from memorycell.data.tables.frequency import Frequency
 from memorycell.data.tables.grid import Layout, lay_out, say
 from memorycell.data.tables.roles import Roles
-from memorycell.data.tables.table import Table, note
+from memorycell.data.tables.table import Table
 
 
 @dataclass(frozen=True)

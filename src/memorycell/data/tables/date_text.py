@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_texts, is_valid, text, to_numpy
-from memorycell.data.tables.table import note
 
 CLOCK = (
     r"(?:(?:T|\s+)(?P<H>\d{1,2})(?::(?P<M>\d{2}))?(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9})\d*)?)?"

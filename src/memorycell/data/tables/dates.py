@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_array, to_numpy
 from memorycell.data.tables.date_text import CLOCK, FORMATS, Fields, days_of, parse_text
-from memorycell.data.tables.table import Table, listing, note
+from memorycell.data.tables.table import Table, listing
 
 _HINT = re.compile(r"(^|[^a-z])(date|time|datetime|timestamp|ds|month|year|day|week|quarter|period|stamp|dt)")
 _STEPS = {"ds", "t", "time", "step", "time_idx", "timestep", "time_step", "timestamp"}

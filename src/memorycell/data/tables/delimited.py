@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as arrow_csv
 
+from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_array, as_texts, to_numpy
-from memorycell.data.tables.table import MOST_COLUMNS, MOST_STEPS, NULLS, check_names, listing, note
+from memorycell.data.tables.table import MOST_COLUMNS, MOST_STEPS, NULLS, check_names, listing
 
 _HEAD = 1 << 18
 _LONGEST_HEADER = 1 << 26

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from memorycell.data.log import note
 from memorycell.data.scaling import fill_missing, moments_by_series, safe_scales, write_scaled
 from memorycell.data.tables.arrow import as_array
 from memorycell.data.tables.calendar import calendar_features
@@ -15,7 +16,7 @@ from memorycell.data.tables.encoded import EncodedTable
 from memorycell.data.tables.future import FutureRows, known_names, require_known
 from memorycell.data.tables.grid import Layout
 from memorycell.data.tables.roles import Roles, codes_of, require
-from memorycell.data.tables.table import Table, listing, note
+from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.table_fields import TableFields
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.log import note
 from memorycell.data.scaling import moments, moments_by_series, safe_scales, sample_median
 from memorycell.data.tables.arrow import to_numpy
 from memorycell.data.tables.columns import Coded, Number, Placed, read_values
 from memorycell.data.tables.roles import Roles
-from memorycell.data.tables.table import note
 from memorycell.data.tables.table_fields import TableFields
 
 _LEAST = 1e-300  # so that no spread, however small, divides by zero

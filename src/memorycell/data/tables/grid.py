@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.log import note
 from memorycell.data.tables.frequency import Frequency, infer_frequency
-from memorycell.data.tables.table import Table, listing, note
+from memorycell.data.tables.table import Table, listing
 
 _Same = Callable[[NDArray, NDArray], NDArray]
 

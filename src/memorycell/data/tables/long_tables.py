@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.labels.labelled import Labelled, labels_of
+from memorycell.data.log import note
 from memorycell.data.tables.arrow import is_valid
 from memorycell.data.tables.columns import series_codes
 from memorycell.data.tables.dates import read_time
 from memorycell.data.tables.roles import require
-from memorycell.data.tables.table import Table, listing, note
+from memorycell.data.tables.table import Table, listing
 
 
 def read_long(

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_texts, nothing, text, to_numpy
-from memorycell.data.tables.table import NULLS, Table, check_names, note
+from memorycell.data.tables.table import NULLS, Table, check_names
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 

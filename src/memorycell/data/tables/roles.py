@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_texts, to_numpy
-from memorycell.data.tables.table import Table, listing, note
+from memorycell.data.tables.table import Table, listing
 
 MOST_CATEGORIES = 100
 _MOST_DECLARED = 10_000

@@ -12,10 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from memorycell.data.figures import shortened
-from memorycell.data.log import logger
 from memorycell.data.tables.arrow import as_array, nothing, to_numpy
-
-_LOG = logger(__name__)
 
 MOST_COLUMNS = 1000
 MOST_STEPS = 50_000
@@ -98,12 +95,6 @@ class Table:
         rows = np.asarray(rows)
         chosen = self.data.take(as_array(np.flatnonzero(rows) if rows.dtype == bool else rows))
         return Table(chosen, self.source, self.kind, list(self.notes))
-
-
-def note(kind: str, text: str) -> dict:
-    """One entry of a list of notes; it goes to the log, too."""
-    _LOG.info(text)
-    return {"kind": kind, "text": text}
 
 
 def listing(names: Iterable[Any], most: int = 6) -> str:

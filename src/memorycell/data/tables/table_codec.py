@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.codec import Json, register_codec
+from memorycell.data.log import note
 from memorycell.data.scaling import FILLS
 from memorycell.data.tables.calendar import calendar_names
 from memorycell.data.tables.columns import Placed, place
@@ -19,7 +20,7 @@ from memorycell.data.tables.fitting import fit_columns
 from memorycell.data.tables.frequency import Frequency
 from memorycell.data.tables.reading import read_table
 from memorycell.data.tables.roles import decide_roles, find_series
-from memorycell.data.tables.table import Table, listing, note
+from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.table_fields import TableFields
 from memorycell.data.tables.table_state import codec_fields, codec_state
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
-from memorycell.data.tables.table import listing, note
+from memorycell.data.log import note
+from memorycell.data.tables.table import listing
 from memorycell.data.text.text_file import read_text
 
 CONLLU = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")

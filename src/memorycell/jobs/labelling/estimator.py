@@ -12,11 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.log import note
 from memorycell.data.ragged import Ragged
-from memorycell.data.samples import Answers, Samples
+from memorycell.data.samples import Answers, Samples, Source
 from memorycell.data.sequences import SequenceDataset
 from memorycell.data.streams import SampleStream
-from memorycell.data.tables.table import note
 from memorycell.jobs.insight import InsightByRow
 from memorycell.jobs.labelling import building, plan
 from memorycell.jobs.labelling.network import SequenceToOne
@@ -137,7 +137,8 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         if known is not None:
             columns |= vars(self).get("columns_", {})
         if not is_source(source, y, columns):
-            return SequenceSamples(self._input(source, known), y, groups=group)
+            named = Source(type(source).__name__ if y is None else "X, y")
+            return SequenceSamples(self._input(source, known), y, groups=group, source=named)
         if isinstance(y, str):
             columns["target"] = y
         wanted = bool(labelled) and (y is None or isinstance(y, str))
