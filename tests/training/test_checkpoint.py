@@ -150,6 +150,22 @@ def _read(path):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_at_random_moments_it_ends_with_the_same_bits(trainer, tmp_path):
+    assert _killed(trainer, tmp_path) >= 1
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_two_hundred_times(trainer, tmp_path):
+    killed = run = 0
+    while killed < 200:
+        run += 1
+        folder = tmp_path / str(run)
+        folder.mkdir()
+        killed += _killed(trainer, folder)
+
+
+def _killed(trainer, tmp_path):
+    """How often a training was killed at some moment and begun again, until it ended with the bits of a whole one."""
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     began = time.perf_counter()
     _start(trainer, whole, tmp_path / "expected")
@@ -171,12 +187,13 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(trainer, tmp_path):
         killed += status == -signal.SIGKILL
         if status == 0:
             break
-    assert status == 0 and killed >= 1
+    assert status == 0
     (weights_, told), (expected, expected_told) = _read(tmp_path / "result"), _read(tmp_path / "expected")
     assert torch.equal(weights_, expected) and told == expected_told
     epochs = [json.loads(line)["epoch"] for line in Path(f"{broken}.jsonl").read_text().splitlines()]
     assert epochs == list(range(1, len(told[-1]) + 1))
     assert not list(tmp_path.glob(".*.tmp"))
+    return killed
 
 
 def test_a_finished_training_returns_at_once(tmp_path):

@@ -153,6 +153,8 @@ def test_held_out_samples_stop_calibrate_and_are_trained_on_in_the_end():
     assert 0.65 < confidence < 0.95 and model.score(fresh, truth) > 0.9
     kept = SequenceClassifier(**{**QUICK, "epochs": 2}, validation_fraction=0.4, refit=False).fit(x, y)
     assert "refit" not in {note["kind"] for note in kept.notes_}
+    given = SequenceClassifier(**{**QUICK, "epochs": 1}, refit=True).fit(x, y, validation=(x[:9], y[:9]))
+    assert {note["kind"]: note["text"] for note in given.notes_}["refit"].startswith("Not trained a second time")
 
 
 def test_a_finished_checkpoint_gives_the_same_model_without_training_again(tmp_path):

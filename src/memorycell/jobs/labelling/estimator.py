@@ -244,6 +244,8 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
                 lambda epochs: self._train_on(everything, None, epochs, checkpoint=path, **keep),
                 plan.LEAST_REFIT, "samples",
             )  # fmt: skip
+        elif self.refit is True and not len(held_out):
+            self._note("refit", "Not trained a second time: no sample was held out, so it has seen all of them.")
         return self
 
     def _validation(self, given: Any) -> SequenceSamples:
