@@ -1,8 +1,4 @@
-"""The house rules that a machine can check: floors, rooms, circles, exported names, sizes, start-up.
-
-Where a rule cannot hold yet, its list of exceptions says so: a list may only shrink, and a test fails on an entry that
-is no longer needed.
-"""
+"""The house rules that a machine can check: floors, rooms, circles, exported names, sizes, start-up."""
 
 import ast
 import importlib
@@ -14,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import memorycell
-from house_exceptions import CIRCLES, LONG_FILES, LONG_FUNCTIONS, PRIVATE, ROOMS_KNOWN, UPWARD
 
 SOURCE = Path(memorycell.__file__).parent
 FLOORS = ["kernels", "layers", "data", "networks", "insight", "training", "evaluation", "pages", "jobs", "cli"]
@@ -76,7 +71,7 @@ def upward(module: str) -> set[str]:
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_go_downward_only(module: str) -> None:
     found = upward(module)
-    assert found == UPWARD.get(module, set()), f"{module} imports from above: {sorted(found)}"
+    assert not found, f"{module} imports from above: {sorted(found)}"
 
 
 def test_the_layering_test_sees_an_upward_import() -> None:
@@ -98,7 +93,7 @@ KNOWING_ROOMS = {name: rooms for name in MODULES if not room_of(name) and floor_
 @pytest.mark.parametrize("module", KNOWING_ROOMS)
 def test_only_rooms_know_rooms(module: str) -> None:
     """Learner, pages and command know cards, never jobs."""
-    assert KNOWING_ROOMS[module] == ROOMS_KNOWN.get(module, set())
+    assert not KNOWING_ROOMS[module], f"{module} imports from rooms: {sorted(KNOWING_ROOMS[module])}"
 
 
 def circles() -> list[list[str]]:
@@ -130,7 +125,7 @@ def circles() -> list[list[str]]:
 
 
 def test_no_module_imports_in_a_circle() -> None:
-    assert sorted(map(sorted, circles())) == sorted(map(sorted, CIRCLES))
+    assert not circles()
 
 
 @cache
@@ -172,7 +167,7 @@ def test_nothing_private_is_asked_of_a_job_from_outside_its_room(module: str) ->
     found = (private_of_others(MODULES[module]) & defined_privately(others)) - defined_privately([module])
     if own_room := room_of(module):
         found -= defined_privately([name for name in MODULES if room_of(name) == own_room or name == "jobs.learner"])
-    assert found == PRIVATE.get(module, set()), f"{module} asks jobs for {sorted(found)}"
+    assert not found, f"{module} asks jobs for {sorted(found)}"
 
 
 def lines_of(function: ast.FunctionDef) -> int:
@@ -190,7 +185,7 @@ def test_functions_can_be_read_at_one_look(module: str) -> None:
         for node in ast.walk(tree_of(MODULES[module]))
         if isinstance(node, ast.FunctionDef) and lines_of(node) > MOST_LINES_OF_A_FUNCTION
     }
-    assert found == LONG_FUNCTIONS.get(module, set())
+    assert not found, f"{module} has functions of more than {MOST_LINES_OF_A_FUNCTION} lines: {sorted(found)}"
 
 
 def test_exported_names_exist_and_are_sorted() -> None:
@@ -207,8 +202,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_files_can_be_read_in_one_sitting(module: str) -> None:
-    long = len(MODULES[module].read_text(encoding="utf-8").splitlines()) > 600
-    assert long == (module in LONG_FILES)
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= 600
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
