@@ -12,6 +12,8 @@ from memorycell.evaluation.parts import each_fold, wanted
 from memorycell.training.bars import Bar, in_notebook, tracked
 from memorycell.training.progress import ProgressBar
 
+cells: list = []  # of the notebook
+
 
 class Handle:
     def __init__(self, shown: list) -> None:
@@ -25,6 +27,7 @@ class Handle:
 def notebook(monkeypatch) -> list:
     """The outputs of a notebook's cell, each with all that was ever shown in it."""
     shown: list = []
+    cells.append(None)  # each test is a cell of its own
 
     def display(lines, display_id):
         shown.append([])
@@ -33,7 +36,8 @@ def notebook(monkeypatch) -> list:
         return handle
 
     ipython = types.ModuleType("IPython")
-    ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
+    kernel = types.SimpleNamespace(get_parent=lambda: {"header": {"msg_id": len(cells)}})
+    ipython.get_ipython = lambda: types.SimpleNamespace(kernel=kernel)
     shows = types.ModuleType("IPython.display")
     shows.display = display
     ipython.display = shows
@@ -102,6 +106,26 @@ def test_an_error_closes_the_bar(notebook) -> None:
         raise KeyError("x")
     with Bar("again", 1):
         pass
+    assert len(notebook) == 1 and notebook[0][-1][0].splitlines()[-1].startswith("again: ")
+    cells.append(None)
+    with Bar("another cell", 1):
+        pass
+    assert len(notebook) == 2 and "again" not in notebook[1][-1][0]
+
+
+def test_of_many_bars_the_last_are_kept(notebook) -> None:
+    for number in range(7):
+        with Bar(f"fit {number}", 1):
+            pass
+    lines = [line.partition(":")[0] for line in notebook[0][-1][0].splitlines()]
+    assert len(notebook) == 1 and lines == ["3 more", "fit 3", "fit 4", "fit 5", "fit 6"]
+
+
+def test_a_kernel_that_does_not_say_which_cell_it_runs_gets_an_output_for_each(notebook, monkeypatch) -> None:
+    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", lambda: types.SimpleNamespace(kernel=object()))
+    for _ in range(2):
+        with Bar("fitting", 1):
+            pass
     assert len(notebook) == 2
 
 
@@ -133,6 +157,8 @@ def test_a_training_says_what_it_is(notebook) -> None:
     waves = [[float(k % 3), 1.0, 0.0] for k in range(20)]
     model = SequenceClassifier(hidden_size=4, epochs=2, refit=True, validation_fraction=0.2, n_threads=1)
     model.fit(waves, [k % 3 for k in range(20)])
-    assert [states[-1][0].partition(":")[0] for states in notebook] == ["fitting", "refitting on all samples"]
+    (states,) = notebook
+    assert [line.partition(":")[0] for line in states[-1][0].splitlines()] == ["fitting", "refitting on all samples"]
+    before = len(states)
     SequenceClassifier(hidden_size=4, epochs=1, verbose=False, n_threads=1).fit(waves, [k % 3 for k in range(20)])
-    assert len(notebook) == 2
+    assert len(states) == before

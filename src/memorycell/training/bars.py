@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 _REFRESH = 0.1  # seconds between two drawings
+_KEPT = 4  # lines that a cell keeps of bars that are done
 _PATIENCE = 1.0  # seconds of work before a bar appears for what is often quick
 _Item = TypeVar("_Item")
 
@@ -130,8 +131,24 @@ _OPEN = threading.local()  # the screen of this thread, while any bar is shown o
 def _screen(kind: str) -> Any:
     found = getattr(_OPEN, "screen", None)
     if found is None:
-        found = _OPEN.screen = _Notebook() if kind == "notebook" else _Terminal()
+        found = _OPEN.screen = _notebook() if kind == "notebook" else _Terminal()
     return found
+
+
+def _notebook() -> _Notebook:
+    """The output of the cell that runs: one for all its bars."""
+    cell, last = _cell(), getattr(_OPEN, "notebook", None)
+    if last is None or cell is None or last.cell != cell:
+        last = _OPEN.notebook = _Notebook(cell)
+    return last
+
+
+def _cell() -> Any:
+    """What a notebook runs now, by the number of its message; None where that cannot be known."""
+    try:
+        return sys.modules["IPython"].get_ipython().kernel.get_parent()["header"]["msg_id"]
+    except (AttributeError, KeyError, TypeError):  # another kernel than Jupyter's own
+        return None
 
 
 class _Terminal:
@@ -174,13 +191,15 @@ class _Terminal:
 
 
 class _Notebook:
-    """Bars in an output of their own, which is drawn anew; what is left at the end is a line of text.
+    """The bars of a cell, in an output of their own, which is drawn anew; of each a line of text is left at the end.
 
     Not rich's: that needs ipywidgets, and leaves an empty output behind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cell: Any) -> None:
+        self.cell = cell
         self._bars: list[Bar] = []
+        self._ended: list[tuple[str, str, str]] = []
         self._output: Any = None
 
     def enter(self, bar: Bar) -> None:
@@ -188,23 +207,22 @@ class _Notebook:
         self.draw(bar)
 
     def draw(self, bar: Bar) -> None:
-        self._show(_Lines([_line(each, ended=False) for each in self._bars]))
-
-    def leave(self, bar: Bar) -> None:
-        self._bars.remove(bar)
-        if self._bars:
-            self.draw(bar)
-            return
-        self._show(_Lines([_line(bar, ended=True)]))
-        _OPEN.screen = None
-
-    def _show(self, lines: _Lines) -> None:
         from IPython.display import display  # there is a notebook: it is loaded
 
+        before = [(f"{len(self._ended) - _KEPT:,} more", "", "")] if len(self._ended) > _KEPT else []
+        now = [_line(each, ended=False) for each in self._bars]
+        lines = _Lines([*before, *self._ended[-_KEPT:], *now])
         if self._output is None:
             self._output = display(lines, display_id=True)
         else:
             self._output.update(lines)
+
+    def leave(self, bar: Bar) -> None:
+        self._bars.remove(bar)
+        if not self._bars:
+            self._ended.append(_line(bar, ended=True))
+            _OPEN.screen = None
+        self.draw(bar)
 
 
 class _Lines:
@@ -217,7 +235,9 @@ class _Lines:
         return "\n".join(f"{what}: {rest}" if rest else what for what, _, rest in self._lines)
 
     def _repr_html_(self) -> str:
-        made = [(escape(what), f" {bar} " if bar else ": ", escape(rest)) for what, bar, rest in self._lines]
+        made = [
+            (escape(what), f" {bar} " if bar else ": " if rest else "", escape(rest)) for what, bar, rest in self._lines
+        ]
         return "".join(f"<div>{''.join(line)}</div>" for line in made)
 
 
