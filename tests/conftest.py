@@ -46,3 +46,9 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function):
     with pytest.raises(Exception, match=re.escape(WHY_MISSING[0])):
         yield
     return True
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures of pages are made, but not turned into SVG: for tests of all else that pages say and read."""
+    monkeypatch.setattr("memorycell.pages.page.inline_svg", lambda figure, key, caption: "<svg></svg>")

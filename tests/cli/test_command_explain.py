@@ -7,6 +7,8 @@ import pytest
 from command_cases import refused, run, write_rows
 from learner_cases import CLASSIFY, LANGUAGE, TAG, write_book, write_opinions, write_tagged, write_waves
 
+pytestmark = pytest.mark.usefixtures("undrawn")  # what pages show is asked in tests/pages
+
 
 @pytest.fixture(scope="module")
 def learners(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Path, Path]]:
@@ -74,7 +76,10 @@ def test_json_has_what_adds_up_to_the_number(
     assert "residual" in said["terms"]
 
 
-def test_contextual_decomposition_can_be_asked_for(learners: dict[str, tuple[Path, Path]], tmp_path: Path) -> None:
+def test_contextual_decomposition_can_be_asked_for(
+    learners: dict[str, tuple[Path, Path]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()  # what the picture says is asked about
     asked = (*learners["classify"], "--row", "3", "--method", "contextual-decomposition")
     said = json.loads(run("explain", *asked, "--json").out)
     assert said["method"] == "contextual decomposition"

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from command_cases import SMALL, refused, run
 
+pytestmark = pytest.mark.usefixtures("undrawn")  # what pages show is asked in tests/pages
+
 OLD = b"what the user had"
 
 

@@ -6,6 +6,8 @@ import torch
 
 from memorycell import Forecaster, write_report
 
+pytestmark = pytest.mark.usefixtures("undrawn")  # what pages show is asked in tests/pages
+
 STEPS = np.arange(400)
 LONG, SHORT = np.sin(STEPS * 0.7) + 0.3 * np.sin(STEPS * 0.31), np.sin(STEPS[:90] * 0.7 + 1) * 4 + 7
 

@@ -62,12 +62,6 @@ def text(fitted, judged, tmp_path_factory):
     return written(tmp_path_factory.mktemp("report") / "r.html", fitted, judged)
 
 
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Figures are made, but not put into the page: they are not what is asked about."""
-    monkeypatch.setattr("memorycell.pages.page.inline_svg", lambda figure, key, caption: "<svg></svg>")
-
-
 def test_every_section_is_there_in_order(text, judged):
     page = Page(text)
     assert page.sections == SECTIONS

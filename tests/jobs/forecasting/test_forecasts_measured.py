@@ -13,6 +13,8 @@ from memorycell import Evaluation, Forecaster, backtest, compare_cells, cross_va
 from memorycell.cli.main import main
 from memorycell.evaluation.result import RankedResult, Result
 
+pytestmark = pytest.mark.usefixtures("undrawn")  # what pages show is asked in tests/pages
+
 SMALL: dict[str, Any] = {"window": 6, "hidden_size": 4, "epochs": 1, "n_threads": 1, "verbose": False}
 
 

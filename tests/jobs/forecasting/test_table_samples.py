@@ -17,6 +17,8 @@ from memorycell.data.tables.table_codec import TableCodec
 from memorycell.jobs.forecasting import reading
 from memorycell.jobs.forecasting.reading import TableSamples, read_table
 
+pytestmark = pytest.mark.usefixtures("undrawn")  # what pages show is asked in tests/pages
+
 SMALL: dict[str, Any] = {"window": 6, "hidden_size": 4, "epochs": 1, "n_threads": 1, "verbose": False}
 
 

@@ -23,6 +23,8 @@ from memorycell.jobs.language.text import HeldText, TextSamples, documents
 from memorycell.jobs.plan import GIVEN
 from memorycell.training.files import ModelFileError, load_model, save_model
 
+pytestmark = pytest.mark.usefixtures("undrawn")  # what pages show is asked in tests/pages
+
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "0.1"
 UNITS = ["word", "whitespace", "character", "subword"]
 

@@ -16,6 +16,8 @@ from memorycell.evaluation.result import Result
 from memorycell.jobs.tagging import reading
 from memorycell.jobs.tagging.task import Tagger
 
+pytestmark = pytest.mark.usefixtures("undrawn")  # what pages show is asked in tests/pages
+
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "0.1"
 SMALL: dict[str, Any] = {
     "hidden_size": 4, "embedding_size": 4, "character_size": 3, "character_hidden": 3, "epochs": 1, "n_threads": 1,
