@@ -20,6 +20,7 @@ PAPER = "#ffffff"
 FORMATS = ("svg", "png", "pdf")
 _FINE = 144  # dots an inch where there are dots: two for each pixel of a page
 _FONT = "DejaVu Sans"  # comes with matplotlib
+_MANY_SCRIPTS = ("noto", "unicode", "cjk", "pingfang", "hiragino", "yahei", "malgun", "nirmala", "wenquan", "segoe ui")
 # No dates, and ids that are made of what they name: the same picture is the same file.
 _AS_EVER: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
@@ -51,7 +52,8 @@ class Picture(Figure):
             options = {"facecolor": PAPER, **options}
         kind = options.get("format") or (Path(fname).suffix[1:] if isinstance(fname, str | Path) else "")
         options = {"dpi": _FINE, "metadata": _AS_EVER.get(kind.lower()), **options}
-        _find_letters(self)
+        if kind.lower() not in ("svg", "svgz"):  # whose reader has fonts of their own
+            _find_letters(self)
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": "memorycell", "pdf.fonttype": 42}):
             super().savefig(fname, transparent=transparent, **options)
 
@@ -113,28 +115,29 @@ def _find_letters(figure: Figure) -> None:
 
 
 @cache
+def _charmap(path: str) -> frozenset[str]:
+    """The letters that a font file has; none where it cannot be read."""
+    try:
+        return frozenset(map(chr, get_font(path).get_charmap()))
+    except (OSError, RuntimeError):
+        return frozenset()
+
+
 def _covered(families: tuple[str, ...]) -> frozenset[str]:
     """The letters that some fonts have together."""
-    return frozenset(chr(code) for name in families for code in get_font(findfont(name)).get_charmap())
+    return frozenset().union(*(_charmap(findfont(name)) for name in families))
 
 
 @cache
 def _fonts(missing: frozenset[str]) -> tuple[str, ...]:
-    """matplotlib's font, and of those that are installed the ones that have most of the letters that it lacks."""
+    """matplotlib's font, and of those that are installed as many as it takes to have the letters that it lacks."""
     chosen, left = [_FONT], set(missing)
-    have: dict[str, set[str]] = {}
-    if left:
-        for entry in fontManager.ttflist:
-            if entry.style != "normal" or entry.name in have or entry.name.startswith("Last Resort"):
-                continue
-            try:
-                have[entry.name] = {letter for letter in left if ord(letter) in get_font(entry.fname).get_charmap()}
-            except (OSError, RuntimeError):  # a font that cannot be read is as good as none
-                continue
-    while left and have:
-        best = max(have, key=lambda name: len(have[name] & left))
-        if not have[best] & left:
+    known = [each for each in fontManager.ttflist if each.style == "normal" and not each.name.startswith("Last Resort")]
+    # Those that are made for many scripts first: to read all fonts of a computer takes seconds.
+    for entry in sorted(known, key=lambda each: not any(part in each.name.lower() for part in _MANY_SCRIPTS)):
+        if not left:
             break
-        chosen.append(best)
-        left -= have[best]
+        if entry.name not in chosen and (have := left & _charmap(entry.fname)):
+            chosen.append(entry.name)
+            left -= have
     return tuple(chosen)
