@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_cases import SMALL, refused, run
@@ -58,11 +59,27 @@ def test_outputs_are_asked_for_before_work_begins(name: str, model: Path, weathe
     assert "is a folder" in refused(run(*command, "--force"))
 
 
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that may not be written to: the machine's, if it has one that even root may not, or one that says so."""
+    if Path("/proc/self").is_dir():
+        return Path("/proc/self")
+    folder, opened = tmp_path / "locked", os.open
+    folder.mkdir()
+
+    def refusing(path: Any, flags: int, *more: Any, **options: Any) -> int:
+        if flags & os.O_CREAT and Path(os.fsdecode(path)).parent == folder:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, flags, *more, **options)
+
+    monkeypatch.setattr("os.open", refusing)
+    return folder
+
+
 @pytest.mark.usefixtures("idle")
-@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that nobody may write to, not even root")
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_folder_that_cannot_be_written_to(name: str, model: Path, weather: Path) -> None:
-    assert "cannot write /proc/self/new" in refused(run(*COMMANDS[name](model, weather, Path("/proc/self"))))
+def test_a_folder_that_cannot_be_written_to(name: str, model: Path, weather: Path, locked: Path) -> None:
+    assert f"cannot write {locked / 'new'}" in refused(run(*COMMANDS[name](model, weather, locked)))
 
 
 @pytest.mark.usefixtures("idle")
@@ -140,11 +157,29 @@ def test_a_full_disk_while_the_report_is_written(
     assert str(output) in said and "No space left" in error
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+# Where there is no device that is always full, a stdout that says so.
+FULL = """
+import errno, io, os, runpy, sys
+class Full(io.RawIOBase):
+    def writable(self):
+        return True
+    def write(self, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+sys.stdout = io.TextIOWrapper(io.BufferedWriter(Full()))
+try:
+    runpy.run_module("memorycell", run_name="__main__", alter_sys=True)
+except SystemExit as end:
+    sys.stderr.flush()
+    os._exit(end.code)  # nothing more is written to what is full
+"""
+
+
 def test_a_full_disk_behind_stdout(model: Path) -> None:
-    with Path("/dev/full").open("w") as full:
+    device = Path("/dev/full")
+    command = ["-m", "memorycell"] if device.exists() else ["-c", FULL]
+    with (device if device.exists() else Path(os.devnull)).open("w") as full:
         ran = subprocess.run(
-            [sys.executable, "-m", "memorycell", "info", model],
+            [sys.executable, *command, "info", model],
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,

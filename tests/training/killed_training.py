@@ -1,11 +1,12 @@
 """A process that trains on demand and may be killed: run by test_checkpoint, never by itself.
 
 It imports torch once. For each line "checkpoint result" on stdin it forks a child that trains, and prints
-the child's pid; when the child has ended, it prints how.
+the child's pid; when the child has ended, it prints how. Where there is no fork, the child begins anew.
 """
 
 import json
 import os
+import subprocess
 import sys
 
 import torch
@@ -36,13 +37,25 @@ def run(checkpoint, result):
     save_file({"weights": weights(network)}, result, {"told": json.dumps(told)})
 
 
+def begin(*paths):
+    """A child that trains: its pid, and a function that waits for its exit code."""
+    if not hasattr(os, "fork"):
+        process = subprocess.Popen([sys.executable, __file__, *paths])
+        return process.pid, process.wait
+    child = os.fork()
+    if not child:
+        run(*paths)
+        os._exit(0)
+    return child, lambda: os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 if __name__ == "__main__":
     torch.set_num_threads(2)
+    if sys.argv[1:]:
+        run(*sys.argv[1:])
+        sys.exit()
     print("ready", flush=True)
     for line in sys.stdin:
-        child = os.fork()
-        if not child:
-            run(*line.split())
-            os._exit(0)
+        child, ended = begin(*line.split())
         print(child, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        print(ended(), flush=True)
