@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from memorycell import layers
+from memorycell.data.bars import tracked
 from memorycell.data.batch import Batch
 from memorycell.data.figures import shortened
 from memorycell.evaluation.result import Result
 from memorycell.evaluation.tables import format_number, plain, text_table
 from memorycell.networks.base import Loss, Network, State
 from memorycell.training import TrainingOptions, evaluate_loss, train
-from memorycell.training.bars import tracked
 
 CHANCE = 1 / 6  # variance of the sum of two uniform numbers: the error of always saying 1
 SOLVED = 0.01

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from memorycell.training.bars import Bar
+from memorycell.data.bars import Bar
 
 _Found = TypeVar("_Found")
 

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.bars import tracked
 from memorycell.data.figures import Figures
 from memorycell.insight.evaluating import check, chunks, differentiable, finite, own, slope_of
 from memorycell.insight.explained import Explained
@@ -177,6 +178,7 @@ def lookback(
     distances: int | None = None,
     draws: int | None = None,
     seed: int = 0,
+    show: bool | None = None,
 ) -> Lookback:
     """How far back an input still changes an output, by gradient and by perturbation.
 
@@ -193,6 +195,7 @@ def lookback(
     distances : into how many stretches the window is cut, at most; default: up to 200 steps each by itself, else 40
     draws : exchanges a sequence and distance; default: so many that there are 16 a distance
     seed : of their generator, which is one of its own
+    show : whether a bar is shown where it takes longer than a second; None: on a terminal and in a notebook
 
     Raises
     ------
@@ -214,7 +217,8 @@ def lookback(
     first = cases[0]
     with differentiable():
         generator = np.random.default_rng(seed)
-        gradient, ahead, grid, perturbation = _measured([own(case) for case in cases], distances, draws, generator)
+        given = [own(case) for case in cases]
+        gradient, ahead, grid, perturbation = _measured(given, distances, draws, generator, show)
     return Lookback(
         gradient,
         grid,
@@ -230,7 +234,11 @@ def lookback(
 
 
 def _measured(
-    cases: Sequence[Explained], distances: int | None, draws: int | None, generator: np.random.Generator
+    cases: Sequence[Explained],
+    distances: int | None,
+    draws: int | None,
+    generator: np.random.Generator,
+    show: bool | None,
 ) -> tuple[Curve, float, NDArray[np.int64], Curve]:
     """Of a `Lookback`: gradient, ahead, distances and perturbation."""
     pool = torch.cat([case.values for case in cases])
@@ -246,7 +254,7 @@ def _measured(
             before, after = before + size[: anchor + 1].sum(), after + size[anchor + 1 :].sum()
     edges = _edges(gradient.root(), distances)
     perturbed = _Mean(len(edges) - 1)
-    for reading in readings:
+    for reading in tracked(readings, "looking back", len(readings), show=show):
         for _ in range(draws):
             perturbed.add(*_changes(reading, edges, pool, generator))
     ahead = float(after / (before + after)) if after else 0.0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
+from memorycell.data.bars import tracked
 from memorycell.insight.asking import AT_ONCE, check_trace_size, checked_rows, some_rows
 from memorycell.insight.tracing import ModelTrace, trace_network
 from memorycell.kernels.native import flush_subnormals
@@ -33,6 +34,7 @@ class Insight:
 
     network_: Any
     n_threads_: int
+    verbose: bool | None
 
     # Each task says what of its data can be asked for.
     explained: Callable[..., Explained]
@@ -91,7 +93,7 @@ class Insight:
         with torch.inference_mode(False):
             cases = self.some_explained(X)
             with self.at_work():
-                return lookback(cases, **options)
+                return lookback(cases, **{"show": self.verbose, **options})
 
     def _traces(self, X: Any) -> Iterable[ModelTrace]:
         """The traces of all of X, not all of them at once."""
@@ -141,7 +143,8 @@ class InsightByRow(Insight):
 
     def _traces(self, X: Any) -> Iterable[ModelTrace]:
         samples = self.asked(X)
-        for first in range(0, len(samples), AT_ONCE):
+        starts = range(0, len(samples), AT_ONCE)
+        for first in tracked(starts, "tracing", len(starts), show=self.verbose):
             yield self._traced(samples, range(first, min(len(samples), first + AT_ONCE)))
 
     def _traced(

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from memorycell.data.bars import tracked
 from memorycell.data.batch import Batch, BatchStream
 from memorycell.data.codec import codec_from_json
 from memorycell.data.log import logger, note
@@ -29,7 +30,6 @@ from memorycell.jobs.shown import Shown
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
 from memorycell.training import TrainingOptions, train, using_threads
-from memorycell.training.bars import tracked
 from memorycell.training.files import ModelFile, ModelFileError, check_tensors, load_model, save_model
 
 _LOG = logger(__name__)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from memorycell.training.bars import Bar
+from memorycell.data.bars import Bar
 
 Callback = Callable[[dict[str, Any]], Any]
 

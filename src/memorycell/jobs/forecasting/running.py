@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.bars import tracked
 from memorycell.data.tables.encoded import EncodedTable, Forecasts, eligible_origins, gather_actual
 from memorycell.data.tables.steps import StepDataset
 from memorycell.data.tables.windows import WindowDataset
@@ -19,7 +20,6 @@ from memorycell.jobs.forecasting.measures.splits import rows_seen
 from memorycell.jobs.forecasting.network import ForecastNetwork
 from memorycell.kernels.native import flush_subnormals
 from memorycell.training import using_threads
-from memorycell.training.bars import tracked
 
 INFERENCE_BATCH = 512
 Origins = NDArray[np.int64]
@@ -37,7 +37,7 @@ class Runner:
     train_end : date or step number of the last row that training has seen, or a mapping from the series' names to it
     n_threads : int
     show : bool or None
-        Whether a bar is shown where it takes long; see `memorycell.training.bars.Bar`.
+        Whether a bar is shown where it takes long; see `memorycell.data.bars.Bar`.
     """
 
     network: ForecastNetwork

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from memorycell.data.bars import tracked
 from memorycell.data.text.language_stream import as_ids
 from memorycell.jobs.language.network import LanguageNetwork
 from memorycell.networks.base import State, detach_state
-from memorycell.training.bars import tracked
 
 _CHUNK = 512  # tokens at a time where nothing is learned on the way
 
@@ -88,7 +88,7 @@ def log_probabilities(
 
     ids : int64 (n,), or anything with `len` and slices that are; the network is in evaluation mode and given back
     with the weights it had.
-    show : whether a bar is shown where it takes long; see `memorycell.training.bars.Bar`
+    show : whether a bar is shown where it takes long; see `memorycell.data.bars.Bar`
     """
     size = _CHUNK if dynamic is None else dynamic.segment
     device = next(network.parameters()).device

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from memorycell.data.bars import Bar
 from memorycell.evaluation.parts import wanted
 from memorycell.evaluation.result import Result
 from memorycell.evaluation.significance import ALPHA, holm
@@ -17,7 +18,6 @@ from memorycell.jobs.forecasting.measures.backtest import Progress, backtest
 from memorycell.jobs.forecasting.measures.metrics import Array
 from memorycell.jobs.forecasting.measures.result import Evaluation
 from memorycell.jobs.forecasting.reading import TableSamples
-from memorycell.training.bars import Bar
 
 
 @dataclass(frozen=True)

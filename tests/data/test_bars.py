@@ -8,8 +8,8 @@ import types
 import pytest
 
 from memorycell import SequenceClassifier
+from memorycell.data.bars import Bar, in_notebook, tracked
 from memorycell.evaluation.parts import each_fold, wanted
-from memorycell.training.bars import Bar, in_notebook, tracked
 from memorycell.training.progress import ProgressBar
 
 cells: list = []  # of the notebook
