@@ -58,7 +58,7 @@ docs: $(STAMP)
 	$(BIN)/python docs/site/build.py
 
 pictures: $(STAMP)
-	$(BIN)/python -m pytest tests/test_docs.py
+	$(BIN)/python -m pytest -m "long or not long" tests/test_docs.py
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/examples/store.py
 

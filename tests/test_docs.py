@@ -10,6 +10,8 @@ The rules for README.md and docs/*.md, file by file, in the order in which the b
 - In what is printed, words and whole numbers must agree; numbers with a decimal point may differ by 10 %
   (training differs in its last digits from machine to machine); ``…`` stands for anything, and on a line of
   its own for any lines.
+- After ``<!-- long -->`` a ```python block, and what it prints, waits for ``make docs`` or ``make check-long``:
+  it repeats with other seeds what the page has shown.
 - The comment ``<!-- not run -->`` on the line before a block leaves it out; after ``<!-- file: NAME -->`` it is
   written to that file. ``$ pip install -e .`` writes down that the files there are installed.
 """
@@ -58,6 +60,7 @@ class Block:
     line: int
     follows: bool = False  # nothing but blank lines stands between it and the block before
     file: str = ""  # that it is written to
+    long: bool = False  # it is run in the long tests only
 
 
 def blocks_of(page: str) -> Iterator[Block]:
@@ -73,7 +76,8 @@ def blocks_of(page: str) -> Iterator[Block]:
         text = "\n".join(line.removeprefix(indent) for line in lines[i + 1 : end])
         if not between.endswith("<!-- not run -->"):
             named = re.search(r"<!-- file: ([\w./-]+) -->$", between)
-            yield Block(language, text, i + 2, follows=not between, file=named.group(1) if named else "")
+            file, long = named.group(1) if named else "", between.endswith("<!-- long -->")
+            yield Block(language, text, i + 2, follows=not between, file=file, long=long)
         between, i = "", end + 1
 
 
@@ -144,9 +148,25 @@ BY_LENGTH = sorted(PAGES, key=lambda path: path.name not in LONG)
 @pytest.mark.parametrize("path", BY_LENGTH, ids=lambda path: path.name)
 def test_page(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    run_page(path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", [ROOT / "docs" / "understanding-lstm.md"], ids=lambda path: path.name)
+def test_whole_page(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_page(path, whole=True)
+
+
+def test_each_page_with_long_blocks_is_run_whole_somewhere() -> None:
+    pages = {path.name for path in PAGES if any(block.long for block in blocks_of(path.read_text(encoding="utf-8")))}
+    assert pages == {path.name for mark in test_whole_page.pytestmark if mark.args for path in mark.args[1]}
+
+
+def run_page(path: Path, *, whole: bool = False) -> None:
     threads = torch.get_num_threads()
     space: dict[str, Any] = {"__name__": "__main__"}
-    printed = ""
+    printed: str | None = ""
     try:
         with torch.random.fork_rng(devices=[]), WarmPython() as python:
             for block in blocks_of(path.read_text(encoding="utf-8")):
@@ -154,9 +174,12 @@ def test_page(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
                 if block.file:
                     Path(block.file).parent.mkdir(parents=True, exist_ok=True)
                     Path(block.file).write_text(block.text + "\n", encoding="utf-8")
+                elif block.long and not whole:
+                    compile(block.text, where, "exec")
+                    printed = None
                 elif block.language in ("python", "pycon"):
                     printed = run_python(block, space, where)
-                elif block.language == "text" and block.follows:
+                elif block.language == "text" and block.follows and printed is not None:
                     compare(block.text, printed, where)
                 elif block.language == "console":
                     run_console(block, where, python)
