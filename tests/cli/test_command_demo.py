@@ -70,6 +70,7 @@ def test_json_is_one_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert Path(said["files"]["forecast"]).is_file()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_language_demo_learns_from_the_documentation_of_python(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(demo_language, "_CHARACTERS", 12_000)
     ran = run("demo", "language", "-o", tmp_path / "here", "--json", "-q")

@@ -115,6 +115,7 @@ def test_ids_are_the_same_in_every_process() -> None:
             [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "OMP_NUM_THREADS": "1"}, check=True,
             capture_output=True,
         ).stdout
-        for seed in ("1", "2", "3")
+        for seed in ("1", "2")
     }  # fmt: skip
-    assert len(found) == 1
+    ours = "".join(WordCodec().fit([["thequickbrownfox", "jumpsoverthelazydog"]]).characters)
+    assert {each.decode().strip() for each in found} == {ours.strip()}
