@@ -29,6 +29,9 @@ $(STAMP): pyproject.toml constraints.txt CMakeLists.txt $(wildcard csrc/*)
 demo: $(STAMP)
 	$(BIN)/memorycell demo
 
+# Tests start many processes, and each would compile all sources where Python is told to keep nothing compiled.
+test check-long: export PYTHONDONTWRITEBYTECODE =
+
 test: $(STAMP)
 	$(BIN)/python -m pytest -n auto --dist worksteal --durations 20 --durations-min 1
 
