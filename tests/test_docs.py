@@ -10,8 +10,8 @@ The rules for README.md and docs/*.md, file by file, in the order in which the b
 - In what is printed, words and whole numbers must agree; numbers with a decimal point may differ by 10 %
   (training differs in its last digits from machine to machine); ``…`` stands for anything, and on a line of
   its own for any lines.
-- After ``<!-- long -->`` a ```python block, and what it prints, waits for ``make docs`` or ``make check-long``:
-  it repeats with other seeds what the page has shown.
+- After ``<!-- long -->`` a block, and what it prints, waits for ``make docs`` or ``make check-long``; otherwise it is only
+  parsed. It repeats, with other seeds or by the command, what the page has shown.
 - The comment ``<!-- not run -->`` on the line before a block leaves it out; after ``<!-- file: NAME -->`` it is
   written to that file. ``$ pip install -e .`` writes down that the files there are installed.
 """
@@ -152,7 +152,7 @@ def test_page(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("path", [ROOT / "docs" / "understanding-lstm.md"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [ROOT / "docs" / f"{name}.md" for name in ("tutorial", "understanding-lstm")])
 def test_whole_page(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     run_page(path, whole=True)
@@ -175,7 +175,10 @@ def run_page(path: Path, *, whole: bool = False) -> None:
                     Path(block.file).parent.mkdir(parents=True, exist_ok=True)
                     Path(block.file).write_text(block.text + "\n", encoding="utf-8")
                 elif block.long and not whole:
-                    compile(block.text, where, "exec")
+                    if block.language == "python":
+                        compile(block.text, where, "exec")
+                    else:
+                        parse_commands(block, where, "$ ")
                     printed = None
                 elif block.language in ("python", "pycon"):
                     printed = run_python(block, space, where)
@@ -250,8 +253,8 @@ def run_memorycell(arguments: list[str], where: str) -> str:
     return output.getvalue()
 
 
-def parse_commands(block: Block, where: str) -> None:
-    for command, _ in commands_of(block.text, ""):
+def parse_commands(block: Block, where: str, prompt: str = "") -> None:
+    for command, _ in commands_of(block.text, prompt):
         program, *arguments = shlex.split(command, comments=True) or [""]
         if program == "make":
             check_target(arguments, where)
