@@ -132,22 +132,22 @@ def test_names_of_series_and_files_are_only_text(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options, targets, words",
+    "options, targets, words, drawn",
     [
-        ({"cell": "GRU"}, 2, "update gate"),
-        ({"cell": "RNN", "quantiles": (0.5,), "horizon": 1}, 1, "no gates"),
-        ({"network": "segment", "horizon": 4}, 1, "forget gate"),
-        ({"state": "carried"}, 1, "carried through the series"),
-        ({"network": "encoder-decoder", "refit": False, "calibration_fraction": 0.0}, 7, "1 more forecast"),
+        ({"cell": "GRU"}, 2, "update gate", True),
+        ({"cell": "RNN", "quantiles": (0.5,), "horizon": 1}, 1, "no gates", True),
+        ({"network": "segment", "horizon": 4}, 1, "forget gate", False),
+        ({"state": "carried"}, 1, "carried through the series", False),
+        ({"network": "encoder-decoder", "refit": False, "calibration_fraction": 0.0}, 7, "1 more forecast", False),
     ],
 )
-def test_any_forecaster_has_a_report(tmp_path, options, targets, words):
+def test_any_forecaster_has_a_report(tmp_path, options, targets, words, drawn):
     values = np.random.default_rng(0).normal(size=(90, targets)).cumsum(0)
     data = {f"t{k}": values[:, k] for k in range(targets)}
     data["t0"][20:23] = np.nan
     forecaster = small(**{"epochs": 1, **options}).fit(first(data, 70), list(data))
     found = forecaster.evaluate(data, baselines=("last value",))
-    page = Page(write_report(tmp_path / "r.html", forecaster, data, evaluation=found).read_text(encoding="utf-8"))
+    page = page_of(tmp_path, forecaster, data, evaluation=found, drawn=drawn)
     assert page.sections == SECTIONS
     assert words in page.text and "step 90" in page.text
 
