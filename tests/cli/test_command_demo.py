@@ -23,6 +23,7 @@ def shorten(patched: pytest.MonkeyPatch) -> None:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
     with pytest.MonkeyPatch.context() as patched:
         patched.chdir(tmp_path_factory.mktemp("demo"))
+        patched.setattr("memorycell.pages.page.inline_svg", lambda figure, key, caption: "<svg></svg>")
         shorten(patched)
         return Path.cwd() / "memorycell-demo", run("demo")
 
