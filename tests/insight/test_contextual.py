@@ -143,7 +143,7 @@ def test_of_layer_norm_without_biases_nothing_is_the_rests() -> None:
     for cell in ("LSTM", "GRU", "RNN"):
         found = contextual_decomposition(explained(cell=cell, layer_norm=True, bias=False), range(7))
         if cell != "LSTM":  # its norm of c has a bias in these cases
-            # Norms magnify the roundings of float32: 1.05e-6 for an RNN, in the order of sums of a processor without AVX.
+            # Norms magnify the roundings of float32: 1.05e-6 for an RNN, summed as without AVX.
             assert found.terms["rest"] == pytest.approx(0.0, abs=5e-6)
         assert abs(found.terms["residual"]) < 1e-5
 
