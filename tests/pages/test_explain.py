@@ -47,6 +47,8 @@ def runs_of_layer(cell: Any, steps: int = 6, **options: Any) -> tuple[list[CellR
     return cell_runs(lambda values: layer(values)[0].sum((1, 2)), (layer,), x), layer.trace(x).to_dict()
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections")  # torch's, where there is no native library
+
 VARIANTS: list[tuple[Any, dict[str, Any]]] = [
     (LSTM, {}),
     (LSTM, {"num_layers": 2, "bidirectional": True}),
@@ -121,7 +123,8 @@ def test_a_decoder_is_no_layer_more_and_not_shown_first() -> None:
     values = torch.randn(5, 1)
     runs = cell_runs(function, (encoder, decoder), values)
     assert [(run.name, run.steps) for run in runs] == [("the layer", 5), ("the steps ahead", 2)]
-    assert runs[1].frame(1, 0)["cp"] == runs[0].frame(1, 4)["c"]
+    # To the bit with the fused kernels; torch's operators, which may run alone, round by their shapes.
+    assert runs[1].frame(1, 0)["cp"] == pytest.approx(runs[0].frame(1, 4)["c"], abs=1e-6)
     explained = Explained(function, values, 0 * values, (encoder, decoder), "y", range(5), "numbers", anchor=4)
     shown = player(explained, None, runs)
     assert (shown.first, shown.at) == (0, [4, 1])
