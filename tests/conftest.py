@@ -4,6 +4,8 @@ import gc
 import os
 import re
 import signal
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -52,3 +54,14 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function):
 def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures of pages are made, but not turned into SVG: for tests of all else that pages say and read."""
     monkeypatch.setattr("memorycell.pages.page.inline_svg", lambda figure, key, caption: "<svg></svg>")
+
+
+@pytest.fixture
+def same_bits() -> Callable[[Any, Any], None]:
+    """Asserts that two arrays are equal to the bit, which the fused kernels promise; torch's round by their shapes."""
+    import numpy as np
+
+    def check(found: Any, expected: Any) -> None:
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 if WHY_MISSING else 0)
+
+    return check
