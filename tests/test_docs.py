@@ -10,8 +10,8 @@ The rules for README.md and docs/*.md, file by file, in the order in which the b
 - In what is printed, words and whole numbers must agree; numbers with a decimal point may differ by 10 %
   (training differs in its last digits from machine to machine); ``…`` stands for anything, and on a line of
   its own for any lines.
-- After ``<!-- long -->`` a block, and what it prints, waits for ``make docs`` or ``make check-long``; else it is only
-  parsed. It repeats, with other seeds or by the command, what the page has shown.
+- After ``<!-- long -->`` a block, and what it prints, waits for ``make pictures`` or ``make check-long``; else it is
+  only parsed. It repeats, with other seeds or by the command, what the page has shown.
 - The comment ``<!-- not run -->`` on the line before a block leaves it out; after ``<!-- file: NAME -->`` it is
   written to that file. ``$ pip install -e .`` writes down that the files there are installed.
 """

@@ -23,13 +23,13 @@ def site():
     """The modules that lay the site out; they need nothing that the package does not."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(DOCS / "site")
-        yield {name: importlib.import_module(name) for name in ("docstrings", "reference", "pages")}
+        yield {name: importlib.import_module(name) for name in ("docstrings", "reference", "layout")}
 
 
 @pytest.fixture(scope="module")
 def laid_out(site, tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    site["pages"].lay_out(folder)
+    site["layout"].lay_out(folder)
     return folder
 
 
@@ -77,7 +77,7 @@ def test_a_name_without_a_section_is_noticed(site) -> None:
 
 
 def test_every_page_is_in_the_navigation_once(site, laid_out) -> None:
-    named = [name for pages in site["pages"].NAVIGATION.values() for name in pages]
+    named = [name for pages in site["layout"].NAVIGATION.values() for name in pages]
     written = [*laid_out.glob("*.md"), *laid_out.glob("examples/*.ipynb")]
     found = {path.relative_to(laid_out).with_suffix("").as_posix() for path in written} - {"index"}
     assert sorted(named) == sorted(found | {"reference/index"})

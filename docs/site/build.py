@@ -7,9 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from layout import ROOT, lay_out
 from sphinx.cmd.build import build_main
-
-from pages import ROOT, lay_out
 
 BUILD = ROOT / "build"
 
