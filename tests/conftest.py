@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-# Tests run small networks beside other test processes: at most two threads each.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Tests run small networks beside other test processes: one thread each, and two where a test asks for them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Several test processes share the cores: a thread that waits for another must not keep a core busy meanwhile.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 # The threads of numpy's and scipy's OpenBLAS always do: on two busy cores a system of 200 equations takes 60 ms
