@@ -207,3 +207,10 @@ def test_lists_of_numbers_are_arrays():
     for wrong in (["a", "b"], [[1], [2, 3]], [{"temp": 1}]):
         with pytest.raises(ValueError, match="expected a list of numbers"):
             read_table(wrong)
+
+
+def test_a_short_line_among_line_ends_of_several_kinds_is_named(tmp_path):
+    path = tmp_path / "mixed.csv"
+    path.write_bytes(b"day,y\n2024-01-01,1\n2024-01-02,2\r3\n2024-01-04,4\n")
+    with pytest.raises(ValueError, match=r"mixed\.csv, line 4: expected 2 fields as in the header, got 1 \('3'\)"):
+        read_table(path)

@@ -195,6 +195,7 @@ WRONG_CALLS = {
         TypeError,
         "expected lengths to be integers, got torch.f",
     ),
+    "lengths-dict": (lambda: layer()(X, lengths={1: 2}), TypeError, "expected lengths to be integers, got {1: 2}"),
     "lengths-bool": (
         lambda: layer()(X, lengths=[True, True]),
         TypeError,

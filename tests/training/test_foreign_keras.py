@@ -208,3 +208,25 @@ def test_without_h5py_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(ImportError, match=r'needs the h5py package: pip install "memorycell\[keras\]"'):
         import_weights(FIXTURES / "stacked.h5", memorycell.LSTM(3, 2))
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_an_archive_that_keras_would_not_pack_is_refused(packing, tmp_path):
+    path = tmp_path / "packed.keras"
+    with zipfile.ZipFile(FIXTURES / "tagger.keras") as intact, zipfile.ZipFile(path, "w", packing) as archive:
+        for name in intact.namelist():
+            archive.writestr(name, intact.read(name))
+    with pytest.raises(ModelFileError, match="is damaged: Keras does not pack"):
+        import_weights(path, nn.LSTM(3, 2))
+
+
+def test_a_stream_that_cannot_be_unpacked_is_damage(tmp_path):
+    path = tmp_path / "torn.keras"
+    with zipfile.ZipFile(FIXTURES / "tagger.keras") as intact:
+        entry = intact.getinfo("config.json")
+    content = bytearray((FIXTURES / "tagger.keras").read_bytes())
+    begin = entry.header_offset + 30 + len(entry.filename)
+    content[begin : begin + 40] = b"\xff" * 40  # no block of deflate begins so
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"is damaged or truncated .*decompress"):
+        import_weights(path, nn.LSTM(3, 2))
