@@ -196,3 +196,61 @@ def test_a_missing_file_is_said(tmp_path):
         import_weights(tmp_path / "nothing.pt", memorycell.LSTM(3, 4))
     with pytest.raises(FileNotFoundError, match="a folder, not a file"):
         import_weights(tmp_path, memorycell.LSTM(3, 4))
+
+
+def _own(module, prefix=""):
+    return {prefix + name: value for name, value in module.state_dict().items()}
+
+
+def _raw(state, drop=True):
+    """As weight drop names them: the parameter `…_raw`, and beside it what was left of it in the last step."""
+    found = {}
+    for name, value in state.items():
+        raw = "weight_hh" in name
+        found[name + "_raw" if raw else name] = value
+        if raw and drop:
+            found[name] = value * (torch.arange(value.numel()).reshape(value.shape) % 2)
+    return found
+
+
+WRAPPED = {
+    "AWD-LSTM": lambda m: {"encoder.weight": torch.ones(5, 3), **_raw(_own(m, "rnns.0.module."), drop=False)},
+    "fastai": lambda m: {
+        "0.encoder.weight": torch.ones(5, 3),
+        **_own(m, "0.rnns.0.module."),
+        **{k: v for k, v in _raw(_own(m, "0.rnns.0.")).items() if k.endswith("_raw")},
+        "0.rnns.0.module.weight_hh_l0": torch.zeros_like(m.weight_hh_l0),
+    },
+    "raw and dropped": lambda m: _raw(_own(m, "module.rnn.")),
+    "fastai's learner": lambda m: {
+        "model": {"1.rnns.0.weight_hh_l0_raw": m.weight_hh_l0, **_own(m, "1.rnns.0.module.")},
+        "opt": {"state": [{"avg": torch.ones(3)}], "hypers": [{"lr": 1e-3}]},
+    },
+    "Lightning": lambda m: {"epoch": 3, "state_dict": _own(m, "net.rnn."), "optimizer_states": [{"state": {}}]},
+    "a step as tensor": lambda m: {"step": torch.tensor(7), "model": _own(m, "rnn.")},
+    "parts": lambda m: {"encoder": _own(m, "rnn."), "head": _own(nn.Linear(2, 2)), "optimizer": {"m": torch.ones(2)}},
+    "DataParallel": lambda m: _own(m, "module.rnn."),
+    "compiled": lambda m: _own(m, "_orig_mod.body._orig_mod.rnn."),
+    "averaged": lambda m: {"n_averaged": torch.tensor(9), **_own(m, "module.rnn.")},
+}
+
+
+@pytest.mark.parametrize("form", WRAPPED)
+def test_names_of_wrappers_are_read_and_raw_weights_are_the_parameters(tmp_path, form, caplog):
+    theirs, ours, path = seeded(lambda: nn.LSTM(3, 4)), seeded(lambda: memorycell.LSTM(3, 4), 1), tmp_path / "a.pt"
+    torch.save(WRAPPED[form](theirs), path)
+    with caplog.at_level("INFO", logger="memorycell"):
+        imported = import_weights(path, ours)
+    for name, value in theirs.state_dict().items():
+        assert torch.equal(getattr(ours, name), value), name
+    raw = form in ("AWD-LSTM", "fastai", "raw and dropped", "fastai's learner")
+    assert imported["weight_hh_l0"].endswith("_raw") == raw == ("raw weights" in caplog.text)
+
+
+@pytest.mark.parametrize("prefix", ["module.enc", "enc"])
+def test_a_prefix_may_be_given_with_or_without_the_wrappers(tmp_path, prefix):
+    theirs = {"enc": nn.LSTM(3, 4), "dec": nn.LSTM(3, 4)}
+    torch.save({f"module.{name}": value for name, value in nn.ModuleDict(theirs).state_dict().items()}, tmp_path / "a")
+    ours = memorycell.LSTM(3, 4)
+    assert import_weights(tmp_path / "a", ours, prefix)["bias_ih_l0"] == "module.enc.bias_ih_l0"
+    assert torch.equal(ours.weight_hh_l0, theirs["enc"].weight_hh_l0)

@@ -14,13 +14,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from memorycell.data.lines import listing
+from memorycell.data.log import logger
 from memorycell.layers import GRU, LSTM, RNN
 from memorycell.training.files import ModelFileError, read_tensors
 from memorycell.training.foreign_keras import DAMAGED_ZIP, HDF5_START, read_keras
+from memorycell.training.foreign_names import dropped, plain_names, state_dict, stripped
 
 MOST_BYTES = 4 * 2**30  # of a file, and of all that it unpacks to
 _MOST_PICKLED = 50 * 2**20  # of a torch checkpoint's structure, without its numbers
-_NESTED = ("state_dict", "model_state_dict", "model", "module", "network", "net", "weights")
+_LOG = logger(__name__)
 _RECURRENT: tuple[type[nn.Module], ...] = (LSTM, GRU, RNN, nn.RNNBase)
 _KEY = re.compile(r"(?:(?P<name>.*)\.)?(?P<kind>weight_ih)_l(?P<layer>\d+)(?P<reverse>_reverse)?")
 
@@ -32,6 +35,13 @@ class Weights:
     tensors: dict[str, Tensor]
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
     keras: bool = False
+    sources: dict[str, str] = field(default_factory=dict)  # names in the file, where wrappers made others of them
+
+    @classmethod
+    def of_torch(cls, tensors: dict[str, Tensor]) -> Weights:
+        """A state dict without what wrappers added to its names."""
+        sources = plain_names(tensors)
+        return cls({name: tensors[source] for name, source in sources.items()}, sources=sources)
 
 
 @dataclass(frozen=True)
@@ -55,12 +65,15 @@ def import_weights(path: str | Path, into: nn.Module, prefix: str | None = None)
     """Copy weights from a checkpoint of torch or Keras into a module; nothing else of the file is used.
 
     Reads ``.safetensors``; ``.pt`` and ``.pth`` as torch 1.6 and later save them (tensors and plain containers only, a
-    state dict also under "state_dict", "model" and the like); ``.keras``, ``.weights.h5`` and ``.h5`` of Keras 2 and 3.
-    What a file is, its content says, not its name.
+    state dict also under "state_dict", "model" and the like, and beside an optimiser's); ``.keras``, ``.weights.h5``
+    and ``.h5`` of Keras 2 and 3. What a file is, its content says, not its name.
 
     The gates of Keras' LSTM have torch's order (i, f, c, o); its GRU's (z, r, h) become r, z, n; kernels are
     transposed; one bias becomes ``bias_ih`` beside a zero ``bias_hh``. A GRU with ``reset_after=False`` needs a
-    memorycell GRU built with the same.
+    memorycell GRU built with the same. Names lose what DataParallel (``module.``) and torch.compile (``_orig_mod.``)
+    put before them. Where weights were dropped in training (AWD-LSTM, fastai) the parameters are
+    ``weight_hh_l0_raw``, and these are taken, not the dropped-out copies beside them; what is returned, and the log,
+    say so.
 
     Parameters
     ----------
@@ -102,7 +115,8 @@ def import_weights(path: str | Path, into: nn.Module, prefix: str | None = None)
     True
     """
     path = Path(path)
-    weights = _read(path)
+    weights, into = _read(path), getattr(into, "_orig_mod", into)
+    prefix = prefix if prefix is None or prefix in weights.tensors else _known_prefix(weights, prefix)
     if isinstance(into, nn.Embedding | nn.Linear):
         pairs = _named(path, weights, into, prefix)
     elif isinstance(into, _RECURRENT):
@@ -123,7 +137,16 @@ def import_weights(path: str | Path, into: nn.Module, prefix: str | None = None)
     with torch.no_grad():
         for name, (_, value) in pairs.items():
             own[name].copy_(value)
-    return {name: source for name, (source, _) in pairs.items()}
+    found = {name: weights.sources.get(source, source) for name, (source, _) in pairs.items()}
+    if raw := dropped(found):
+        _LOG.info("%s was trained with weight drop: taken are the raw weights, %s", path, listing(raw, 3))
+    return found
+
+
+def _known_prefix(weights: Weights, prefix: str) -> str:
+    """A prefix as the names have it here; it may be given as it stands in the file, too."""
+    known = any(name.startswith(f"{prefix}.") for name in weights.tensors)
+    return prefix if known else stripped(f"{prefix}.").rstrip(".")
 
 
 # Reading.
@@ -146,7 +169,7 @@ def _read(path: Path) -> Weights:
         raise ModelFileError(
             f"{path} is a pickle, which can hold code: save its state dict with torch 1.6 or later, or as .safetensors"
         )
-    return Weights(read_tensors(path)[1])
+    return Weights.of_torch(read_tensors(path)[1])
 
 
 def _read_zip(path: Path) -> Weights:
@@ -172,7 +195,7 @@ def _read_zip(path: Path) -> Weights:
                 raise ModelFileError(f"{path} is no checkpoint as torch writes it: damaged or hostile")
     except DAMAGED_ZIP as error:
         raise ModelFileError(f"{path} is damaged or truncated ({error})") from None
-    return Weights(_torch_tensors(path))
+    return Weights.of_torch(_torch_tensors(path))
 
 
 def _leads_out(name: str) -> bool:
@@ -205,18 +228,9 @@ def _torch_tensors(path: Path) -> dict[str, Tensor]:
 
 def _state_dict(path: Path, content: Any) -> dict[str, Tensor]:
     """The tensors by name, wherever programs are wont to put them."""
-    for _ in range(4):
-        if not isinstance(content, Mapping):
-            break
-        tensors = {name: value for name, value in content.items() if isinstance(name, str) and _dense(value)}
-        if tensors:
-            return tensors
-        content = next((content[name] for name in _NESTED if isinstance(content.get(name), Mapping)), None)
+    if found := state_dict(content):
+        return found
     raise ModelFileError(f"{path} holds no state dict: expected names and tensors, or such a dict as 'state_dict'")
-
-
-def _dense(value: Any) -> bool:
-    return isinstance(value, Tensor) and value.layout == torch.strided and not value.is_quantized
 
 
 # Matching. Pairs: the name in `into` → (name in the file, tensor).
