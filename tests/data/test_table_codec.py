@@ -60,7 +60,7 @@ def test_statistics_ignore_held_out_rows() -> None:
     assert codec.to_json() == other.to_json()
     np.testing.assert_allclose(codec.center_[0, 0], frame["temp"][:150].mean())
     np.testing.assert_allclose(codec.scale_[0, 0], frame["temp"][:150].std(ddof=0))
-    by_rule = TableCodec("temp").fit(frame, holdout=lambda rows: rows - 50)
+    by_rule = TableCodec("temp").fit(frame, holdout=lambda rows, known: rows - 50)
     assert by_rule.to_json() == codec.to_json()
 
 

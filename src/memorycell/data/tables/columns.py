@@ -65,6 +65,17 @@ class Placed:
             values = np.where(np.isinf(values), np.nan, values)
         return self.layout.place(values)
 
+    def known(self, targets: list[str]) -> list[NDArray[np.bool_]] | None:
+        """Of each series, which of its grid rows have a value of any of `targets`; None where all have."""
+        there = np.zeros(len(self.layout), bool)
+        for name in targets:
+            values = read_values(self.table, name)
+            present = np.isfinite(values) if values.dtype.kind == "f" else np.ones(len(values), bool)
+            there |= self.layout.place(present, empty=False)
+            if there.all():
+                return None
+        return np.split(there, self.layout.offsets[1:-1])
+
     def per_series(self, name: str) -> Any:
         """The value of a static column in each series: float64 (S,), or a list of texts or None."""
         text = not self.table.is_numeric(name)

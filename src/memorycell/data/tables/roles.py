@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -18,6 +19,9 @@ from memorycell.data.tables.table import Table, listing
 MOST_CATEGORIES = 100
 _MOST_DECLARED = 10_000
 _SEEN = 10
+# What pandas, polars and R call an index that had no name, when it becomes a column.
+_INDEX = re.compile(r"unnamed\b.*|index|level_\d+|__index_level_\d+__|row\.?names?|row_?(nr|number|id)|", re.IGNORECASE)
+_FIRST = re.compile(r"x|\.\.\.1|#|id|nr|no\.?", re.IGNORECASE)
 
 
 @dataclass
@@ -74,11 +78,17 @@ def decide_roles(
     for names, role in ((known_future, "known-future"), (static, "static"), (categorical, "categorical")):
         require(table, names, role)
     used = {*time, series, *exclude}
-    targets = _targets(table, target, used | {*known_future, *static, *categorical}, series)
+    declared = {*known_future, *static, *categorical, *(target or [])}
+    counters = {name for name in table.columns if name not in used | declared and _is_row_counter(table, name)}
+    targets = _targets(table, target, used | declared | counters, series)
     _refuse_two_roles(targets, time, series, known_future, static, exclude, categorical)
     roles = Roles(targets)
     for name in table.columns:
         if name in used or name in targets:
+            continue
+        if name in counters:
+            text = f"Column {name!r} was left out: it numbers the rows of a table that this one was taken from."
+            roles.notes.append(note("dropped", text))
             continue
         label = name in categorical or table.is_text(name)
         if not label and not table.is_numeric(name):
@@ -92,6 +102,23 @@ def decide_roles(
         else:
             (roles.known if name in known_future else roles.past).append(name)
     return roles
+
+
+def _is_row_counter(table: Table, name: str) -> bool:
+    """Whether a column is what a frame's index becomes in a file: whole numbers under no name of their own, that rise
+    or are all different, with gaps where rows were dropped."""
+    unspecific = _INDEX.fullmatch(name) or (name == table.columns[0] and _FIRST.fullmatch(name))
+    if not unspecific or not table.is_numeric(name) or len(table) < 3:
+        return False
+    values = table.numbers(name)
+    if values.dtype.kind not in "iuf" or not np.isfinite(values).all() or values.min() < 0:
+        return False
+    if (values != np.round(values)).any():
+        return False
+    steps = np.diff(values.astype(np.float64))
+    begins = (steps < 0) & (values[1:] <= values.min() + 10)  # tables put one below the other
+    rises = begins.sum() <= len(steps) / 10 and (steps > 0)[~begins].all()
+    return bool(rises or len(np.unique(values)) == len(values))
 
 
 def _targets(table: Table, target: list[str] | None, taken: set, series: str | None) -> list[str]:

@@ -24,7 +24,7 @@ from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.table_fields import TableFields
 from memorycell.data.tables.table_state import codec_fields, codec_state
 
-Holdout = float | Callable[[NDArray[np.int64]], NDArray[np.int64]]
+Holdout = float | Callable[[NDArray[np.int64], list[NDArray[np.bool_]] | None], NDArray[np.int64]]
 
 
 @register_codec
@@ -100,7 +100,7 @@ class TableCodec(TableFields):
         table : anything `read_table` takes
         holdout : float in [0, 1), or callable
             Share of each series' last rows that statistics must not see; or a function from the observed rows
-            of each series (int64 (S,)) to the training rows of each.
+            of each series (int64 (S,)), and which of them have a target (None: all), to the training rows of each.
 
         Raises
         ------
@@ -130,7 +130,7 @@ class TableCodec(TableFields):
         self.frequency_ = placed.layout.frequency
         self.ids_ = placed.layout.ids
         notes += [*roles.notes, *placed.notes]
-        training = _training_rows(placed, holdout)
+        training = _training_rows(placed, holdout, roles.targets)
         fit_columns(self, placed, roles, training, notes)
         span = float(training.max(initial=0)) * self.frequency_.span
         self.calendar_ = calendar_names(self.frequency_, span) if self.calendar and self.dated_ else []
@@ -207,10 +207,10 @@ def _time_notes(table: Table, stamps: Stamps | None, given: bool) -> list[dict]:
     return [*found, *stamps.notes]
 
 
-def _training_rows(placed: Placed, holdout: Holdout) -> NDArray[np.int64]:
+def _training_rows(placed: Placed, holdout: Holdout, targets: list[str]) -> NDArray[np.int64]:
     observed = placed.observed
     if callable(holdout):
-        training = np.asarray(holdout(observed), np.int64)
+        training = np.asarray(holdout(observed, placed.known(targets)), np.int64)
     elif 0 <= holdout < 1:
         training = np.ceil(observed * (1 - holdout) - 1e-9).astype(np.int64)
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from torch import Tensor
 
 from memorycell.data.batch import Batch
 from memorycell.data.tables.encoded import EncodedTable
+from memorycell.data.tables.table import listing
 
 Rows = NDArray[np.int64]
 
@@ -103,9 +106,10 @@ def split_origins(
     """Origins to train on, to stop training by, and to calibrate intervals with, in order of time.
 
     The last `calibration_fraction` of a series' observed rows is the calibration block, the
-    `validation_fraction` before it the validation block, each made at least `horizon` rows long. An origin
-    belongs to the block in which all its targets lie; windows may look back over the border. A series too
-    short for both blocks and one training window goes wholly to training.
+    `validation_fraction` before it the validation block, each made at least `horizon` rows long; of a series
+    with missing targets the rows that have one are counted. An origin belongs to the block in which all its
+    targets lie; windows may look back over the border. A series too short for both blocks and one training
+    window goes wholly to training. Origins after which no target is known are left out.
 
     Raises
     ------
@@ -119,19 +123,22 @@ def split_origins(
     >>> [part.tolist() for part in split_origins(encoded, 6, 1, 0.1, 0.1)]
     [[5, 6, 7, 8, 9, 10, 11, 12, 13, 14], [15, 16], [17, 18]]
     """
-    observed = encoded.observed_rows
-    training = training_rows(observed, window, horizon, validation_fraction, calibration_fraction)
-    calibration = np.minimum(_block(observed, calibration_fraction, horizon), observed - training)
+    observed, there = encoded.observed_rows, (~torch.isnan(encoded.target)).any(1).numpy()
+    known = None if there.all() else np.split(there, encoded.offsets[1:-1])
+    training, recent = _borders(observed, window, horizon, validation_fraction, calibration_fraction, known)
     parts: tuple[list[Rows], list[Rows], list[Rows]] = ([], [], [])
-    for start, rows, train, last in zip(encoded.offsets[:-1], observed, training, calibration, strict=True):
+    for start, rows, train, last in zip(encoded.offsets[:-1], observed, training, recent, strict=True):
         parts[0].append(np.arange(start + window - 1, start + train - horizon))
         if train < rows:
             border = max(train, window)
-            parts[1].append(np.arange(start + border - 1, start + rows - last - horizon))
-            parts[2].append(np.arange(start + max(rows - last, window) - 1, start + rows - horizon))
-    train, validation, calibration = (np.concatenate(part).astype(np.int64) if part else _none() for part in parts)
-    if not len(train):
+            parts[1].append(np.arange(start + border - 1, start + last - horizon))
+            parts[2].append(np.arange(start + max(last, window) - 1, start + rows - horizon))
+    joined = [np.concatenate(part).astype(np.int64) if part else _none() for part in parts]
+    train, validation, calibration = (with_targets(encoded, part, horizon) for part in joined)
+    if not len(joined[0]):
         raise ValueError(_too_few(int(observed.max(initial=0)), len(observed), window, horizon))
+    if not len(train):
+        raise ValueError(_no_targets(encoded, window))
     return (
         train,
         validation if validation_fraction else _none(),
@@ -140,24 +147,69 @@ def split_origins(
 
 
 def training_rows(
-    observed: Rows, window: int, horizon: int, validation_fraction: float, calibration_fraction: float
+    observed: Rows,
+    window: int,
+    horizon: int,
+    validation_fraction: float,
+    calibration_fraction: float,
+    known: Sequence[NDArray[np.bool_]] | None = None,
 ) -> Rows:
     """int64 (S,): how many first rows of each series `split_origins` trains on, for `TableCodec.fit`.
+
+    Parameters
+    ----------
+    known : of each series, which of its rows have a target; None where all have
 
     Example
     -------
     >>> training_rows(np.array([100, 20]), 6, 12, 0.1, 0.1)
     array([76, 20])
     """
-    for name, value in (
-        ("validation_fraction", validation_fraction),
-        ("calibration_fraction", calibration_fraction),
-    ):
+    return _borders(observed, window, horizon, validation_fraction, calibration_fraction, known)[0]
+
+
+def with_targets(encoded: EncodedTable, origins: Rows, horizon: int) -> Rows:
+    """Those of `origins` after which at least one target is known within the horizon."""
+    gone = torch.isnan(encoded.target).all(1).numpy()
+    if not gone.any():
+        return origins
+    lost = np.concatenate([[0], np.cumsum(gone)])
+    return origins[lost[origins + 1 + horizon] - lost[origins + 1] < horizon]
+
+
+def _borders(
+    observed: Rows,
+    window: int,
+    horizon: int,
+    validation_fraction: float,
+    calibration_fraction: float,
+    known: Sequence[NDArray[np.bool_]] | None,
+) -> tuple[Rows, Rows]:
+    """How many rows of each series come before what is held out, and before what calibrates: int64 (S,) each."""
+    shares = {"validation_fraction": validation_fraction, "calibration_fraction": calibration_fraction}
+    for name, value in shares.items():
         if not 0 <= value < 1:
             raise ValueError(f"expected {name} of 0 or more and below 1, got {value}")
-    blocks = _block(observed, validation_fraction, horizon) + _block(observed, calibration_fraction, horizon)
-    training = observed - blocks
-    return np.where(training >= window + horizon, training, observed)
+    recent = observed - _block(observed, calibration_fraction, horizon)
+    training = recent - _block(observed, validation_fraction, horizon)
+    for s, there in enumerate(known or ()):
+        if not there[: observed[s]].all():
+            places = np.flatnonzero(there[: observed[s]])
+            recent[s] = _border(places, int(observed[s]), calibration_fraction, horizon)
+            before = places[places < recent[s]]
+            share = validation_fraction * len(places) / max(1, len(before))
+            training[s] = _border(before, int(recent[s]), share, horizon)
+    whole = training < window + horizon
+    return np.where(whole, observed, training), np.where(whole, observed, recent)
+
+
+def _border(places: Rows, end: int, fraction: float, horizon: int) -> int:
+    """Where the last `fraction` of the rows at `places` begins, at least `horizon` of them and of all rows up to `end`;
+    0 where there are not as many."""
+    if not fraction:
+        return end
+    count = max(int(np.floor(len(places) * fraction + 1e-9)), horizon)
+    return max(0, min(int(places[-count]), end - horizon)) if count < len(places) else 0
 
 
 def _block(observed: Rows, fraction: float, horizon: int) -> Rows:
@@ -171,6 +223,14 @@ def _too_few(rows: int, n_series: int, window: int, horizon: int) -> str:
     return (
         f"{who} {rows:,} rows, fewer than window {window:,} + horizon {horizon:,} = {window + horizon:,}: "
         "give more rows, or a smaller window or horizon"
+    )
+
+
+def _no_targets(encoded: EncodedTable, window: int) -> str:
+    names = listing(encoded.target_names)
+    return (
+        f"no window to train on has a value of {names} in the horizon after it: expected one after at least "
+        f"{window:,} rows (the window); give more rows, or a smaller window"
     )
 
 

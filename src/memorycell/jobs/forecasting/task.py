@@ -16,7 +16,7 @@ from memorycell.data.lines import listing
 from memorycell.data.samples import Answers, Samples
 from memorycell.data.tables.encoded import EncodedTable, Forecasts, eligible_origins
 from memorycell.data.tables.table_codec import TableCodec
-from memorycell.data.tables.windows import split_origins, training_rows
+from memorycell.data.tables.windows import split_origins, training_rows, with_targets
 from memorycell.jobs.card import Job
 from memorycell.jobs.forecasting import FORECAST, TARGET, building, older, plan
 from memorycell.jobs.forecasting.carried import CarriedForecaster
@@ -163,7 +163,7 @@ class Forecaster(Learner, Forecasting):
             def train_again(epochs: int) -> None:
                 self._learn_codec(samples, target)
                 whole = samples.observed(self.codec_, self.horizon)
-                everything = eligible_origins(whole, self.window_, self.horizon)
+                everything = with_targets(whole, eligible_origins(whole, self.window_, self.horizon), self.horizon)
                 self._train(whole, everything, None, epochs, checkpoint=path, **keep)
 
             self._refit_with(train_again, plan.LEAST_REFIT, "rows")
@@ -185,7 +185,9 @@ class Forecaster(Learner, Forecasting):
         # Whether a series is too short to hold anything out depends on the window, which "auto" does not know yet:
         # statistics then come from the shorter part, never from rows that are held out.
         shortest = 1 if self.window == "auto" else int(self.window)
-        self._learn_codec(samples, target, lambda observed: training_rows(observed, shortest, self.horizon, *shares))
+        self._learn_codec(
+            samples, target, lambda observed, known: training_rows(observed, shortest, self.horizon, *shares, known)
+        )
         encoded = samples.observed(self.codec_, self.horizon)
         self._take_notes([*self.codec_.notes_, *encoded.notes])
         choices = None if begin is None else begin.plan_
@@ -197,8 +199,14 @@ class Forecaster(Learner, Forecasting):
         if checked is None:
             return encoded, parts
         other = checked.observed(self.codec_, self.horizon)
+        watched = with_targets(other, eligible_origins(other, self.window_, self.horizon), self.horizon)
+        if not len(watched):
+            raise ValueError(
+                f"the validation table has no value of {listing(self.target_names_)} after {self.window_:,} rows (the "
+                f"window) of a series: give more rows, or leave it out"
+            )
         self.splits_["validation"] = (str(other.dates.min()), str(other.dates.max()))
-        return encoded, (parts[0], eligible_origins(other, self.window_, self.horizon), parts[2])
+        return encoded, (parts[0], watched, parts[2])
 
     def _note_plan(self, begin: Forecaster | None) -> None:
         if begin is not None:
