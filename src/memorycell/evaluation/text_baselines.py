@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.text.corpus import Corpus
+from memorycell.data.text.scripts import has_marks, without_spaces
+from memorycell.data.text.text_codec import words_of
 from memorycell.evaluation.kneser_ney import KneserNey
 
 Floats = NDArray[np.float64]
@@ -214,8 +216,8 @@ class KneserNeyText:
 def kind_of_inputs(X: Any) -> str:
     """What sequences are made of: "text" (words), "symbols" or "numbers".
 
-    Strings are text where at least half of them hold a space; lists of strings or of whole numbers are symbols;
-    arrays and lists of other numbers are numbers.
+    Strings are text where at least half of them hold a space, or are of a script without spaces; lists of strings or of
+    whole numbers are symbols; arrays and lists of other numbers are numbers.
 
     Example
     -------
@@ -227,7 +229,7 @@ def kind_of_inputs(X: Any) -> str:
     some = list(X[:1000])
     if all(isinstance(row, str) for row in some):
         spaced = sum(any(letter.isspace() for letter in row.strip()) for row in some)
-        return "text" if 2 * spaced >= len(some) else "symbols"
+        return "text" if 2 * spaced >= len(some) or without_spaces(some) else "symbols"
     if all(isinstance(row, (list, tuple)) for row in some):
         steps = [step for row in some for step in row[:100]]
         whole = all(isinstance(step, (str, int, np.integer, np.str_)) for step in steps)
@@ -275,7 +277,11 @@ def _linear(X: Any, model: Any, kind: str, inputs: str | None) -> dict[str, Any]
     if inputs == "text":
         # Words and signs; what occurs once in a large corpus says nothing of other rows.
         rare = 2 if len(X) >= 1000 else 1
-        words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=WORDS_AND_SIGNS, min_df=rare)
+        split: dict[str, Any] = {"ngram_range": (1, 2), "token_pattern": WORDS_AND_SIGNS}
+        scripts = without_spaces(X)
+        if scripts or has_marks(X):
+            split = {"analyzer": WordRuns(4 if scripts else 2)}
+        words = TfidfVectorizer(sublinear_tf=True, min_df=rare, **split)
         return {NAMES["tf-idf" + kind]: make_pipeline(words, model)}
     lengths = {len(sequence) for sequence in X}
     fixed = len(lengths) == 1
@@ -290,6 +296,24 @@ def _linear(X: Any, model: Any, kind: str, inputs: str | None) -> dict[str, Any]
         whole = make_pipeline(Flattened(), StandardScaler(), model)
         found[NAMES["values" + kind]] = whole
     return found
+
+
+class WordRuns:
+    """Runs of up to `longest` words of a text in lower case, as `TextCodec` splits it.
+
+    Of scripts without spaces between words these are clusters of characters, several of which make a word.
+
+    Example
+    -------
+    >>> list(WordRuns(2)("好天气"))
+    ['好', '天', '气', '好 天', '天 气']
+    """
+
+    def __init__(self, longest: int) -> None:
+        self.longest = longest
+
+    def __call__(self, text: str) -> Iterable[str]:
+        return k_mers(words_of(text.lower()), self.longest)
 
 
 def k_mers(sequence: Sequence[Any], longest: int = 3) -> Iterable[str]:

@@ -94,7 +94,9 @@ def codec(
     own = TextCodec(theirs.unit, None, min_count, theirs.lowercase, theirs.normalization).fit(texts)
     tokens = own.vocabulary[_SPECIALS:]
     vocabulary = extended(theirs.vocabulary, tokens)
+    scripts = [name for name in own.scripts if name not in theirs.scripts]
     made = TextCodec.from_json({**theirs.to_json(), "size": None, "vocabulary": vocabulary})
+    made.scripts = [*made.scripts, *scripts]
     return made, vocabulary_note(model, tokens, len(vocabulary))
 
 

@@ -187,6 +187,8 @@ class TaggedDataset(SequenceDataset):
         int64, a label a word.
     weights : Ragged, optional
         A weight a word.
+    typical : float, optional
+        See `SequenceDataset`.
 
     Example
     -------
@@ -196,15 +198,23 @@ class TaggedDataset(SequenceDataset):
     ([[0, 1, 0], [1, 0, 0]], [1, 2])
     """
 
-    def __init__(self, words: EncodedWords, targets: Ragged | None = None, weights: Ragged | None = None) -> None:
-        super().__init__({"tokens": words.tokens, "forms": words.forms}, targets, weights)
+    def __init__(
+        self,
+        words: EncodedWords,
+        targets: Ragged | None = None,
+        weights: Ragged | None = None,
+        typical: float | None = None,
+    ) -> None:
+        super().__init__({"tokens": words.tokens, "forms": words.forms}, targets, weights, typical)
         self.characters = words.characters
 
     def take(self, rows: Tensor) -> TaggedDataset:
         """The samples `rows` (int64) as a data set of their own."""
         part = super().take(rows)
         words = EncodedWords(part.inputs["tokens"], part.inputs["forms"], self.characters)
-        return TaggedDataset(words, part.targets, part.weights)  # type: ignore[arg-type]  # ragged, as they were given
+        targets: Any = part.targets  # ragged, as they were given
+        weights: Any = part.weights
+        return TaggedDataset(words, targets, weights, self.typical)
 
     def gather(self, rows: Tensor) -> Batch:
         """The batch of the samples `rows` (int64, (B,))."""

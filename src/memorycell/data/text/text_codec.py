@@ -8,7 +8,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from functools import cache
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import torch
 
 from memorycell.data.codec import Json, checked, is_count, is_list, is_name, register_codec
 from memorycell.data.ragged import Ragged
+from memorycell.data.text.scripts import CLUSTERED, clustered_in, clusters, letters_of, together
 
 PAD, UNK, END = 0, 1, 2
 SPECIALS = ["<pad>", "<unk>", "<end>"]
@@ -26,28 +28,48 @@ _SUBWORDS = 8000  # vocabulary of subwords where no size is asked for
 _BYTES = 256
 _MOST = 4_000_000  # tokens of a vocabulary that a stored state may have
 _Pieces = Callable[[], Iterator[str]]
+_ALL_SCRIPTS = [script.name for script in CLUSTERED]
 _GROUP = 2_000_000  # characters that are encoded at a time: bounds the memory of what comes between text and ids
 
 # Chinese and Japanese are written without spaces: each of their characters is a word.
 _IDEOGRAM = r"[\p{Han}\p{Hiragana}\p{Katakana}ー]"
-_LETTER = r"[\w&&[^\p{Han}\p{Hiragana}\p{Katakana}ー]]"
 # What a reader sees as one thing, tried in this order at every place; what no line matches is space between words.
-_WORDS = "|".join(
-    [
-        r"(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]}'’”…]",
-        r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
-        r"[#@]\w+",
-        r"&(?:#\d+|\w+);",
-        r"[:;=][-'^o]?[()\[\]{}DPpOo/\\|*]+(?![\w/])|</?3+(?!\w)|\^[_.-]*\^|-_+-",
-        r"\d+(?:[.,:/]\d+)+",
-        r"(?:\p{L}\.){2,}",
-        r"(?<=\w)['’]s(?!\w)",
-        _IDEOGRAM,
-        rf"{_LETTER}+(?:['’]{_LETTER}+)*",
-        r"\.{2,}",
-        r"(?!\s)\X",
-    ]
-)
+_FIRST = [
+    r"(?:https?://|www\.)[^\s<>\"]*[^\s<>\".,;:!?)\]}'’”…]",
+    r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
+    r"[#@]\w+",
+    r"&(?:#\d+|\w+);",
+    r"[:;=][-'^o]?[()\[\]{}DPpOo/\\|*]+(?![\w/])|</?3+(?!\w)|\^[_.-]*\^|-_+-",
+    r"\d+(?:[.,:/]\d+)+",
+    r"(?:\p{L}\.){2,}",
+    r"(?<=\w)['’]s(?!\w)",
+    _IDEOGRAM,
+]
+
+
+def _words_pattern(scripts: list[str]) -> str:
+    """What a word is, where texts in `scripts` are split into clusters."""
+    cluster = clusters(scripts)
+    letter = rf"[\w&&[^\p{{Han}}\p{{Hiragana}}\p{{Katakana}}ー{letters_of(scripts)}]]"
+    words = rf"{letter}+(?:['’]{letter}+)*"
+    return "|".join([*_FIRST, words, *([] if cluster is None else [cluster]), r"\.{2,}", r"(?!\s)\X"])
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text as ``TextCodec("word")`` finds them in training, in the case that they have.
+
+    Example
+    -------
+    >>> words_of("It's so good! 天气 สวัสดี")
+    ["It's", 'so', 'good', '!', '天', '气', 'ส', 'วั', 'ส', 'ดี']
+    """
+    return [word for word, _ in _splitter().pre_tokenize_str(unicodedata.normalize("NFC", text))]
+
+
+@cache
+def _splitter() -> Any:
+    library = _library()
+    return library.pre_tokenizers.Split(library.Regex(_words_pattern(_ALL_SCRIPTS)), "removed", invert=True)
 
 
 def _library() -> Any:
@@ -153,10 +175,12 @@ class TextCodec:
     ----------
     unit : str
         ``"word"``: what a reader sees as one: words (also with an apostrophe inside), numbers, each punctuation mark,
-        #hashtags, @mentions, web and e-mail addresses, emoticons, emoji; hyphenated words come apart; each Chinese and
-        Japanese character is a word. ``"whitespace"``: whatever stands between spaces, for texts that are already
-        split. ``"character"``: each Unicode code point, line breaks too. ``"subword"``: byte pair encoding (Sennrich
-        et al. 2016) of UTF-8 bytes, so that no text is unknown; in the vocabulary a space is written ``Ġ``.
+        #hashtags, @mentions, web and e-mail addresses, emoticons, emoji; hyphenated words come apart. Of scripts that
+        put no spaces between words, each Chinese and Japanese character is a token, and in Thai, Lao, Khmer, Burmese
+        and others of South-East Asia each cluster of a consonant and its vowels and marks. ``"whitespace"``: whatever
+        stands between spaces, for texts that are already split. ``"character"``: each Unicode code point, line breaks
+        too. ``"subword"``: byte pair encoding (Sennrich et al. 2016) of UTF-8 bytes, so that no text is unknown; in the
+        vocabulary a space is written ``Ġ``.
     size : int, optional
         Most tokens of the vocabulary, the three above included: the rarest are left out. Default: all that
         occur; for subwords 8000.
@@ -189,6 +213,11 @@ class TextCodec:
     [4, 1, 3, 2]
     >>> codec.tokens("the bird")
     [('the', 0, 3), ('<unk>', 4, 8)]
+
+    Attributes
+    ----------
+    scripts : list of str
+        Of words: the scripts of South-East Asia that training texts were written in, which are split into clusters.
     """
 
     def __init__(
@@ -210,6 +239,7 @@ class TextCodec:
             raise ValueError(f"expected normalization to be 'NFC', 'NFKC' or None, got {normalization!r}")
         self.unit, self.most, self.min_count = unit, size, min_count
         self.lowercase, self.normalization = bool(lowercase), normalization
+        self.scripts: list[str] = []
         self._vocabulary: list[str] = []
         self._merges: list[tuple[int, int]] = []
         self._tokenizer: Any = None
@@ -251,8 +281,10 @@ class TextCodec:
             return (check_text(text, f"piece {number}") for number, text in enumerate(texts))
 
         learn = {"character": self._characters, "subword": self._subwords}.get(self.unit, self._words)
+        self.scripts = _ALL_SCRIPTS if self.unit == "word" else []
         with _one_thread():
             tokens = learn(pieces)
+        self.scripts = clustered_in(tokens) if self.unit == "word" else []
         if not tokens:
             raise ValueError(
                 f"expected texts with at least one {self.unit} that occurs {self.min_count} times, got none: "
@@ -349,7 +381,8 @@ class TextCodec:
     def decode(self, ids: Any) -> str:
         """The text of token ids (a tensor, an array or a list of whole numbers).
 
-        Characters and subwords: exactly the normalised text that was encoded. Words stand between spaces.
+        Characters and subwords: exactly the normalised text that was encoded. Words stand between spaces, but for
+        those of scripts without them.
         ``<pad>`` is left out; ``<end>`` breaks the line between words and is left out otherwise; an unknown
         character becomes ``�``, an unknown word ``<unk>``.
 
@@ -362,15 +395,28 @@ class TextCodec:
         if ids.size and (ids.dtype.kind not in "iu" or ids.min() < 0 or ids.max() >= self.size):
             raise ValueError(f"expected token ids from 0 to {self.size - 1}, got {ids[:10].tolist()}")
         if self.unit in ("word", "whitespace"):
-            return "\n".join(" ".join(map(self._vocabulary.__getitem__, line)) for line in _lines(ids[ids != PAD]))
+            return "\n".join(self._joined(line) for line in _lines(ids[ids != PAD]))
         ids = ids[(ids != PAD) & (ids != END)]
         tokens = ["�" if i == UNK else self._vocabulary[i] for i in ids]
         return "".join(tokens) if self.unit == "character" else _library().decoders.ByteLevel().decode(tokens)
 
+    def _joined(self, ids: np.ndarray) -> str:
+        words = [self._vocabulary[i] for i in ids]
+        return "".join(self.gap(before, word) + word for before, word in pairwise(["", *words]))
+
+    def gap(self, before: str, word: str) -> str:
+        """What stands between two tokens of a text: a space between words, nothing in scripts without spaces."""
+        if not before or self.unit not in ("word", "whitespace"):
+            return ""
+        return "" if self.unit == "word" and together(before, word) else " "
+
     def to_json(self) -> Json:
+        # What earlier versions would split otherwise says so; all else they read.
+        scripts = {"scripts": self.scripts} if self.scripts else {}
         return {
             "codec": "TextCodec",
-            "version": 1,
+            "version": 2 if scripts else 1,
+            **scripts,
             "unit": self.unit,
             "size": self.most,
             "min_count": self.min_count,
@@ -383,7 +429,7 @@ class TextCodec:
     @classmethod
     def from_json(cls, state: Json) -> TextCodec:
         """The codec that `to_json` wrote; ValueError when the state is damaged."""
-        checked(state, "version", lambda value: value == 1, "1 (a newer version wrote this file)")
+        version = checked(state, "version", lambda value: value in (1, 2), "1 or 2 (a newer version wrote this file)")
         unit = checked(state, "unit", _UNITS.__contains__, f"one of {', '.join(_UNITS)}")
         codec = cls(
             unit,
@@ -392,14 +438,17 @@ class TextCodec:
             checked(state, "lowercase", lambda value: isinstance(value, bool), "true or false"),
             checked(state, "normalization", lambda value: value in _FORMS, "NFC, NFKC or null"),
         )
+        if version == 2:
+            known = is_list(lambda name: name in _ALL_SCRIPTS, most=len(_ALL_SCRIPTS))
+            codec.scripts = checked(state, "scripts", known, f"some of {', '.join(_ALL_SCRIPTS)}")
         expected = f"the tokens {', '.join(SPECIALS)}, then others, each of them once"
         codec._vocabulary = checked(state, "vocabulary", lambda value: _is_vocabulary(value, unit), expected)
         count = len(codec._vocabulary)
         pairs = checked(state, "merges", is_list(lambda pair: _is_pair(pair, count), most=count), "pairs of token ids")
-        known = set(codec._vocabulary[len(SPECIALS) :])
+        tokens = set(codec._vocabulary[len(SPECIALS) :])
         codec._merges = [(first, second) for first, second in pairs]
         joined = {codec._vocabulary[first] + codec._vocabulary[second] for first, second in codec._merges}
-        if joined - known or (unit != "subword" and joined):
+        if joined - tokens or (unit != "subword" and joined):
             raise ValueError(f"the stored codec is damaged: expected merges of {unit} tokens that make known tokens")
         return codec
 
@@ -438,7 +487,7 @@ class TextCodec:
             tokenizer.normalizer = normalizer
         # Characters need no splitting: byte pair encoding without merges gives them one by one, and faster.
         if self.unit == "word":
-            tokenizer.pre_tokenizer = split.Split(library.Regex(_WORDS), "removed", invert=True)
+            tokenizer.pre_tokenizer = split.Split(library.Regex(_words_pattern(self.scripts)), "removed", invert=True)
         elif self.unit == "whitespace":
             tokenizer.pre_tokenizer = split.WhitespaceSplit()
         elif self.unit == "subword":

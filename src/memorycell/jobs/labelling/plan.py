@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.text.scripts import IDEOGRAPHS, said, without_spaces
 from memorycell.data.text.word_vectors import vector_size
 from memorycell.jobs import transfer
 
@@ -46,6 +47,7 @@ _AUTO: dict[str, dict[str, Any]] = {
 _WIDE = 16
 _AUTO_WIDE = {"hidden_size": 128, "input_dropout": 0.4, "output_dropout": 0.4, "head_dropout": 0.5}
 _N_GRAMS = 2  # words and pairs of words
+_CLUSTERS = 4  # of scripts without spaces, a word is several tokens
 
 
 def choose(model: Any, given: SequenceInput, samples: int) -> None:
@@ -64,7 +66,7 @@ def choose(model: Any, given: SequenceInput, samples: int) -> None:
     plan.choose("convolution", model.convolution, convolution, "for series of numbers of 8 steps and more")
     if convolution and model.convolution == "auto":
         model._note("convolution", "Numbers: a convolutional front stands beside the recurrent layers (LSTM-FCN).")
-    plan.choose("n_grams", model.n_grams, _N_GRAMS if kind != "numbers" else 0, f"the default for {kind}")
+    _choose_n_grams(model, given)
     # Symbols of one length, such as the bases around a site: places mean something.
     aligned = kind == "symbols" and len({len(each) for each in given.sequences}) == 1
     plan.put("aligned", aligned, "for symbols in sequences of one length")
@@ -80,6 +82,20 @@ def choose(model: Any, given: SequenceInput, samples: int) -> None:
         "epochs", model.epochs, lambda: choose_epochs(samples, size, kind, plan["convolution"]),
         "so many training steps as such data usually need",
     )  # fmt: skip
+
+
+def _choose_n_grams(model: Any, given: SequenceInput) -> None:
+    """How long n-grams are, and what is to be said of texts without spaces between words."""
+    if given.kind != "text" or model.unit != "word":
+        order, why = (_N_GRAMS if given.kind != "numbers" else 0), f"the default for {given.kind}"
+        model.plan_.choose("n_grams", model.n_grams, order, why)
+        return
+    found = without_spaces(given.sequences)
+    clusters = any(script != IDEOGRAPHS for script in found)
+    why = "for words that are several clusters of characters" if clusters else "the default for text"
+    model.plan_.choose("n_grams", model.n_grams, _CLUSTERS if clusters else _N_GRAMS, why)
+    if found:
+        model._note("script", said(found))
 
 
 def _begin_with_language_model(model: Any, kind: str) -> None:

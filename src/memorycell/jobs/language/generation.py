@@ -78,13 +78,13 @@ class Speaker:
             top_p=top_p,
             generator=generator,
         )
-        return self._written(symbols, until_end, int(start) == END)
+        return self._written(symbols, until_end, int(start))
 
     def best(self, prompt: str, length: int, beam: int) -> str:
         """The most probable continuation that a beam search finds, up to ``<end>`` or `length` tokens."""
         start, state = self.begin(prompt)
         found = beam_search(self, state, start, beam=beam, steps=length, end=END)[0][0]  # type: ignore[arg-type]
-        return "".join(self._written(iter(torch.tensor(found.symbols).view(-1, 1)), True, int(start) == END))
+        return "".join(self._written(iter(torch.tensor(found.symbols).view(-1, 1)), True, int(start)))
 
     @torch.no_grad()
     def step(self, symbols: Tensor, state: State) -> tuple[Tensor, State]:
@@ -99,17 +99,18 @@ class Speaker:
     def select_state(self, state: State, rows: Tensor) -> State:
         return self.network.select_state(state, rows)
 
-    def _written(self, symbols: Iterator[Tensor], until_end: bool, fresh: bool) -> Iterator[str]:
-        """What the symbols add to the text; bytes of a character that is not whole yet wait."""
+    def _written(self, symbols: Iterator[Tensor], until_end: bool, start: int) -> Iterator[str]:
+        """What the symbols add to a text that ends in `start`; bytes of a character that is not whole yet wait."""
         held: list[int] = []
+        before = "" if start == END else self.codec.vocabulary[start]
         for symbol in symbols:
             token = int(symbol)
             if token == END and until_end:
                 break
             if by_lines(self.codec):
                 word = self.codec.vocabulary[token]
-                yield "\n" if token == END else word if fresh else f" {word}"
-                fresh = token == END
+                yield "\n" if token == END else self.codec.gap(before, word) + word
+                before = "" if token == END else word
                 continue
             if token == END:
                 yield "\n"
