@@ -6,8 +6,9 @@ import pytest
 
 from memorycell.data.tables.calendar import calendar_features, calendar_names
 from memorycell.data.tables.dates import find_time, read_time
-from memorycell.data.tables.frequency import Frequency, infer_frequency
+from memorycell.data.tables.frequency import Frequency
 from memorycell.data.tables.reading import read_table
+from memorycell.data.tables.regularity import infer_frequency
 
 WRITTEN = {
     "iso": (["2024-03-01", "2024-03-02"], "2024-03-02"),
@@ -118,9 +119,9 @@ def test_other_frequencies() -> None:
     with pytest.raises(ValueError, match="no regular step"):
         gaps = np.cumsum([1, 7, 31, 2, 90, 12, 45, 200]).astype("timedelta64[h]")
         infer_frequency(np.datetime64("2020-01-01", "ns") + gaps)
-    for bad in ("fortnight", "0h", "", "B-2"):
+    for bad in ("fortnight", "0h", "", "2step-"):
         with pytest.raises(ValueError, match="expected freq"):
-            Frequency.parse(bad if bad != "B-2" else "2B")
+            Frequency.parse(bad)
     for state in (
         {},
         {"kind": "month", "step": 0, "day": 1},

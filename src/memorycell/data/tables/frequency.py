@@ -1,48 +1,56 @@
-"""Frequency: the regular grid that time stamps lie on, found from their differences."""
+"""Frequency: the regular grid that time stamps lie on, counted in steps from a start."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.codec import checked, is_count
+from memorycell.data.codec import checked, is_count, is_list
+from memorycell.data.tables import offsets
+from memorycell.data.tables.open_times import OpenTimes, always
+from memorycell.data.tables.zones import check_zone, moves, to_local, to_utc
 
 _SECOND = 10**9
-_DAY = 86_400 * _SECOND
-_UNITS = (("W", 7 * _DAY), ("D", _DAY), ("h", 3600 * _SECOND), ("min", 60 * _SECOND), ("s", _SECOND),
-          ("ms", 10**6), ("us", 1000), ("ns", 1))  # fmt: skip
-_OLD_ALIASES = {
-    "H": "h",
-    "T": "min",
-    "S": "s",
-    "A": "YE",
-    "Y": "YE",
-    "Q": "QE",
-    "M": "ME",
-    "d": "D",
-    "AS": "YS",
-}
+DAY = 86_400 * _SECOND
+YEAR = 365.2425 * DAY
+UNITS = (("W", 7 * DAY), ("D", DAY), ("h", 3600 * _SECOND), ("min", 60 * _SECOND), ("s", _SECOND),
+         ("ms", 10**6), ("us", 1000), ("ns", 1))  # fmt: skip
 _WORDS = {"W": "week", "D": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond",
           "us": "microsecond", "ns": "nanosecond"}  # fmt: skip
-_SAMPLE = 200_000
+_KINDS = ("step", "fixed", "business", "month", "days", "rule", "irregular")
+_IN_DAYS = ("business", "month", "days", "rule")
 
 
 @dataclass(frozen=True)
 class Frequency:
-    """A regular grid of times: fixed steps, business days, months, or plain step numbers.
+    """A regular grid of times: fixed steps, business days, months, days of the month, offsets of pandas, step numbers.
+
+    Times are datetime64[ns]. Where there is a zone they are in UTC, and days, months and open hours are those of its
+    wall clock.
 
     Attributes
     ----------
     kind : str
-        "step" (int64 numbers), "fixed" (a span of time), "business" (Monday to Friday) or "month".
+        "step" (int64 numbers), "fixed" (a span of time), "business" (Monday to Friday), "month", "days" (some days of
+        each month), "rule" (an offset of pandas) or "irregular" (the steps are the readings themselves).
     step : int
-        Step numbers, nanoseconds, business days (1), or months from one grid point to the next.
+        Step numbers, nanoseconds (of "rule" and "irregular" on average), business days (1), or months from one grid
+        point to the next.
     day : int
         Of "month": the day, or the month's last one where it is shorter; 31 is the last day always.
+    days : tuple of int
+        Of "days": the days, likewise.
+    rule : str
+        Of "rule": the offset, as pandas writes it.
+    zone : str or None
+    wall : bool
+        Whether "fixed" steps are counted on the wall clock: a day is then of 23 or 25 hours where clocks change.
+    open : OpenTimes or None
+        Of "fixed": the times of the week at which there are steps at all.
 
     Example
     -------
@@ -54,193 +62,215 @@ class Frequency:
     kind: str
     step: int
     day: int = 1
+    days: tuple[int, ...] = ()
+    rule: str = ""
+    zone: str | None = None
+    wall: bool = False
+    open: OpenTimes | None = None
 
     @property
     def name(self) -> str:
-        """As pandas writes it: "h", "15min", "D", "B", "W", "MS", "ME", "QS"; "step" for step numbers."""
+        """As pandas writes it: "h", "15min", "D", "B", "W", "MS", "ME", "QS", "WOM-3FRI"; "step" for step numbers."""
         if self.kind == "step":
             return "step" if self.step == 1 else f"{self.step}step"
+        if self.kind in ("irregular", "rule"):
+            return self.rule or "irregular"
         if self.kind == "business":
             return "B"
+        if self.kind == "days":
+            return f"days-{','.join(map(str, self.days))}"
         if self.kind == "month":
             months, letter = next((self.step // k, c) for k, c in ((12, "Y"), (3, "Q"), (1, "M")) if self.step % k == 0)
             where = {1: "S", 31: "E"}.get(self.day, f"-{self.day}")
             return f"{months if months > 1 else ''}{letter}{where}"
-        unit, span = next((unit, span) for unit, span in _UNITS if self.step % span == 0)
+        unit, span = next((unit, span) for unit, span in UNITS if self.step % span == 0)
         return f"{self.step // span if self.step > span else ''}{unit}"
 
     def __str__(self) -> str:
-        """In words: "hour", "15 minutes", "business day", "month", "quarter"."""
+        """In words: "hour", "15 minutes", "business day", "month", "quarter", "open hour"."""
         if self.kind == "step":
             return "step" if self.step == 1 else f"{self.step} steps"
+        if self.kind == "irregular":
+            return "reading"
         if self.kind == "business":
             return "business day"
+        if self.kind == "days":
+            return {3: "dekad", 2: "half month"}.get(len(self.days), "part of a month")
+        if self.kind == "rule":
+            months = re.match(r"(?:B|L?WO)([MQY])", self.rule)
+            return {"M": "month", "Q": "quarter", "Y": "year"}[months[1]] if months else f"step of {self.rule!r}"
         if self.kind == "month":
-            count, word = {12: (1, "year"), 3: (1, "quarter")}.get(self.step, (self.step, "month"))
+            count, word = {12: (1, "year"), 6: (1, "half-year"), 3: (1, "quarter")}.get(self.step, (self.step, "month"))
         else:
-            unit, span = next((unit, span) for unit, span in _UNITS if self.step % span == 0)
+            unit, span = next((unit, span) for unit, span in UNITS if self.step % span == 0)
             count, word = self.step // span, _WORDS[unit]
-        return word if count == 1 else f"{count} {word}s"
+        text = word if count == 1 else f"{count} {word}s"
+        return f"open {text}" if self.open is not None and len(self.open.slots) < 7 * self.open.per_day else text
 
     @property
     def span(self) -> float:
         """Nanoseconds from one grid point to the next, on average; 0 for step numbers."""
         if self.kind == "month":
-            return self.step * 365.2425 / 12 * _DAY
-        return {"step": 0, "fixed": self.step, "business": 1.4 * _DAY}[self.kind]
+            return self.step * YEAR / 12
+        if self.kind == "days":
+            return YEAR / 12 / len(self.days)
+        if self.open is not None:
+            return 7 * DAY / len(self.open.slots)
+        return {"step": 0, "business": 1.4 * DAY}.get(self.kind, self.step)
+
+    @property
+    def finest(self) -> float:
+        """Nanoseconds between two grid points that follow each other as closely as any."""
+        return self.step if self.open is not None else self.span
+
+    @property
+    def _local(self) -> bool:
+        """Whether steps are counted on the wall clock."""
+        return self.zone is not None and (self.wall or self.kind in _IN_DAYS or self.open is not None)
+
+    def local(self, times: NDArray) -> NDArray:
+        """Wall clock times of times of the grid; step numbers as they are."""
+        return times if self.zone is None or times.dtype.kind != "M" else to_local(times, self.zone)
 
     def grid(self, start: Any, n: int) -> NDArray:
         """The `n` grid points from `start` on: datetime64[ns], or int64 step numbers."""
-        steps = np.arange(n, dtype=np.int64) * self.step
         if self.kind == "step":
-            return steps + int(start)
+            return np.arange(n, dtype=np.int64) * self.step + int(start)
         start = np.datetime64(start, "ns")
-        if self.kind == "fixed":
+        if not self._local:
+            return self._grid(start, n)
+        return to_utc(self._grid(to_local(np.array([start]), self.zone)[0], n), self.zone)
+
+    def _grid(self, start: Any, n: int) -> NDArray:
+        if self.open is not None:
+            return self.open.grid(start, n)
+        if self.kind == "rule":
+            return offsets.grid(self.rule, start, n)
+        steps = np.arange(n, dtype=np.int64) * self.step
+        if self.kind in ("fixed", "irregular"):
             return start + steps.astype("timedelta64[ns]")
         clock = start - start.astype("datetime64[D]")
         if self.kind == "business":
             days = np.busday_offset(start.astype("datetime64[D]"), steps, roll="forward")
+        elif self.kind == "month":
+            days = on_day(start.astype("datetime64[M]") + steps, self.day)
         else:
-            days = _on_day(start.astype("datetime64[M]") + steps, self.day)
+            first = int(self._index_days(np.array([start]))[0][0])
+            months, place = np.divmod(first + np.arange(n), len(self.days))
+            days = on_day(months.astype("datetime64[M]"), np.array(self.days)[place])
         return days.astype("datetime64[ns]") + clock
 
     def index(self, stamps: NDArray, start: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Steps from `start` (one, or one a stamp) to the nearest grid point, and whether that is met.
 
-        Months count as met on any of their days, so only a stamp between two steps of several months is off.
+        Months count as met on any of their days, so only a stamp between two steps of several months is off. Readings
+        at irregular times are counted by who holds them all: here they are the steps of their average.
         """
-        if self.kind in ("step", "fixed"):
+        if self._local:
+            start = to_local(np.atleast_1d(np.asarray(start, "datetime64[ns]")), self.zone)
+            start = start[0] if len(start) == 1 else start
+            stamps = to_local(stamps, self.zone)
+        if self.kind in ("step", "fixed", "irregular") and self.open is None:
             away = (stamps - start).astype(np.int64)
             places = (away + self.step // 2) // self.step
             return places, places * self.step == away
         start = np.asarray(start, "datetime64[ns]")
+        if self.open is not None:
+            first = np.atleast_1d(start)
+            phase = int(first[0].astype(np.int64)) % self.step if len(first) else 0
+            rank, fits = self.open.rank(stamps, phase)
+            return rank - self.open.rank(first, phase)[0], fits
+        if self.kind == "rule":
+            return offsets.index(self.rule, stamps, start)
         if self.kind == "business":
             days = stamps.astype("datetime64[D]")
-            first = np.busday_offset(start.astype("datetime64[D]"), 0, roll="forward")
-            return np.busday_count(first, days), np.is_busday(days)
+            begin = np.busday_offset(start.astype("datetime64[D]"), 0, roll="forward")
+            return np.busday_count(begin, days), np.is_busday(days)
+        if self.kind == "days":
+            places, fits = self._index_days(stamps)
+            return places - self._index_days(np.atleast_1d(start))[0], fits
         away = (stamps.astype("datetime64[M]") - start.astype("datetime64[M]")).astype(np.int64)
         places = (away + self.step // 2) // self.step
         return places, places * self.step == away
 
+    def _index_days(self, stamps: NDArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        months = stamps.astype("datetime64[M]")
+        days = stamps.astype("datetime64[D]")
+        points = np.stack([on_day(months, np.full(len(months), day)) for day in self.days], 1)
+        place = (points <= days[:, None]).sum(1) - 1
+        fits = (place >= 0) & (points[np.arange(len(days)), np.maximum(place, 0)] == days)
+        return months.astype(np.int64) * len(self.days) + place, fits
+
+    def on(self, zone: str | None) -> Frequency:
+        """The same steps in a zone: those of whole days and more by its wall clock."""
+        wall = self.kind == "fixed" and self.step % DAY == 0 and moves(zone)
+        return replace(self, zone=zone, wall=wall or (self.wall and zone is not None))
+
+    def closed_on(self, holidays: list[int]) -> Frequency:
+        """The same steps without those on `holidays` (days since 1970); ValueError where days have no steps."""
+        if not holidays:
+            return self
+        if self.kind == "business":
+            plain = Frequency("fixed", DAY, zone=self.zone, wall=moves(self.zone), open=OpenTimes(DAY, (0, 1, 2, 3, 4)))
+            return plain.closed_on(holidays)
+        if self.kind != "fixed" or DAY % self.step:
+            raise ValueError(f"holidays= leave out whole days of a grid of days or hours, but the step is one {self}")
+        whole = self.open or always(self.step)
+        return replace(self, open=whole.with_holidays(holidays), wall=False)
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for `from_json`."""
-        return {"kind": self.kind, "step": self.step, "day": self.day}
+        state: dict[str, Any] = {"kind": self.kind, "step": self.step, "day": self.day}
+        if self.days:
+            state["days"] = list(self.days)
+        for key in ("rule", "zone", "wall"):
+            if getattr(self, key):
+                state[key] = getattr(self, key)
+        return state if self.open is None else {**state, "open": self.open.to_json()}
 
     @classmethod
     def from_json(cls, state: dict[str, Any]) -> Frequency:
         """What `to_json` wrote; ValueError for anything else."""
-        kind = checked(state, "kind", lambda k: k in ("step", "fixed", "business", "month"), "a kind of frequency")
+        kind = checked(state, "kind", lambda k: k in _KINDS, "a kind of frequency")
         step = checked(state, "step", lambda s: is_count(s, 2**62) and s > 0, "a number above 0")
         day = checked(state, "day", lambda d: is_count(d, 31) and d > 0, "1 to 31")
         if (kind == "month" and step > 12_000) or (kind == "business" and step != 1):
             raise ValueError(f"the stored codec is damaged: a {kind} frequency of {step:,}")
-        return cls(kind, step, day)
+        state = {"days": [], "rule": "", "zone": None, "wall": False, "open": None, **state}
+        days = checked(state, "days", is_list(lambda d: is_count(d, 31) and d > 0, most=31), "days of a month")
+        rule = checked(state, "rule", lambda r: isinstance(r, str) and len(r) <= 10_000, "an offset")
+        wall = checked(state, "wall", lambda w: isinstance(w, bool), "true or false")
+        zone = checked(state, "zone", lambda z: z is None or _is_zone(z), "a time zone")
+        if bool(days) != (kind == "days") or days != sorted(set(days)) or (kind == "rule" and not offsets.known(rule)):
+            raise ValueError(f"the stored codec is damaged: a {kind} frequency of {days or rule!r:.60}")
+        times = None if state["open"] is None else OpenTimes.from_json(state["open"])
+        if times is not None and (kind != "fixed" or times.step != step):
+            raise ValueError("the stored codec is damaged: its open times do not fit its frequency")
+        return cls(kind, step, day, tuple(days), rule, zone, wall, times)
 
     @classmethod
-    def parse(cls, name: str | Frequency) -> Frequency:
-        """The frequency of an alias: "h", "15min", "2D", "B", "W", "MS", "ME", "QS", "YS", "step", ...
+    def parse(cls, name: Any) -> Frequency:
+        """The frequency of an alias or an offset of pandas: "h", "15min", "D", "B", "MS", "2QS", "WOM-3FRI", ...
 
         Example
         -------
-        >>> str(Frequency.parse("15min"))
-        '15 minutes'
+        >>> str(Frequency.parse("15min")), Frequency.parse("SMS").days
+        ('15 minutes', (1, 15))
         """
-        if isinstance(name, Frequency):
-            return name
-        found = re.fullmatch(r"(\d*)\s*([A-Za-z]+)(?:-(\d{1,2}|[A-Z]{3}))?", str(name).strip())
-        if found:
-            count, unit = int(found[1] or 1), _OLD_ALIASES.get(found[2], found[2])
-            months = {"M": 1, "Q": 3, "Y": 12}.get(unit[0])
-            if count and unit in dict(_UNITS):
-                return cls("fixed", count * dict(_UNITS)[unit])
-            if count and months and unit[1:] in ("S", "E"):
-                return cls("month", count * months, 1 if unit[1:] == "S" else 31)
-            if count and unit == "step":
-                return cls("step", count)
-            if unit == "B" and count == 1:
-                return cls("business", 1)
-        raise ValueError(f"expected freq such as 'h', '15min', 'D', 'B', 'W', 'MS', 'QS' or 'YS', got {name!r}")
+        # Imported here because it builds on this module.
+        from memorycell.data.tables.frequency_names import frequency_of
+
+        return frequency_of(name)
 
 
-def infer_frequency(stamps: NDArray, starts: NDArray | None = None) -> Frequency:
-    """The frequency of stamps sorted within each series: the most frequent difference, missing ones allowed.
-
-    Parameters
-    ----------
-    stamps : datetime64[ns] or int64 (N,)
-    starts : int64 (S,), optional
-        The first row of each series; by default all is one.
-
-    Raises
-    ------
-    ValueError
-        When fewer than two different stamps are there, or no difference fits most of them.
-
-    Example
-    -------
-    >>> infer_frequency(np.array(["2024-01-31", "2024-02-29", "2024-03-31"], "datetime64[ns]")).name
-    'ME'
-    """
-    steps = np.diff(stamps[:_SAMPLE]).astype(np.int64)
-    if starts is not None:
-        inner = np.ones(len(steps), bool)
-        inner[starts[(starts > 0) & (starts <= len(steps))] - 1] = False
-        steps = steps[inner]
-    steps = steps[steps > 0]
-    if not len(steps):
-        if stamps.dtype.kind != "M":
-            return Frequency("step", 1)
-        raise ValueError("expected at least two different dates in a series to find its frequency, got one")
-    values, counts = np.unique(steps, return_counts=True)
-    mode, share = int(values[np.argmax(counts)]), counts.max() / len(steps)
-    if stamps.dtype.kind != "M":
-        return Frequency("step", mode if share >= 0.5 else int(np.gcd.reduce(steps)))
-    typical = int(np.median(steps))
-    sample = stamps[:_SAMPLE]
-    clock = sample - sample.astype("datetime64[D]")
-    whole_days = bool((clock == clock[0]).all())
-    if whole_days and typical >= 27 * _DAY and not mode % (7 * _DAY) == 0:
-        return _monthly(sample, steps)
-    if (
-        whole_days
-        and mode == _DAY
-        and (values == 3 * _DAY).any()
-        and np.is_busday(sample.astype("datetime64[D]")).all()
-    ):
-        return Frequency("business", 1)
-    if share >= 0.9:
-        return Frequency("fixed", mode)
-    rounded = _nearest_round(steps, typical)
-    if rounded is None and share < 0.5:
-        shown = np.timedelta64(typical, "ns").astype("timedelta64[s]")
-        raise ValueError(
-            f"the dates follow no regular step (the middle difference is {shown}): aggregate the rows to "
-            "a regular grid, such as hourly means, or give freq="
-        )
-    return Frequency("fixed", mode if rounded is None else rounded)
+def _is_zone(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and check_zone(value) == value
+    except ValueError:
+        return False
 
 
-def _monthly(stamps: NDArray, steps: NDArray) -> Frequency:
-    """Months, and the day in them that all stamps share; the first when they share none."""
-    months = np.maximum(1, np.round(steps / (365.2425 / 12 * _DAY))).astype(np.int64)
-    values, counts = np.unique(months, return_counts=True)
-    days = stamps.astype("datetime64[D]")
-    month = days.astype("datetime64[M]")
-    day = (days - month.astype("datetime64[D]")).astype(np.int64) + 1
-    last = ((month + 1).astype("datetime64[D]") - month.astype("datetime64[D]")).astype(np.int64)
-    top = 31 if (day == last).all() else int(day.max())
-    return Frequency("month", int(values[np.argmax(counts)]), top if (day == np.minimum(top, last)).all() else 1)
-
-
-def _nearest_round(steps: NDArray, typical: int) -> int | None:
-    """For clocks that wobble: the round span (1, 2, 5, ... of a unit) nearest to the median, if it fits."""
-    spans = [k * unit for _, unit in _UNITS[:6] for k in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30)]
-    nearest = min(spans, key=lambda span: abs(span - typical))
-    fits = np.abs(steps - np.round(steps / nearest) * nearest) <= 0.1 * nearest
-    return nearest if abs(nearest - typical) <= 0.05 * typical and fits.mean() >= 0.5 else None
-
-
-def _on_day(months: NDArray, day: int) -> NDArray:
+def on_day(months: NDArray, day: Any) -> NDArray:
     """datetime64[D]: `day` of each month, or its last where it is shorter."""
     first = months.astype("datetime64[D]")
     return np.minimum(first + (day - 1), (months + 1).astype("datetime64[D]") - 1)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.log import note
-from memorycell.data.tables.frequency import Frequency, infer_frequency
+from memorycell.data.tables.frequency import Frequency
+from memorycell.data.tables.regularity import infer_frequency
 from memorycell.data.tables.table import Table, listing
 
+_DAY = 86_400 * 10**9
 _Same = Callable[[NDArray, NDArray], NDArray]
 
 
@@ -21,7 +23,7 @@ class Layout:
     """Where each table row lies on the grid, series after series.
 
     `rows` are the table's rows in the order of the grid and `places` their rows on it; None means 0, 1, 2,
-    ...
+    ... `times` are the readings' own where these are the steps: the grid goes on from the last of them.
     """
 
     ids: list[str]
@@ -31,6 +33,7 @@ class Layout:
     starts: NDArray
     frequency: Frequency
     notes: list[dict] = field(default_factory=list)
+    times: list[NDArray] | None = None
 
     def __len__(self) -> int:
         return int(self.offsets[-1])
@@ -38,10 +41,18 @@ class Layout:
     def dates(self) -> NDArray:
         """(N,) datetime64[ns] or int64: the time of each grid row."""
         lengths = np.diff(self.offsets)
+        if self.times is not None:
+            own = [self._own_dates(times, int(n)) for times, n in zip(self.times, lengths, strict=True)]
+            return np.concatenate(own) if own else self.starts[:0]
         if len(lengths) == 1:
             return self.frequency.grid(self.starts[0], int(lengths[0]))
         parts = [self.frequency.grid(s, int(n)) for s, n in zip(self.starts, lengths, strict=True)]
         return np.concatenate(parts) if parts else self.starts[:0]
+
+    def _own_dates(self, times: NDArray, n: int) -> NDArray:
+        if n <= len(times):
+            return times[:n]
+        return np.concatenate([times, self.frequency.grid(times[-1], n - len(times) + 1)[1:]])
 
     def place(self, values: NDArray, empty: Any = np.nan) -> NDArray:
         """Values of the table's rows on the grid, `empty` where no row lies; not copied if nothing moves."""
@@ -62,14 +73,14 @@ class Layout:
             return self
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         if len(lengths) == 1 and self.places is None and lengths[0] >= old[0]:
-            return Layout(self.ids, offsets, self.rows, None, self.starts, self.frequency, self.notes)
+            return replace(self, offsets=offsets)
         places = np.arange(len(self)) if self.places is None else self.places
         rows = np.arange(len(places)) if self.rows is None else self.rows
         series = np.searchsorted(self.offsets, places, side="right") - 1
         position = places - self.offsets[series]
         kept = position < lengths[series]
         places = (offsets[series] + position)[kept]
-        return Layout(self.ids, offsets, rows[kept], places, self.starts, self.frequency, self.notes)
+        return replace(self, offsets=offsets, rows=rows[kept], places=places)
 
 
 def lay_out(
@@ -79,6 +90,8 @@ def lay_out(
     ids: list[str],
     frequency: Frequency | None,
     same: _Same,
+    zone: str | None = None,
+    holidays: list[int] | None = None,
 ) -> Layout:
     """The grid of a table's rows.
 
@@ -91,6 +104,10 @@ def lay_out(
         None finds it from the stamps.
     same : callable
         Given two arrays of rows, says for each pair whether all values in them are equal.
+    zone : str, optional
+        On whose wall clock a frequency that is found counts its days; the stamps are in UTC then.
+    holidays : list of int, optional
+        Days (since 1970) that a frequency that is found leaves out.
 
     Raises
     ------
@@ -107,7 +124,14 @@ def lay_out(
     rows, times, series = _settle_repeats(table, rows, times, series, ids, same, notes)
     firsts = np.zeros(1, np.int64) if series is None else np.searchsorted(series, np.arange(len(ids)))
     if frequency is None:
-        frequency = infer_frequency(times, firsts)
+        frequency = infer_frequency(times, firsts, zone).closed_on(holidays or [])
+        if frequency.open is not None:
+            notes.append(_open_note(frequency, times))
+    if frequency.kind == "irregular":
+        return _as_they_come(rows, times, firsts, frequency, ids, notes)
+    if frequency.open is not None:
+        rows, times, series = _without_closed(table, rows, times, series, frequency, notes)
+        firsts = np.zeros(1, np.int64) if series is None else np.searchsorted(series, np.arange(len(ids)))
     counts = np.diff(np.append(firsts, len(times)))
     starts = times[firsts]
     position = _positions(table, times, starts, counts, frequency, ids, rows, notes)
@@ -119,6 +143,72 @@ def lay_out(
     places = position + np.repeat(offsets[:-1], counts)
     whole = len(places) == offsets[-1]
     return Layout(ids, offsets, rows, None if whole else places, starts, frequency, notes)
+
+
+def _open_note(frequency: Frequency, times: NDArray) -> dict:
+    times_open: Any = frequency.open
+    phase = int(frequency.local(times[:1])[0].astype(np.int64)) % frequency.step
+    closed = f" and {len(times_open.holidays):,} holidays" if times_open.holidays else ""
+    text = (
+        f"Readings come on {times_open.said(phase)} only: steps and forecasts leave out all other times{closed}; "
+        f'freq="{frequency.name}" puts them on a grid of every {replace(frequency, open=None)}.'
+    )
+    return note("open times", text)
+
+
+def _as_they_come(
+    rows: NDArray | None, times: NDArray, firsts: NDArray, frequency: Frequency, ids: list[str], notes: list[dict]
+) -> Layout:
+    """Readings as steps, whatever lies between them."""
+    ends = np.append(firsts[1:], len(times))
+    offsets = np.append(firsts, len(times)).astype(np.int64)
+    if frequency.step == 1:  # not known yet: what is usual between two readings
+        gaps = np.diff(times).astype(np.int64)
+        gaps = gaps[np.isin(np.arange(1, len(times)), firsts, invert=True)]
+        if not len(gaps) or times.dtype.kind != "M":
+            what = "one" if times.dtype.kind == "M" else "step numbers"
+            raise ValueError(f'time="irregular" takes at least two different dates in a series, got {what}')
+        frequency = replace(frequency, step=max(2, int(np.median(gaps))))
+        shown = _span_words(frequency.step)
+        text = (
+            "Readings are taken as they come: each is a step, and the time since the one before it is an input. "
+            f"Forecasts are dated {shown} apart, the usual time between two readings."
+        )
+        notes.append(note("irregular", text))
+    own = [times[a:b] for a, b in zip(firsts, ends, strict=True)]
+    return Layout(ids, offsets, rows, None, times[firsts], frequency, notes, own)
+
+
+def _span_words(span: int) -> str:
+    for word, length in (("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1)):
+        if span >= 1.5 * length * 10**9:
+            return f"{span / length / 1e9:.3g} {word}"
+    return f"{span / 1e9:.3g} seconds"
+
+
+def _without_closed(
+    table: Table, rows: NDArray | None, times: NDArray, series: NDArray | None, frequency: Frequency, notes: list[dict]
+) -> tuple[NDArray | None, NDArray, NDArray | None]:
+    """Without the few rows at times that are closed; an error where they are many."""
+    local = frequency.local(times)
+    open_times: Any = frequency.open
+    phase = int(local[0].astype(np.int64)) % frequency.step
+    closed = open_times.closed(local, phase)
+    count = int(closed.sum())
+    if not count:
+        return rows, times, series
+    order = np.arange(len(times)) if rows is None else rows
+    at = int(np.argmax(closed))
+    first = f"first {say(local[at])} in {table.where(int(order[at]))}"
+    said = f"open are {open_times.said(phase)}" + (", but for the holidays" if open_times.holidays else "")
+    if count > max(3, 0.01 * len(times)):
+        raise ValueError(
+            f"{table.source}: {count:,} rows lie at times at which none came when the frequency was learned ({first}; "
+            f"{said}): leave them out, or fit a model on a table that has such times"
+        )
+    notes.append(note("closed", f"{count:,} rows at closed times were left out ({first}; {said})."))
+    kept = ~closed
+    return order[kept], times[kept], None if series is None else series[kept]
 
 
 def _order(stamps: NDArray, codes: NDArray | None, notes: list[dict]) -> NDArray | None:
@@ -166,9 +256,8 @@ def _settle_repeats(
         first = f"{table.where(int(order[clash[0]]))} and {table.where(int(order[clash[0] + 1]))}"
         raise ValueError(
             f"{table.source}: {len(clash):,} dates come twice with different values ({shown}; first {first})"
-            f"{_clock_change(times[clash])}; keep one row a date, by their mean for instance, or name the "
-            "column that "
-            "tells the series apart with series="
+            f"{_clock_change(times[clash])}; name the column that tells the series apart with series=, or make one row "
+            'of each date with aggregate="mean" (or "sum", "last", ...)'
         )
     text = f"{len(at):,} rows repeat another one exactly (first at {say(times[at[0]])}): left out."
     notes.append(note("duplicates", text))
@@ -185,7 +274,10 @@ def _clock_change(times: NDArray) -> str:
     sunday = (days.astype(np.int64) + 4) % 7 == 0
     month = times.astype("datetime64[M]").astype(np.int64) % 12 + 1
     if (sunday & (hour <= 3) & np.isin(month, (3, 4, 9, 10, 11))).all():
-        return "; these are hours at the end of daylight saving time, when clocks go back: write the times in UTC"
+        return (
+            "; these are hours at the end of daylight saving time, when clocks go back: say whose clock it is with "
+            'timezone=, such as timezone="Europe/Berlin"'
+        )
     return ""
 
 
@@ -202,6 +294,8 @@ def _positions(
     if (
         len(starts) == 1
         and frequency.kind in ("step", "fixed")
+        and frequency.open is None
+        and not frequency.wall
         and (np.diff(times).astype(np.int64) == frequency.step).all()
     ):
         return None
@@ -217,7 +311,9 @@ def _positions(
         where = table.where(at if rows is None else int(rows[at]))
         raise ValueError(
             f"{table.source}: {count:,} dates do not fit the regular step of one {frequency} "
-            f"(first {say(times[at])} in {where}): aggregate the rows to a regular grid, or give freq="
+            f'(first {say(frequency.local(times[at : at + 1])[0])} in {where}): put them on it with aggregate="mean" '
+            '(or "sum", "last", ...), take them as they come with time="irregular", or count rows as steps with '
+            'time="rows"'
         )
     if off:
         text = (
@@ -225,8 +321,8 @@ def _positions(
         )
         notes.append(note("off grid", f"{text}each was moved to the nearest step."))
     if frequency.kind == "month":
-        days = frequency.grid(times[0], 1)[0]
-        if days.astype("datetime64[D]") != times[0].astype("datetime64[D]"):
+        first = frequency.local(np.array([times[0], frequency.grid(times[0], 1)[0]]))
+        if first[0].astype("datetime64[D]") != first[1].astype("datetime64[D]"):
             text = f"Dates fall on different days of the {frequency}: each stands for its {frequency}."
             notes.append(note("off grid", text))
     return position
@@ -236,8 +332,8 @@ def _distance(
     times: NDArray, starts: NDArray, counts: NDArray, position: NDArray, frequency: Frequency
 ) -> NDArray[np.float64]:
     """How far each time lies from its grid point, in steps; 0 where that has no meaning (months)."""
-    if frequency.kind not in ("step", "fixed"):
-        return np.full(len(times), 0.0 if frequency.kind == "month" else 1.0)
+    if frequency.kind not in ("step", "fixed") or frequency.open is not None or frequency.wall:
+        return np.full(len(times), 0.0 if frequency.kind == "month" or frequency.step < _DAY else 1.0)
     away = (times - np.repeat(starts, counts)).astype(np.int64) - position * frequency.step
     return np.abs(away) / frequency.step
 
