@@ -12,7 +12,7 @@ from memorycell.jobs.labelling.classifier import SequenceClassifier
 from memorycell.jobs.labelling.mistakes import Case, explain
 from memorycell.jobs.labelling.regressor import SequenceRegressor
 from memorycell.pages.highlight import Span, highlighted, strip, surprises
-from memorycell.pages.plots.classes import confusion, most_confused
+from memorycell.pages.plots.classes import confusion, most_confused, side_by_side
 from memorycell.pages.sections.learner import rising
 from pages import HOSTILE, REVERSED, page_of
 
@@ -201,14 +201,44 @@ def test_what_cannot_be_reported_is_refused(tmp_path, fitted, model, data, error
     assert not (tmp_path / "r.html").exists()
 
 
-@pytest.mark.parametrize("classes, width", [(2, 340), (9, 720), (45, 340)])
-def test_confusion_matrices_of_any_size_fit(classes, width):
+@pytest.mark.parametrize(
+    "classes, width, shown", [(2, 340, 2), (9, 720, 9), (30, 720, 30), (45, 720, 30), (45, 340, 15)]
+)
+def test_confusion_matrices_of_any_size_fit_and_are_legible(classes, width, shown):
     counts = np.random.default_rng(0).integers(0, 9, (classes, classes)) + 30 * np.eye(classes, dtype=int)
     figure = confusion(counts, [f"a rather long name {k}" for k in range(classes)], width=width)
-    shown = min(classes, 30)
-    assert len(figure.axes[0].get_yticks()) == shown == len(most_confused(counts))
-    assert len(figure.axes[0].patches) == shown**2
+    axes = figure.axes[0]
+    assert len(axes.get_yticks()) == shown == len(most_confused(counts, shown))
+    assert len(axes.patches) == shown * (shown + (classes > shown))
     assert figure.get_figwidth() * 72 == pytest.approx(width)
+    written = [*axes.texts, *axes.get_xticklabels(), *axes.get_yticklabels()]
+    assert min(text.get_fontsize() for text in written) >= 10
+    box = axes.get_window_extent()  # in pixels: a line of text needs so much
+    assert box.height / shown >= 15 or width == 340
+    assert len({text.get_text() for text in axes.get_yticklabels()}) == shown  # names that differ stay different
+
+
+def test_classes_that_are_taken_for_each_other_stand_together():
+    counts = np.diag(np.full(20, 40))
+    pairs = [(0, 13), (2, 17), (5, 11)]
+    for one, other in pairs:
+        counts[one, other] = counts[other, one] = 30
+    order = side_by_side(counts).tolist()
+    assert sorted(order) == list(range(20))
+    assert all(abs(order.index(one) - order.index(other)) == 1 for one, other in pairs)
+    names = [f"c{k}" for k in range(20)]
+    shown = [text.get_text() for text in confusion(counts, names).axes[0].get_yticklabels()]
+    assert shown == [names[k] for k in order]
+    twelve = [text.get_text() for text in confusion(counts[:12, :12], names[:12]).axes[0].get_yticklabels()]
+    assert twelve == names[:12]  # as the user has them, where one looks over them at once
+
+
+def test_what_went_to_classes_that_are_not_drawn_is_a_column():
+    counts = np.diag(np.full(40, 8))
+    counts[0, 39], counts[0, 1] = 5, 7  # the classes 0 and 1 are among the 15, 39 too
+    counts[np.arange(15), np.arange(15) + 1] += 6
+    figure = confusion(counts, [f"c{k}" for k in range(40)], width=340)
+    assert figure.axes[0].get_xticklabels()[-1].get_text() == "25 others"
 
 
 def test_long_texts_are_cut_to_where_the_weight_is():

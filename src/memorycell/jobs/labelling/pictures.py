@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from memorycell.jobs.labelling.judged import Judged, judge, noun_of
 from memorycell.jobs.labelling.reading import SequenceSamples
 from memorycell.pages.drawing import WIDE, titled
-from memorycell.pages.plots.classes import MOST_CLASSES, class_scores, confusion, predicted_and_true
+from memorycell.pages.plots.classes import class_scores, confusion, in_order, predicted_and_true
 from memorycell.pages.wording import counted, percent, significant, trained_on
 
 
@@ -31,7 +31,7 @@ def classes(
         return titled(class_scores(measures.per_class, noun_of(samples), width=width), said)
     said = f"{percent(measures.values['accuracy'], 1)} of {these} right{trained_on(seen)}"
     return titled(
-        confusion(measures.confusion, measures.classes, width=width), said, _how_to_read(len(measures.classes))
+        confusion(measures.confusion, measures.classes, width=width), said, _how_to_read(len(measures.classes), width)
     )
 
 
@@ -53,9 +53,9 @@ def numbers(
     return titled(predicted_and_true(true, predicted, width=width), said + trained_on(seen))
 
 
-def _how_to_read(count: int) -> str:
-    left_out = f" Of {count:,} classes the {MOST_CLASSES} most confused." if count > MOST_CLASSES else ""
-    return f"A row is a true class: where its samples went, in\N{NO-BREAK SPACE}%; blue is right.{left_out}"
+def _how_to_read(count: int, width: float) -> str:
+    how = "A row is a true class: where its samples went, in\N{NO-BREAK SPACE}%; blue is right."
+    return how + in_order(count, width)
 
 
 def _judged(model: Any, samples: SequenceSamples, what: str) -> Judged:

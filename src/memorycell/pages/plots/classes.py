@@ -19,6 +19,7 @@ from memorycell.evaluation.result import CrossValidation
 from memorycell.pages.drawing import (
     DASHES,
     FONT,
+    NARROW,
     PALETTE,
     SERIES,
     WIDE,
@@ -31,10 +32,14 @@ from memorycell.pages.drawing import (
     write,
     x_label,
 )
+from memorycell.pages.plots.steps import shortened, word_width
 from memorycell.pages.wording import percent
 
 MOST_CLASSES = 30  # of a confusion matrix
 MOST_CURVES = 6
+_MOST_ON_PHONES = 15  # of a confusion matrix on a narrow picture
+_IN_ORDER = 12  # classes up to which a confusion matrix keeps their order
+_LEAST_CELL = 16.0  # pixels: its name is read beside it
 FEWEST = 5  # answers of a group whose share of right ones is drawn
 _STRONGEST = 0.6  # opacity of a cell that holds a whole row: text on it is still read
 _MOST_POINTS = 2000  # of a scatter plot
@@ -104,10 +109,40 @@ def most_confused(counts: NDArray[np.int64], most: int = MOST_CLASSES) -> NDArra
     return np.sort(np.argsort(-(wrong.sum(0) + wrong.sum(1)), kind="stable")[:most])
 
 
+def side_by_side(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """An order of K classes in which those that are taken for each other stand together.
+
+    Classes are clustered by the shares of their rows that go from one to the other (average linkage), the leaves of the
+    tree ordered so that neighbours are alike (Bar-Joseph, Gifford & Jaakkola 2001).
+
+    Example
+    -------
+    >>> side_by_side(np.array([[5, 0, 5, 0], [0, 5, 0, 5], [4, 0, 6, 0], [0, 1, 0, 9]])).tolist()
+    [0, 2, 3, 1]
+    """
+    from scipy.cluster.hierarchy import leaves_list, linkage
+    from scipy.spatial.distance import squareform
+
+    if len(counts) < 3:
+        return np.arange(len(counts))
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    # A root, so that a few rows taken for another count beside many.
+    apart = 1 - np.sqrt(np.clip((shares + shares.T) / 2, 0, 1))
+    np.fill_diagonal(apart, 0)
+    return leaves_list(linkage(squareform(apart, checks=False), "average", optimal_ordering=True)).astype(np.int64)
+
+
+def classes_drawn(count: int, width: float = WIDE) -> int:
+    """Of how many classes a confusion matrix of this width can be read."""
+    return min(count, MOST_CLASSES if width > 500 else _MOST_ON_PHONES)
+
+
 def confusion(counts: NDArray[np.int64], classes: Sequence[Any], *, width: float = WIDE) -> Figure:
     """A confusion matrix: a row for each true class, a column for each answer, cells shaded by their share of the row.
 
-    Where there is room each cell says its share in % and its count. Of more than 30 classes the most confused.
+    Where there is room each cell says its share in % and its count. Of more than 12 classes those that are taken for
+    each other stand together; of more than 30 (15 on a narrow picture) the most confused are drawn, and a last column
+    says how many answers went to the others.
 
     Parameters
     ----------
@@ -120,53 +155,88 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[Any], *, width: float
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['80 %', '8', '20 %', '2', '10 %', '1', '90 %', '9']
     """
-    rows = most_confused(counts)
-    totals = counts.sum(1)[rows]
-    counts, names = counts[np.ix_(rows, rows)], [classes[row] for row in rows]
-    k = len(rows)
+    counts = np.asarray(counts)
+    rows = most_confused(counts, classes_drawn(len(counts), width))
+    totals, left = counts.sum(1)[rows], len(counts) - len(rows)
+    names = [classes[row] for row in rows]
+    shown = counts[np.ix_(rows, rows)]
+    if len(rows) > _IN_ORDER:
+        order = side_by_side(shown)
+        shown, totals, names = shown[np.ix_(order, order)], totals[order], [names[place] for place in order]
+    if left:
+        shown = np.column_stack([shown, totals - shown.sum(1)])
     wide = width > 500
-    room = width - (190 if wide else 120)
-    cell = min(room / k, 92 if wide else 64)
-    high = max(min(cell, 52), 12)
-    upright = cell < 12 + 6.2 * max(len(label(name, 14)) for name in names)
-    font = min(FONT - 1, 0.62 * high, 0.33 * cell + 2)
+    return _matrix(shown, totals, names, f"{left:,} others" if left else "", width, wide)
+
+
+def in_order(count: int, width: float | None = None) -> str:
+    """What a caption says of the order of classes and of those left out; without a width of both pictures of a page.
+
+    Example
+    -------
+    >>> in_order(12), in_order(40, 720)
+    ('', ' Classes that are taken for each other stand together. Of 40 the 30 most confused.')
+    """
+    if count <= _IN_ORDER:
+        return ""
+    drawn = [classes_drawn(count, each) for each in ((WIDE, NARROW) if width is None else (width,))]
+    said = " Classes that are taken for each other stand together."
+    if count <= drawn[0]:
+        return said
+    phone = f" (on a phone {drawn[1]})" if len(drawn) > 1 else ""
+    return f"{said} Of {count:,} the {drawn[0]} most confused{phone}."
+
+
+def _matrix(
+    counts: NDArray[np.int64], totals: NDArray[np.int64], names: Sequence[Any], others: str, width: float, wide: bool
+) -> Figure:
+    """Rows of classes, columns of answers, the last of them for all `others` where there are any."""
+    k, columns = counts.shape
+    named = [*(shortened(name, 14) for name in names), *([others] if others else [])]
+    names = [shortened(name, 18 if wide else 11) for name in names]
+    aside = min(max(word_width(name, FONT - 1) for name in names) + 40, 190 if wide else 120)
+    cell = min((width - aside) / columns, 92 if wide else 64)
+    high = max(min(cell, 52), _LEAST_CELL)
+    upright = cell < 12 + 6.2 * max(map(len, named))
     figure, (ax,) = canvas(width, high * k + (118 if upright else 60))
     ax.grid(visible=False)
     ax.spines["bottom"].set_visible(False)
     for i in range(k):
-        for j in range(k):
+        for j in range(columns):
             share = counts[i, j] / totals[i] if totals[i] else 0.0
-            colour = PALETTE["blue"] if i == j else PALETTE["vermilion"]
+            colour = PALETTE["blue" if i == j else "grey" if j == k else "vermilion"]
             ax.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, color=colour, alpha=_STRONGEST * share, linewidth=0))
-            _cell_text(ax, i, j, int(counts[i, j]), share, font, cell, high)
+            _cell_text(ax, i, j, int(counts[i, j]), share, cell, high)
     for edge in np.arange(k + 1) - 0.5:
-        ax.plot([-0.5, k - 0.5], [edge, edge], color=PALETTE["grid"], linewidth=0.7)
+        ax.plot([-0.5, columns - 0.5], [edge, edge], color=PALETTE["grid"], linewidth=0.7)
+    for edge in np.arange(columns + 1) - 0.5:
         ax.plot([edge, edge], [-0.5, k - 0.5], color=PALETTE["grid"], linewidth=0.7)
-    ax.set_xlim(-0.5, k - 0.5)
+    ax.set_xlim(-0.5, columns - 0.5)
     ax.set_ylim(k - 0.5, -0.5)
-    ax.set_xticks(range(k), [label(name, 14) for name in names], rotation=90 if upright else 0)
+    ax.set_xticks(range(columns), named, rotation=90 if upright else 0)
     ax.xaxis.tick_top()
-    name_rows(ax, names, 18 if wide else 11, FONT)
-    for ticks, size in ((ax.get_xticklabels(), cell if upright else FONT), (ax.get_yticklabels(), high)):
-        for tick in ticks:
-            tick.set(parse_math=False, fontsize=min(FONT - 1, 0.9 * size), color=PALETTE["ink"])
+    name_rows(ax, names, 18, FONT)
+    for tick in (*ax.get_xticklabels(), *ax.get_yticklabels()):
+        tick.set(parse_math=False, fontsize=FONT - 1, color=PALETTE["ink"])
     ax.set_ylabel("is", fontsize=FONT - 1, color=PALETTE["muted"], rotation=0, ha="right", va="center")
     ax.xaxis.set_label_position("top")
     ax.set_xlabel("answered", fontsize=FONT - 1, color=PALETTE["muted"])
     return figure
 
 
-def _cell_text(ax: Axes, i: int, j: int, count: int, share: float, font: float, cell: float, high: float) -> None:
+def _cell_text(ax: Axes, i: int, j: int, count: int, share: float, cell: float, high: float) -> None:
     colour = PALETTE["ink"] if count else PALETTE["muted"]
     # Cells have their room: a thousand of them need no layout.
-    options = {"ha": "center", "fontsize": font, "in_layout": False}
+    options = {"ha": "center", "in_layout": False}
     if not count and i != j and cell < 90:
         return
     if cell >= 46 and high >= 34:
-        write(ax, j, i - 0.16, percent(share, 0), colour, **options)
-        write(ax, j, i + 0.2, f"{count:,}", colour, **{**options, "fontsize": font - 1.5})
-    elif count and (cell >= 24 or 100 * share >= 9.5 or i == j) and font >= 6:
-        write(ax, j, i, f"{100 * share:.0f}", colour, **options)
+        write(ax, j, i - 0.16, percent(share, 0), colour, fontsize=FONT - 1, **options)
+        write(ax, j, i + 0.2, f"{count:,}", colour, fontsize=FONT - 2, **options)
+        return
+    text = f"{100 * share:.0f}"
+    if count and (100 * share >= 9.5 or i == j) and word_width(text, FONT - 2) <= cell:
+        write(ax, j, i, text, colour, fontsize=FONT - 2, **options)
 
 
 def curves(measures: Measures, *, width: float = WIDE) -> Figure:

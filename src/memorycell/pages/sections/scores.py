@@ -13,7 +13,7 @@ from memorycell.evaluation.class_metrics import Measures
 from memorycell.evaluation.measures import MEASURES, TARGET, measure_of
 from memorycell.evaluation.result import CrossValidation
 from memorycell.pages.page import Html, Section, bullets, element, figure, paragraph, table
-from memorycell.pages.plots.classes import FEWEST, MOST_CLASSES, confusion, curves, models_scored, reliability
+from memorycell.pages.plots.classes import FEWEST, confusion, curves, in_order, models_scored, reliability
 from memorycell.pages.wording import counted, percent, significant
 
 _CONFUSIONS = 10
@@ -162,14 +162,13 @@ def confusions(measures: Measures, noun: str = "class") -> list[Html]:
     counts = measures.confusion
     if counts is None or len(counts) < 2:
         return []
-    k, more = len(counts), len(counts) - MOST_CLASSES
-    left_out = f" Of {k:,} the {MOST_CLASSES} that are most often confused." if more > 0 else ""
+    k = len(counts)
     return [
         figure(
             lambda width: confusion(counts, measures.classes, width=width),
             "confusion",
             f"Each row is a true {noun}, each column an answer; numbers are the share of the row in %"
-            f", with counts where there is room. Blue is right, vermilion wrong.{left_out}",
+            f", with counts where there is room. Blue is right, vermilion wrong.{in_order(k)}",
         ),
         _most_common(counts, measures.classes) if k > 2 else Html(),
     ]
