@@ -25,6 +25,8 @@ class Batch:
         Shape (B, ...); None when predicting.
     weights : Tensor or None
         Weight of each target element, of the targets' shape; 0 leaves an element out. None counts all alike.
+    typical : float or None
+        Mean weight of an element of the data set, see `count`. None: weights only leave elements out.
     rows : Tensor or None
         int64 (B,): which samples of the data set these are. Named in errors.
     restart : Tensor or None
@@ -43,6 +45,7 @@ class Batch:
     weights: Tensor | None = None
     rows: Tensor | None = None
     restart: Tensor | None = None
+    typical: float | None = None
 
     def __len__(self) -> int:
         return next(iter(self.inputs.values())).shape[0]
@@ -70,6 +73,27 @@ class Batch:
         if self.weights is None:
             return inside.to(torch.float32)
         return self.weights * inside.reshape(*inside.shape, *[1] * (self.weights.dim() - 2))
+
+    def count(self, weights: Tensor) -> Tensor | float:
+        """What a loss that was summed with `weights`, one an element of the targets, is divided by.
+
+        Where there is a `typical` weight, the elements times that: over the whole data set this is the sum of the
+        weights, and within it a batch of heavy samples takes a longer step than one of light ones, as it would if they
+        were there repeatedly. Divided by the weights of its own alone, a sample of weight 1,000 would count as a batch
+        at most.
+
+        Example
+        -------
+        >>> batch = Batch({}, targets=torch.zeros(2), weights=torch.tensor([1.0, 9.0]), typical=2.0)
+        >>> batch.count(batch.weights)
+        4.0
+        """
+        if self.typical is None or self.targets is None:
+            return weights.sum()
+        lengths = self.lengths.get("targets")
+        if lengths is None:
+            return weights.numel() * self.typical
+        return lengths.sum() * (weights.numel() / max(1, self.targets.shape[0] * self.targets.shape[1]) * self.typical)
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch with every tensor on `device`."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -67,6 +68,8 @@ class Samples:
         What is to be answered, as it was read.
     groups, order : (n,) or None
         Whose sample it is; when it was. For folds.
+    weights : (n,), a list of (T_i,), or None
+        How much each sample, or each step of it, counts in training.
     notes : what was decided in reading, in sentences
     source : Source
 
@@ -92,10 +95,11 @@ class Samples:
         *,
         groups: Any = None,
         order: Any = None,
+        weights: Any = None,
         notes: Iterable[Note] = (),
         source: Source | None = None,
     ) -> None:
-        self.given, self.targets, self.groups, self.order = given, targets, groups, order
+        self.given, self.targets, self.groups, self.order, self.weights = given, targets, groups, order, weights
         self.notes: list[Note] = list(notes)
         self.source = Source.of(given) if source is None else source
         self._encoded: list[tuple[Any, Any]] = []  # of codecs, which need not be hashable
@@ -126,9 +130,17 @@ class Samples:
             taken(self.targets, places),
             groups=taken(self.groups, places),
             order=taken(self.order, places),
+            weights=taken(self.weights, places),
             notes=self.notes,
             source=self.source,
         )
+
+    def replaced(self, **changed: Any) -> Self:
+        """The same samples with other targets, groups, order or weights; what is encoded stays."""
+        found = copy.copy(self)
+        for name, values in changed.items():
+            setattr(found, name, values)
+        return found
 
     def encoded(self, codec: Any, encode: Callable[[Any], Any]) -> Any:
         """``encode(given)``, which `codec` does: made when first asked for, and kept.

@@ -20,6 +20,8 @@ class SequenceDataset:
         (n, ...): one for each sample; ragged: a sequence for each, of the steps of an input or of another length.
     weights : Tensor, Ragged or None
         Like the targets.
+    typical : float, optional
+        Mean weight, where weights say how much samples count, and not only which: see `Batch.count`.
 
     Raises
     ------
@@ -39,8 +41,9 @@ class SequenceDataset:
         inputs: dict[str, Ragged],
         targets: Tensor | Ragged | None = None,
         weights: Tensor | Ragged | None = None,
+        typical: float | None = None,
     ) -> None:
-        self.inputs, self.targets, self.weights = inputs, targets, weights
+        self.inputs, self.targets, self.weights, self.typical = inputs, targets, weights, typical
         self.first = next(iter(inputs.values()))
         for name, part in {**inputs, "targets": targets, "weights": weights}.items():
             if part is not None and len(part) != len(self.first):
@@ -65,11 +68,11 @@ class SequenceDataset:
             return None if values is None else values.take(rows) if isinstance(values, Ragged) else values[rows]
 
         inputs = {name: values.take(rows) for name, values in self.inputs.items()}
-        return SequenceDataset(inputs, part(self.targets), part(self.weights))
+        return SequenceDataset(inputs, part(self.targets), part(self.weights), self.typical)
 
     def gather(self, rows: Tensor) -> Batch:
         """The batch of the samples `rows` (int64, (B,)); with the lengths of ragged targets under ``"targets"``."""
-        batch = Batch({}, rows=rows)
+        batch = Batch({}, rows=rows, typical=self.typical)
         for name, ragged in self.inputs.items():
             batch.inputs[name], batch.lengths[name] = ragged.padded(rows)
         batch.targets, batch.weights = self._beside(self.targets, rows), self._beside(self.weights, rows)

@@ -31,6 +31,8 @@ class Labelled:
         (T_i,) a sample; None when no labels were asked for.
     groups : array or None
         The group of each sample as text (a speaker, a user), for splits that keep groups whole.
+    weights : array or None
+        float64 (n,): how much each sample counts, where a column says so.
     names : list of str
         Of the channels, where x is numeric.
     notes : list of dict
@@ -56,6 +58,7 @@ class Labelled:
     rows: NDArray[np.int64] | None = None
     ids: list[str] | None = None
     columns: dict[str, Any] = field(default_factory=dict)
+    weights: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -110,3 +113,26 @@ def groups_of(table: Table, name: str | None, rows: NDArray[np.int64]) -> NDArra
         raise ValueError(f"column {name!r} of {table.source} does not say which group {where} belongs to: fill it in")
     groups = texts.to_pylist()
     return np.array([groups[row] for row in rows])
+
+
+def weights_of(table: Table, name: str | None, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    """The weights of some rows.
+
+    Raises
+    ------
+    ValueError
+        For a column without numbers, or a row whose weight is missing, negative or infinite.
+    """
+    if name is None:
+        return None
+    if not table.is_numeric(name):
+        raise ValueError(f"expected numbers as weights in column {name!r} of {table.source}, got others")
+    weights = table.numbers(name).astype(np.float64)
+    wrong = rows[~(np.isfinite(weights[rows]) & (weights[rows] >= 0))]
+    if len(wrong):
+        got = "none" if np.isnan(weights[wrong[0]]) else f"{weights[wrong[0]]:g}"
+        raise ValueError(
+            f"expected weights of at least 0 in column {name!r} of {table.source}, got {got} in "
+            f"{table.where(int(wrong[0]))}"
+        )
+    return weights[rows]

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from memorycell.data.labels.label_lines import is_label_lines, read_label_lines
-from memorycell.data.labels.labelled import Column, Labelled, column_name, groups_of, labels_of
+from memorycell.data.labels.labelled import Column, Labelled, column_name, groups_of, labels_of, weights_of
 from memorycell.data.log import note
 from memorycell.data.signals.ts_files import read_ts
-from memorycell.data.tables.arrow import is_valid
+from memorycell.data.tables.arrow import to_numpy
 from memorycell.data.tables.long_tables import read_long
 from memorycell.data.tables.reading import read_table
 from memorycell.data.tables.table import Table, listing
@@ -41,6 +41,8 @@ def read_labelled(
     decimal: str | None = None,
     encoding: str = "utf-8",
     header: bool | None = None,
+    weight: Column | None = None,
+    optional: Sequence[str] = (),
 ) -> Labelled:
     """Read texts or sequences with their labels.
 
@@ -68,6 +70,10 @@ def read_labelled(
         missing at the end of a row mean that its sequence is shorter.
     delimiter, decimal, encoding, header
         Of a text file, see `read_table`.
+    weight : str or int, optional
+        Column of how much each sample counts; constant within a sequence in long form.
+    optional : names of arguments
+        Whose columns need not be there: ``("weight",)``.
 
     Raises
     ------
@@ -90,6 +96,7 @@ def read_labelled(
     if isinstance(source, str | Path):
         path = Path(source)
         columns = {"text": text, "target": target, "group": group, "id": id, "time": time, "values": values}
+        columns |= {} if "weight" in optional else {"weight": weight}
         if path.name.lower().removesuffix(".gz").endswith(".ts"):
             return _from_ts(path, encoding, columns, labels)
         plain = all(part is None for part in (*columns.values(), delimiter, decimal, header))
@@ -98,6 +105,8 @@ def read_labelled(
     table = read_table(source, delimiter=delimiter, decimal=decimal, encoding=encoding, header=header, samples=True)
     chosen = _Chosen(table, labels, *_targets(table, target, labels))
     chosen.group = None if group is None else column_name(table, group, "group")
+    if weight is not None and ("weight" not in optional or weight in table.columns):
+        chosen.weight = column_name(table, weight, "weight")
     picked = None if values is None else [column_name(table, column, "value") for column in values]
     if id is not None:
         if text is not None:
@@ -124,16 +133,17 @@ class _Chosen:
     targets: list[str]
     several: bool
     group: str | None = None
+    weight: str | None = None
     notes: list[dict] = field(default_factory=list)
 
     def used(self) -> set[str]:
-        return {name for name in (*self.targets, self.group) if name is not None}
+        return {name for name in (*self.targets, self.group, self.weight) if name is not None}
 
     def columns(self, **others: Any) -> dict[str, Any]:
         """See `Labelled.columns`."""
         target = self.targets if self.several else self.targets[0] if self.targets else None
         header = None if self.table.header else False
-        used = {"target": target, "group": self.group, "header": header, **others}
+        used = {"target": target, "group": self.group, "weight": self.weight, "header": header, **others}
         return {name: value for name, value in used.items() if value is not None}
 
 
@@ -167,7 +177,8 @@ def _long(chosen: _Chosen, id: Column, time: Column | None, values: list[str] | 
     key = column_name(table, id, "id")
     stamp = None if time is None else column_name(table, time, "time")
     label = chosen.targets[0] if chosen.targets else None
-    data = read_long(table, key, time=stamp, values=values, target=label, group=chosen.group, labels=chosen.labels)
+    how = {"group": chosen.group, "weight": chosen.weight, "labels": chosen.labels}
+    data = read_long(table, key, time=stamp, values=values, target=label, **how)  # type: ignore[arg-type]
     data.columns = chosen.columns(id=key, time=stamp, values=data.names)
     return data
 
@@ -253,7 +264,8 @@ def _finish(chosen: _Chosen, x: Any, y: Any, kept: NDArray[np.bool_], names: lis
         y = np.array(y.tolist())  # as wide as the longest label that is left
     groups = groups_of(table, chosen.group, rows)
     notes = [*table.notes, *chosen.notes]
-    return Labelled(x, y, groups, names, notes, table.source, rows, columns=chosen.columns(**columns))
+    weights = weights_of(table, None if chosen.labels == "none" else chosen.weight, rows)
+    return Labelled(x, y, groups, names, notes, table.source, rows, columns=chosen.columns(**columns), weights=weights)
 
 
 def _texts(name: str, chosen: _Chosen) -> Labelled:
@@ -265,9 +277,13 @@ def _texts(name: str, chosen: _Chosen) -> Labelled:
         raise ValueError(f"column {name!r} is given for the text and for the label or group: expected two columns")
     y, kept = _labelled_rows(chosen)
     texts = table.texts(name)
-    empty = ~is_valid(texts)
-    if empty.any() and chosen.labels != "none":
+    empty = ~to_numpy(pc.utf8_length(pc.utf8_trim_whitespace(texts)), missing=0).astype(bool)
+    if empty.any():
         count, first = int(empty.sum()), table.where(int(np.argmax(empty)))
+    if empty.any() and chosen.labels == "none":
+        said = f"{count:,} of {len(table):,} rows {'has' if count == 1 else 'have'} no text in column {name!r}"
+        chosen.notes.append(note("empty", f"{said} (first {first}): no answer there."))
+    elif empty.any():
         if empty.all() or not (kept & ~empty).any():
             raise ValueError(f"{table.source} has no row with both a text in column {name!r} and a label")
         said = f"{count:,} of {len(table):,} rows {'has' if count == 1 else 'have'} no text in column {name!r}"
@@ -302,10 +318,15 @@ def _wide(values: list[str] | None, channels: int, chosen: _Chosen) -> Labelled:
     empty = lengths == 0
     if empty.any():
         first = table.where(int(np.argmax(empty)))
-        if chosen.labels == "none" or not (kept & ~empty).any():
+        if not (kept & ~empty).any():
             raise ValueError(f"{table.source} has rows without a value (first {first}): leave them out")
-        chosen.notes.append(note("empty", f"{int(empty.sum()):,} rows without a value (first {first}) were left out."))
-        kept = kept & ~empty
+        count = f"{int(empty.sum()):,} of {len(table):,} rows"
+        if chosen.labels == "none":
+            lengths[empty] = steps.shape[1]
+            chosen.notes.append(note("empty", f"{count} have no value (first {first}): no answer there."))
+        else:
+            chosen.notes.append(note("empty", f"{count} have no value (first {first}): left out."))
+            kept = kept & ~empty
     names, columns = [f"x{j}" for j in range(channels)], {"values": values, "channels": channels}
     if (lengths[kept] == steps.shape[1]).all():
         return _finish(chosen, steps[:, :, 0] if channels == 1 else steps, y, kept, names, **columns)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.labels.labelled import Labelled, labels_of
+from memorycell.data.labels.labelled import Labelled, labels_of, weights_of
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import is_valid
 from memorycell.data.tables.columns import series_codes
@@ -25,6 +25,7 @@ def read_long(
     values: list[str] | None = None,
     target: str | None = None,
     group: str | None = None,
+    weight: str | None = None,
     labels: Literal["sequence", "step", "none"] = "sequence",
 ) -> Labelled:
     """The sequences of a table in long form, in the order in which their ids first come.
@@ -40,8 +41,8 @@ def read_long(
     values : list of str, optional
         Columns of numbers, the channels; or one column of text, the symbols of a sequence. By default all numeric
         columns that are left.
-    target, group : str, optional
-        Columns of the label and of the group; a group is constant within a sequence.
+    target, group, weight : str, optional
+        Columns of the label, of the group and of the weight; group and weight are constant within a sequence.
     labels : str
         "sequence": the label is constant within a sequence; sequences without one are left out, and counted in the
         notes. "step": each step has its own. "none": no label is read.
@@ -60,11 +61,13 @@ def read_long(
     >>> [x.ravel().tolist() for x in data.x], data.y.tolist()
     ([[1.0, 2.0], [5.0]], ['a', 'b'])
     """
-    used = [name for name in (id, time, target, group) if name is not None]
+    used = [name for name in (id, time, target, group, weight) if name is not None]
     require(table, [*used, *(values or ())], "needed")
     again = [name for name in used if used.count(name) > 1]
     if again:
-        raise ValueError(f"column {again[0]!r} is given twice, of id, time, target and group: expected different ones")
+        raise ValueError(
+            f"column {again[0]!r} is given twice, of id, time, target, group and weight: expected different ones"
+        )
     codes, ids = series_codes(table, id)
     order, offsets = _order(table, codes, ids, id, time)
     notes = list(table.notes)
@@ -96,7 +99,19 @@ def read_long(
         source=table.source,
         rows=rows,
         ids=[ids[i] for i in rows],
+        weights=None
+        if weight is None or labels == "none"
+        else _weights(table, weight, order, offsets, (id, ids))[rows],
     )
+
+
+def _weights(
+    table: Table, weight: str, order: NDArray[np.int64], offsets: NDArray[np.int64], named: tuple[str, list[str]]
+) -> NDArray[np.float64]:
+    """The weight of each sequence."""
+    weights: Any = weights_of(table, weight, np.arange(len(table)))
+    _constant(table, weight, order, offsets, named, "weight")
+    return weights[order][offsets[:-1]]
 
 
 def _order(
@@ -203,7 +218,12 @@ def _first_of_each(
 
 
 def _constant(
-    table: Table, group: str, order: NDArray[np.int64], offsets: NDArray[np.int64], named: tuple[str, list[str]]
+    table: Table,
+    group: str,
+    order: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    named: tuple[str, list[str]],
+    what: str = "group",
 ) -> NDArray:
     """The group of each sequence as text."""
     codes, groups = series_codes(table, group)
@@ -214,6 +234,6 @@ def _constant(
         sequence = int(np.searchsorted(offsets, int(np.argmax(differs)), side="right")) - 1
         id, ids = named
         raise ValueError(
-            f"group {group!r} of {table.source} changes within {id} {ids[sequence]!r}: expected one group a sequence"
+            f"{what} {group!r} of {table.source} changes within {id} {ids[sequence]!r}: expected one {what} a sequence"
         )
     return np.array(groups)[first]

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from memorycell.data.lines import listing
 from memorycell.data.samples import Answers, Samples
+from memorycell.data.weights import checked_weights
 from memorycell.jobs.card import Job
 from memorycell.jobs.labelling import CLASSIFY, labels, plan
 from memorycell.jobs.labelling.calibration import ClassCalibration
-from memorycell.jobs.labelling.estimator import SequenceEstimator
+from memorycell.jobs.labelling.estimator import Known, SequenceEstimator
 from memorycell.jobs.labelling.parameters import Classifying
 from memorycell.jobs.parameters import documented
 
@@ -67,16 +68,18 @@ class SequenceClassifier(SequenceEstimator, Classifying):
 
     # ------------------------------------------------------------------ training
 
-    def _take_outcomes(self, y: Any, n: int) -> NDArray[Any]:
+    def _take_outcomes(self, y: Any, n: int, weights: NDArray[Any] | None = None) -> NDArray[Any]:
         self.target_codec_, self.indicator_ = labels.learn(y, n)
         codes = self._known_outcomes(y, n)
-        counts = codes.sum(0) if self.several else np.bincount(codes, minlength=len(self.classes_))
-        weights = plan.class_weights(self.class_weight, self.classes_.tolist(), counts.astype(np.int64))
-        if weights is not None and self.several:
-            raise ValueError(
-                "class_weight weighs samples by their one class: expected None with several labels a sample"
-            )
-        self._class_weights = weights
+        if self.several:
+            if self.class_weight is not None:
+                raise ValueError(
+                    "class_weight weighs samples by their one class: expected None with several labels a sample"
+                )
+            self._class_weights = None
+            return codes
+        counts = np.bincount(codes, weights, minlength=len(self.classes_))
+        self._class_weights = plan.class_weights(self.class_weight, self.classes_.tolist(), counts)
         return codes
 
     def _known_outcomes(self, y: Any, n: int) -> NDArray[Any]:
@@ -92,23 +95,24 @@ class SequenceClassifier(SequenceEstimator, Classifying):
     def _strata(self, outcomes: Any) -> NDArray[Any] | None:
         return None if self.several else outcomes
 
-    def _weights(self, outcomes: Any) -> Tensor | None:
-        weights = self._class_weights
-        return None if weights is None else torch.from_numpy(weights[outcomes]).float()
+    def _weights(self, known: Known) -> NDArray[Any] | None:
+        if self._class_weights is None:
+            return known.weights
+        by_class = self._class_weights[known.outcomes]
+        return by_class if known.weights is None else by_class * known.weights
 
     def _head(self) -> dict[str, Any]:
         if self.several:
             return {"head": "labels", "n_outputs": len(self.classes_)}
         return {"head": "classes", "n_outputs": len(self.classes_), "label_smoothing": self.label_smoothing}
 
-    def _calibrate(self, raw: NDArray[Any] | None, outcomes: Any) -> None:
+    def _calibrate(self, raw: NDArray[Any] | None, known: Known | None) -> None:
         n_classes = len(self.classes_)
-        if raw is None:
+        if raw is None or known is None:
             text = "Probabilities are the network's own, not calibrated: no samples were held out."
             self.calibration_ = ClassCalibration.neutral(n_classes, self.several, text)
         else:
-            weights = None if self._class_weights is None else self._class_weights[outcomes]
-            self.calibration_ = ClassCalibration.fit(raw, outcomes, weights, self.several)
+            self.calibration_ = ClassCalibration.fit(raw, known.outcomes, self._weights(known), self.several)
         self._note("calibration", self.calibration_.note)
 
     def _counted(self, outcomes: Any) -> dict[str, Any]:
@@ -125,11 +129,14 @@ class SequenceClassifier(SequenceEstimator, Classifying):
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 and not self.several else scores
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities (n, K) of the classes in the order of `classes_`, or of each of several labels by itself."""
+        """Probabilities (n, K) of the classes in the order of `classes_`, or of each of several labels by itself.
+
+        NaN of an empty sequence.
+        """
         return self.served(self._answered(X))
 
     def predict(self, X: Any) -> Any:
-        """The likeliest class of each sequence (n,).
+        """The likeliest class of each sequence (n,); None of an empty one, in an array of objects.
 
         With several labels a sample: those likelier than not, as they were given to `fit`: an indicator matrix
         (n, L), or a list of labels for each sequence.
@@ -149,6 +156,7 @@ class SequenceClassifier(SequenceEstimator, Classifying):
             columns["labels"] = np.array(["|".join(each) for each in chosen], object)
         else:
             columns["label"] = np.array([named[k] for k in probabilities.argmax(1)], object)
+        columns["labels" if self.several else "label"][np.isnan(probabilities).any(1)] = None
         columns |= {f"p_{name}": probabilities[:, k] for k, name in enumerate(named)}
         answers = labels.decode(self.target_codec_, self.calibration_.scores(raw), self.indicator_)
         return Answers(answers, columns, probabilities, self.classes_.tolist())
@@ -163,21 +171,23 @@ class SequenceClassifier(SequenceEstimator, Classifying):
         inputs = samples.given.kind
         return (Labels if several else Classes)(samples.targets, known, inputs=inputs)
 
-    def score(self, X: Any, y: Any = None) -> float:
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Accuracy: the share of sequences whose class is right; with several labels, of those with all of them right.
 
-        A label that was not seen in training counts as wrong, and a UserWarning says how many there are.
+        With `sample_weight` the share of the weights. A label that was not seen in training counts as wrong, and a
+        UserWarning says how many there are.
         """
         self.check_fitted()
         samples = self.read(X, y)
         scores = self.calibration_.scores(self.raw(samples))
         codes = labels.encode(self.target_codec_, samples.targets, len(scores))
+        weights = None if sample_weight is None else checked_weights(sample_weight, len(scores))
         if self.several:
-            return float(np.mean(((scores > 0) == (codes > 0.5)).all(axis=1)))
+            return float(np.average(((scores > 0) == (codes > 0.5)).all(axis=1), weights=weights))
         if (codes < 0).any():
             unseen = labels.unseen(self.target_codec_, samples.targets, codes)
             warnings.warn(f"{unseen}: counted as wrong", UserWarning, stacklevel=2)
-        return float(np.mean(scores.argmax(axis=1) == codes))
+        return float(np.average(scores.argmax(axis=1) == codes, weights=weights))
 
     def headline(self) -> str:
         """ "3 labels for texts: bad, good and plain"."""

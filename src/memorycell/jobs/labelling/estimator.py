@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
@@ -17,8 +18,9 @@ from memorycell.data.ragged import Ragged
 from memorycell.data.samples import Answers, Samples, Source
 from memorycell.data.sequences import SequenceDataset
 from memorycell.data.streams import SampleStream
+from memorycell.data.weights import checked_weights, weights_note, weights_print
 from memorycell.jobs.insight import InsightByRow
-from memorycell.jobs.labelling import building, plan
+from memorycell.jobs.labelling import building, doubts, plan
 from memorycell.jobs.labelling.network import SequenceToOne
 from memorycell.jobs.labelling.parameters import Regressing
 from memorycell.jobs.labelling.reading import (
@@ -48,6 +50,11 @@ class Known(NamedTuple):
     samples: SequenceSamples
     outcomes: Any
 
+    @property
+    def weights(self) -> Numbers | None:
+        """How much each counts, (n,)."""
+        return self.samples.weights
+
     def take(self, rows: NDArray[np.int64]) -> Known:
         """Some of them."""
         part: Any = self.samples.take(rows)
@@ -69,15 +76,15 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
 
     # What the two tasks differ in.
 
-    def _take_outcomes(self, y: Any, n: int) -> Any:
-        """y checked, and what is to be learned of all of it: which classes there are."""
+    def _take_outcomes(self, y: Any, n: int, weights: Numbers | None = None) -> Any:
+        """y checked, and what is to be learned of all of it: which classes there are, and how much each weighs."""
         raise NotImplementedError
 
     def _known_outcomes(self, y: Any, n: int) -> Any:
         """y of other data than the training's, checked."""
         raise NotImplementedError
 
-    def _learn_scale(self, outcomes: Any) -> None:
+    def _learn_scale(self, outcomes: Any, weights: Numbers | None) -> None:
         """What is to be learned of training samples alone."""
 
     def _targets(self, outcomes: Any) -> Tensor:
@@ -88,9 +95,9 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         """Classes that the held-out samples should have in the same shares; None: there are none."""
         return None
 
-    def _weights(self, outcomes: Any) -> Tensor | None:
-        """The weight of each sample."""
-        return None
+    def _weights(self, known: Known) -> Numbers | None:
+        """How much each sample counts in the loss: its weight, times that of its class; None: all alike."""
+        return known.weights
 
     def _head(self) -> dict[str, Any]:
         """The network's head and its outputs, as `SequenceToOne` is told."""
@@ -100,7 +107,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         """The network's raw answers (n, K) as the user is given them: probabilities, or numbers in units."""
         raise NotImplementedError
 
-    def _calibrate(self, raw: Numbers | None, outcomes: Any) -> None:
+    def _calibrate(self, raw: Numbers | None, known: Known | None) -> None:
         """Learn from the network's raw answers to held-out samples; None: nothing was held out."""
 
     def _counted(self, outcomes: Any) -> dict[str, Any]:
@@ -128,17 +135,48 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         return self._read(source, y, labelled, group, order, vars(self).get("input_"))
 
     def _read(
-        self, source: Any, y: Any, labelled: bool | None, group: Any, order: Any, known: Mapping[str, Any] | None
+        self,
+        source: Any,
+        y: Any,
+        labelled: bool | None,
+        group: Any,
+        order: Any,
+        known: Mapping[str, Any] | None,
+        weight: Any = None,
     ) -> SequenceSamples:
-        """See `read`; `known` is what is known of the training's sequences, None before it."""
+        """See `read`; `known` is what is known of the training's sequences, None before it; `weight`: see `fit`."""
+        named = isinstance(weight, str)
+        samples = self._unweighed(source, y, labelled, group, order, known, weight if named else None)
+        if named or weight is None:
+            if samples.weights is None and (named or (known is None and self.weight is not None)):
+                raise ValueError(
+                    f"weight={weight if named else self.weight!r} names a column, but {samples.source.name} has no "
+                    "columns by name: give a weight for each sample as sample_weight="
+                )
+            return samples
+        return samples.replaced(weights=checked_weights(weight, len(samples)))
+
+    def _unweighed(
+        self,
+        source: Any,
+        y: Any,
+        labelled: bool | None,
+        group: Any,
+        order: Any,
+        known: Mapping[str, Any] | None,
+        weight: str | None,
+    ) -> SequenceSamples:
+        """`_read`, but for weights that were given as numbers; `weight`: a column."""
         if isinstance(source, SequenceSamples):
             return source
         columns = {"text": self.text, "target": self.target, **(self.reading or {})}
         if known is not None:
             columns |= vars(self).get("columns_", {})
+        columns["weight"], columns["optional"] = weight or self.weight, () if known is None else ("weight",)
         if not is_source(source, y, columns):
             named = Source(type(source).__name__ if y is None else "X, y")
-            return SequenceSamples(self._input(source, known), y, groups=group, source=named)
+            given = self._input(source, known, blanks=known is not None and y is None)
+            return SequenceSamples(given, y, groups=group, source=named, notes=doubts.blanks(given))
         if isinstance(y, str):
             columns["target"] = y
         wanted = bool(labelled) and (y is None or isinstance(y, str))
@@ -149,20 +187,32 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             data, stamps = read_source(source, wanted, columns, order)
         if not (wanted or labelled is None):
             data.y = y
-        return samples_of(self._input(data.x, known), data, source, order=stamps)
+        return samples_of(self._input(data.x, known, blanks=known is not None), data, source, order=stamps)
 
-    def _input(self, X: Any, known: Mapping[str, Any] | None) -> SequenceInput:
+    def _input(self, X: Any, known: Mapping[str, Any] | None, blanks: bool) -> SequenceInput:
         """X as sequences; after training, of the kind and the width of the training's."""
         if known is None:
-            return read_input(X, self.kind)
+            return self._kind_of(read_input(X, self.kind))
         if hasattr(X, "iloc") and known.get("names"):
             # scikit-learn's own words for columns that are missing, new or in another order.
             from sklearn.utils.validation import validate_data
 
             validate_data(_Named(known["names"], type(self).__name__), X, reset=False, skip_check_array=True)
-        given = read_input(X, known["kind"])
+        given = read_input(X, known["kind"], known["features"], blanks=blanks)
         self._check_width(given)
         return given
+
+    def _kind_of(self, given: SequenceInput) -> SequenceInput:
+        """Texts as symbols, where nobody says that they are words, and only their letters can be learned."""
+        said = self.kind != "auto" or self.pretrained is not None or self.word_vectors is not None
+        if said or given.kind != "text" or self.unit != "word":
+            return given
+        if self.separator is not None:
+            return replace(given, kind="symbols")
+        if not doubts.are_spelt(given.sequences):
+            return given
+        self._note("kind", doubts.SPELT)
+        return replace(given, kind="symbols")
 
     def _check_width(self, given: SequenceInput) -> None:
         if given.kind != "numbers":
@@ -174,6 +224,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         if got != expected:
             raise ValueError(
                 f"X has {got} features, but {type(self).__name__} is expecting {expected} features as input"
+                + doubts.turned(given, expected)
             )
 
     def _known(self, samples: SequenceSamples, learn: bool = False) -> Known:
@@ -183,8 +234,9 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
                 f"{type(self).__name__} requires y to be passed, but the target y is None: "
                 "give the labels, or the name of their column"
             )
-        take = self._take_outcomes if learn else self._known_outcomes
-        return Known(samples, take(samples.targets, len(samples)))
+        if learn:
+            return Known(samples, self._take_outcomes(samples.targets, len(samples), samples.weights))
+        return Known(samples, self._known_outcomes(samples.targets, len(samples)))
 
     # ------------------------------------------------------------------ fitting
 
@@ -193,6 +245,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         X: Any,
         y: Any = None,
         *,
+        sample_weight: Any = None,
         groups: Any = None,
         validation: Any = None,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -207,9 +260,13 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             that `memorycell.read_labelled` reads, with columns named by `text`, `target` and `group`; or what `read`
             returned
         y : what each sequence stands for; or the name of that column of X
+        sample_weight : (n,), optional; or the name of that column of X
+            How much each sample counts: its loss is multiplied by it (and by `class_weight`), in training, on held-out
+            samples and in calibration. What weighs 0 is left out. Default: the column named by `weight`, else all
+            alike.
         groups : (n,), optional
             Samples of one group (a speaker, a user) are all held out or all trained on.
-        validation : (X, y), or a file, optional
+        validation : (X, y), (X, y, sample_weight), or a file, optional
             Decides when to stop, instead of samples held out of X.
         checkpoint : file to resume from if it exists and to save progress to; ``checkpoint + ".refit"`` is that of the
             second training
@@ -221,12 +278,14 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             For parameters or data that cannot be used: what was expected, what came, and how to mend it.
         """
         self._begin()
-        samples = self._read(X, y, True, None, None, None)
+        samples = self._read(X, y, True, None, None, None, sample_weight)
         self._take_notes(samples.notes)
-        self.columns_ = dict(samples.columns)
-        given = samples.given
-        everything = self._known(samples, learn=True)
+        self.columns_ = {name: value for name, value in samples.columns.items() if name != "weight"}
         groups = self._checked_groups(samples.groups if groups is None else groups, len(samples))
+        samples, groups = self._weighty(samples, groups)
+        given = samples.given
+        self._take_notes(doubts.doubts(given, self.lowercase))
+        everything = self._known(samples, learn=True)
         self.input_ = {"kind": given.kind, "steps": given.steps, "features": given.features, "names": given.names}
         watched = None if validation is None else self._known(self._validation(validation))
         train, held_out = self._split(everything, groups, watched is not None)
@@ -236,7 +295,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         plan.choose(self, given, len(train))
         keep = {"callbacks": callbacks, "log": log}
         self._train_on(everything.take(train), watched, self.plan_["epochs"], checkpoint=checkpoint, **keep)
-        self._calibrate(None if watched is None else self.raw(watched.samples), watched and watched.outcomes)
+        self._calibrate(None if watched is None else self.raw(watched.samples), watched)
         refit = self.refit if self.refit != "auto" else len(given) < plan.FEW_ENOUGH_TO_REFIT
         if refit and len(held_out) and self.stopped_ != "interrupted":
             path = None if checkpoint is None else os.fspath(checkpoint) + ".refit"
@@ -248,8 +307,25 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             self._note("refit", "Not trained a second time: no sample was held out, so it has seen all of them.")
         return self
 
+    def _weighty(self, samples: SequenceSamples, groups: Numbers | None) -> tuple[SequenceSamples, Numbers | None]:
+        """The samples that weigh anything, with their groups; said where samples are weighted."""
+        weights = samples.weights
+        if weights is None:
+            return samples, groups
+        self.notes_.append(weights_note(weights))
+        rows = np.flatnonzero(weights)
+        if len(rows) == len(samples):
+            return samples, groups
+        self._note("weights", f"{len(samples) - len(rows):,} of {len(samples):,} samples weigh 0: left out.")
+        part: Any = samples.take(rows)
+        return part, None if groups is None else groups[rows]
+
     def _validation(self, given: Any) -> SequenceSamples:
-        samples = self.read(*given) if isinstance(given, tuple) else self.read(given)
+        if isinstance(given, tuple):
+            X, y, *weights = given
+            samples = self._read(X, y, True, None, None, self.input_, *weights)
+        else:
+            samples = self.read(given)
         self._take_notes(samples.notes)
         return samples
 
@@ -279,7 +355,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
 
     def _train_on(self, known: Known, watched: Known | None, epochs: int, *, checkpoint: Any, **keep: Any) -> None:
         """A new codec and network, learned from these samples."""
-        self._learn_scale(known.outcomes)
+        self._learn_scale(known.outcomes, known.weights)
         self.codec_ = building.fit_codec(self, known.samples.given)
         network: Any = self._seeded(lambda: building.build(self, self.codec_, self._head()))
         options, more = building.training(self, network, epochs, watched is not None)
@@ -289,14 +365,18 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             options,
             validation=None if watched is None else self._stream(watched, shuffle=False),
             checkpoint=checkpoint,
-            fingerprint={"samples": len(known.samples)},
+            fingerprint={"samples": len(known.samples), **weights_print(known.weights)},
             **keep,
             **more,
         )
 
     def _stream(self, known: Known, shuffle: bool) -> SampleStream:
         inputs = self.dataset(known.samples, in_training=True).inputs
-        dataset = SequenceDataset(inputs, self._targets(known.outcomes), self._weights(known.outcomes))
+        weights = self._weights(known)
+        own = (
+            {} if weights is None else {"weights": torch.from_numpy(weights).float(), "typical": float(weights.mean())}
+        )
+        dataset = SequenceDataset(inputs, self._targets(known.outcomes), **own)  # type: ignore[arg-type]
         lengths = dataset.lengths
         ragged = len(lengths) > 0 and int(lengths.min()) != int(lengths.max())
         size = self.plan_["batch_size"] if shuffle else 256
@@ -324,21 +404,24 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         return _cut(encoded, most)
 
     def raw(self, samples: Samples) -> Numbers:
-        """What the network answers, float64 (n, K)."""
+        """What the network answers, float64 (n, K); NaN to what is empty."""
         self.check_fitted()
         dataset = self.dataset(samples)
         longest = max(1, int(dataset.lengths.max()))
-        raw = torch.empty(len(dataset), self.network_.head.n_outputs)
-        for rows, batch in self._batches(dataset, size=max(1, min(256, _STEPS_AT_ONCE // longest))):
-            raw[rows] = self.network_(batch).float().cpu()
+        raw = torch.full((len(dataset), self.network_.head.n_outputs), torch.nan)
+        blank = samples.given.blank
+        there = None if blank is None else torch.from_numpy(np.flatnonzero(~blank))
+        some = dataset if there is None else dataset.take(there)
+        for rows, batch in self._batches(some, size=max(1, min(256, _STEPS_AT_ONCE // longest))):
+            raw[rows if there is None else there[rows]] = self.network_(batch).float().cpu()
         return raw.double().numpy()
 
     def _answered(self, X: Any) -> Numbers:
-        """`raw` of X as a user gives it, who is told where a sequence was not read to its end."""
+        """`raw` of X as a user gives it, who is told where a sequence is empty, or was not read to its end."""
         samples = self.asked(X)
         raw = self.raw(samples)
         if samples is not X:
-            for text in [note["text"] for note in samples.notes if note["kind"] == "length"]:
+            for text in [note["text"] for note in samples.notes if note["kind"] in ("length", "empty")]:
                 warnings.warn(text, UserWarning, stacklevel=4)
         return raw
 

@@ -105,6 +105,9 @@ class Regressing:
         "Column of groups that are held out whole: speakers, users.",
         "Of a file or frame.",
     )
+    weight: int | str | None = declared(
+        None, Name(place=True), _COLUMNS, "Column of how much each sample counts in training.", "Of a file or frame."
+    )
     reading: Mapping[str, Any] | None = declared(
         None,
         Reading(),

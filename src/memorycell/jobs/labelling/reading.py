@@ -29,6 +29,9 @@ class SequenceInput:
     steps : T where all sequences came as the rows of one matrix, whose columns are the features in scikit-learn's sense
     features : numbers a step, or None
     names : names of the matrix's columns, or None
+    blank : bool (n,) or None
+        Sequences without anything in them, which get no answer: empty texts, only missing numbers; None: there are
+        none.
     """
 
     sequences: Any
@@ -36,6 +39,7 @@ class SequenceInput:
     steps: int | None = None
     features: int | None = None
     names: list[str] | None = None
+    blank: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.sequences)
@@ -48,7 +52,8 @@ class SequenceInput:
 
     def take(self, rows: Any) -> SequenceInput:
         """The sequences `rows`."""
-        return replace(self, sequences=taken(self.sequences, np.asarray(rows, np.int64)))
+        rows = np.asarray(rows, np.int64)
+        return replace(self, sequences=taken(self.sequences, rows), blank=taken(self.blank, rows))
 
 
 class SequenceSamples(Samples):
@@ -129,14 +134,14 @@ def samples_of(given: SequenceInput, data: Labelled, source: Any, **more: Any) -
     """Samples of a file or frame that was read."""
     named = Source.of(source)
     samples = SequenceSamples(
-        given, data.y, groups=data.groups, notes=data.notes,
+        given, data.y, groups=data.groups, weights=data.weights, notes=data.notes,
         source=named if named.file is not None else Source(data.source or named.name), **more,
     )  # fmt: skip
     samples.rows, samples.ids, samples.columns = data.rows, data.ids, data.columns
     return samples
 
 
-def read_input(given: Any, kind: str = "auto") -> SequenceInput:
+def read_input(given: Any, kind: str = "auto", features: int | None = None, *, blanks: bool = False) -> SequenceInput:
     """Texts, numbers or symbols, from whatever holds them.
 
     Parameters
@@ -145,6 +150,8 @@ def read_input(given: Any, kind: str = "auto") -> SequenceInput:
         Texts; arrays (T_i, F) or (T_i,); one array (n, T, F), or (n, T), whose rows are sequences of one number a step;
         lists of symbols (texts or whole numbers). With ``kind="symbols"`` a text is the sequence of its characters.
     kind : "auto", "text", "numbers" or "symbols"
+    features : numbers a step, of sequences that have none
+    blanks : whether sequences may be empty, see `SequenceInput.blank`; else they are an error
 
     Raises
     ------
@@ -183,10 +190,59 @@ def read_input(given: Any, kind: str = "auto") -> SequenceInput:
         raise ValueError("Found array with 0 sample(s), expected at least one sequence (a minimum of 1 is required)")
     kind = _kind(given) if kind == "auto" else kind
     if kind == "numbers":
-        return _numbers(given, names)
-    if kind == "text":
-        return SequenceInput(_texts(given), "text")
-    return SequenceInput(_symbols(given), "symbols")
+        given, blank = _filled(given, features or 1) if blanks else (given, None)
+        return replace(_numbers(given, names), blank=_any(blank))
+    if blanks:
+        given, blank = _unblanked(given, kind)
+        found = _texts(given, blank) if kind == "text" else _symbols(given, blank)
+        return SequenceInput(found, kind, blank=_any(blank))
+    return SequenceInput(_texts(given) if kind == "text" else _symbols(given), kind)
+
+
+def _any(blank: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    return None if blank is None or not blank.any() else blank
+
+
+def _unblanked(given: Any, kind: str) -> tuple[list[Any], NDArray[np.bool_]]:
+    """Texts or symbols, those that are missing empty ones; and which are empty."""
+    listed = next((isinstance(each, list | tuple | np.ndarray) for each in given if not _missing(each)), False)
+    nothing: Any = [] if kind == "symbols" and listed else ""
+    found = [nothing if _missing(each) else each for each in given]
+    blank = [not (each.strip() if isinstance(each, str) and kind == "text" else _length(each)) for each in found]
+    return found, np.array(blank, bool)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or type(value).__name__ == "NAType" or _is_nan(value)
+
+
+def _length(value: Any) -> int:
+    """Of what has one; what has none is not empty, but wrong."""
+    return len(value) if hasattr(value, "__len__") else 1
+
+
+def _filled(given: Any, features: int) -> tuple[Any, NDArray[np.bool_]]:
+    """Numbers, sequences without steps as one of missing ones; and which of them hold nothing."""
+    if isinstance(given, np.ndarray) and given.dtype.kind == "O" and given.ndim > 1:
+        given = given.astype(np.float64)
+    if isinstance(given, np.ndarray) and given.dtype.kind != "O":
+        blank = np.zeros(len(given), bool)
+        if given.dtype.kind == "f" and given.ndim > 1 and given.size:
+            rows = given.reshape(len(given), -1)
+            some = np.flatnonzero(np.isnan(rows[:, 0]))
+            blank[some] = np.isnan(rows[some]).all(axis=1)
+        return given, blank
+    found = [np.full((1, features), np.nan) if _missing(each) or not _length(each) else each for each in given]
+    return found, np.array([_all_missing(each) for each in found], bool)
+
+
+def _all_missing(sequence: Any) -> bool:
+    try:
+        values = np.asarray(sequence)
+        first = values.flat[0] if values.ndim else 0
+        return bool(first is None or first != first) and bool(np.isnan(values.astype(np.float64)).all())
+    except (TypeError, ValueError):  # said of it later, where it is read
+        return False
 
 
 def _kind(given: Any) -> str:
@@ -251,7 +307,7 @@ def _matrix(given: Any) -> Any:
     return np.asarray(given)
 
 
-def _texts(given: Any) -> list[str]:
+def _texts(given: Any, blank: NDArray[np.bool_] | None = None) -> list[str]:
     texts = [each.item() if isinstance(each, np.generic) else each for each in given]
     missing = [row for row, each in enumerate(texts) if each is None or _is_nan(each)]
     if missing:
@@ -263,19 +319,19 @@ def _texts(given: Any) -> list[str]:
             f"expected texts, got {_rows(f'value of type {kind}', other)}: leave them out or make them text"
         )
     empty = [row for row, each in enumerate(texts) if not each.strip()]
-    if empty:
+    if empty and blank is None:
         raise ValueError(f"expected texts, got {_rows('empty one', empty)}: leave those rows out")
     return texts
 
 
-def _symbols(given: Any) -> list[Any]:
+def _symbols(given: Any, blank: NDArray[np.bool_] | None = None) -> list[Any]:
     sequences = [each.item() if isinstance(each, np.generic) else each for each in given]
     other = [row for row, each in enumerate(sequences) if not isinstance(each, str | list | tuple | np.ndarray)]
     if other:
         kind = type(sequences[other[0]]).__name__
         raise TypeError(f"expected texts or lists of symbols, got {_rows(f'value of type {kind}', other)}")
     empty = [row for row, each in enumerate(sequences) if not len(each)]
-    if empty:
+    if empty and blank is None:
         raise ValueError(f"expected sequences of symbols, got {_rows('empty one', empty)}: leave those rows out")
     return [each.tolist() if isinstance(each, np.ndarray) else each for each in sequences]
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memorycell.data.samples import Answers, Samples
+from memorycell.data.weights import checked_weights
 from memorycell.jobs.card import Job
 from memorycell.jobs.labelling import REGRESS
 from memorycell.jobs.labelling.estimator import SequenceEstimator
@@ -48,7 +49,7 @@ class SequenceRegressor(SequenceEstimator, Regressing):
 
     # ------------------------------------------------------------------ training
 
-    def _take_outcomes(self, y: Any, n: int) -> NDArray[np.float64]:
+    def _take_outcomes(self, y: Any, n: int, weights: NDArray[Any] | None = None) -> NDArray[np.float64]:
         numbers = _numbers(y, n)
         self.scale_: dict[str, Any] = {"one": np.ndim(y) == 1 if hasattr(y, "ndim") else np.ndim(np.asarray(y)) == 1}
         return numbers
@@ -60,10 +61,11 @@ class SequenceRegressor(SequenceEstimator, Regressing):
             raise ValueError(f"expected {expected} numbers for each sequence, as in training, got {numbers.shape[1]}")
         return numbers
 
-    def _learn_scale(self, outcomes: Any) -> None:
-        spread = outcomes.std(axis=0)
+    def _learn_scale(self, outcomes: Any, weights: NDArray[Any] | None) -> None:
+        center = np.average(outcomes, axis=0, weights=weights)
+        spread = np.sqrt(np.average(np.square(outcomes - center), axis=0, weights=weights))
         spread = np.where(spread > 1e-12 * np.abs(outcomes).max(axis=0), spread, 1.0)
-        self.scale_ = {**self.scale_, "center": outcomes.mean(axis=0).tolist(), "scale": spread.tolist()}
+        self.scale_ = {**self.scale_, "center": center.tolist(), "scale": spread.tolist()}
 
     def _targets(self, outcomes: Any) -> Tensor:
         return torch.from_numpy((outcomes - self.scale_["center"]) / self.scale_["scale"]).float()
@@ -100,13 +102,15 @@ class SequenceRegressor(SequenceEstimator, Regressing):
         outputs = len(self.scale_["center"])
         return f"{'a number' if outputs == 1 else f'{outputs} numbers'} for {self.reads()}"
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """R² of the numbers, averaged over outputs; 1 is perfect, 0 as good as the mean of y."""
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """R² of the numbers, averaged over outputs; 1 is perfect, 0 as good as the mean of y. Of weighted samples."""
         self.check_fitted()
         samples = self.read(X, y)
         found = self.served(self.raw(samples))
         truth = self._known_outcomes(samples.targets, len(found))
-        wrong, spread = np.square(truth - found).sum(axis=0), np.square(truth - truth.mean(axis=0)).sum(axis=0)
+        weights = np.ones(len(found)) if sample_weight is None else checked_weights(sample_weight, len(found))
+        center = np.average(truth, axis=0, weights=weights)
+        wrong, spread = weights @ np.square(truth - found), weights @ np.square(truth - center)
         # Without spread there is nothing to explain: 1 where all is right, else 0, as scikit-learn has it.
         parts = np.where(spread > 0, 1 - wrong / np.where(spread > 0, spread, 1), np.where(wrong > 0, 0.0, 1.0))
         return float(parts.mean())

@@ -53,7 +53,7 @@ class ClassHead(Head):
             total = functional.cross_entropy(raw, flat, reduction="sum", label_smoothing=smoothing)
             return total, float(flat.numel())
         each = functional.cross_entropy(raw, flat, reduction="none", label_smoothing=smoothing)
-        return _weighed(each, weights.reshape(-1))
+        return _weighed(each, weights.reshape(-1), batch)
 
     def predict(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The likeliest class int64 (...) of raw (..., K)."""
@@ -101,7 +101,7 @@ class LabelsHead(Head):
         """
         targets = batch.truth.to(raw.dtype)
         each = functional.binary_cross_entropy_with_logits(raw, targets, reduction="none")
-        return _weighed(each, _of_elements(batch.step_weights(), targets))
+        return _weighed(each, _of_elements(batch.step_weights(), targets), batch)
 
     def predict(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Whether each label is likelier than not, bool (..., K), of raw (..., K)."""
@@ -150,7 +150,7 @@ class NumberHead(Head):
         if targets.shape != raw.shape:
             raise ValueError(f"expected targets of shape {tuple(raw.shape)}, got {tuple(targets.shape)}")
         error = raw - targets
-        return _weighed(error * error, _of_elements(batch.step_weights(), targets))
+        return _weighed(error * error, _of_elements(batch.step_weights(), targets), batch)
 
     def predict(self, raw: Tensor, lengths: Tensor | None = None) -> Tensor:
         """The numbers themselves, (..., K)."""
@@ -164,7 +164,7 @@ def _of_elements(weights: Tensor | None, targets: Tensor) -> Tensor | None:
     return weights.unsqueeze(-1).expand_as(targets)
 
 
-def _weighed(each: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor | float]:
+def _weighed(each: Tensor, weights: Tensor | None, batch: Batch) -> tuple[Tensor, Tensor | float]:
     if weights is None:
         return each.sum(), float(each.numel())
-    return (each * weights).sum(), weights.sum()
+    return (each * weights).sum(), batch.count(weights)

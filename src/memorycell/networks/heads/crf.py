@@ -29,15 +29,17 @@ class CRFHead(Head):
     n_outputs : int
         K, the number of labels.
     labels : sequence of str, optional
-        Names of BIO or BIOES labels. What the scheme forbids, such as I-place after O, then has probability 0 in
-        its answers.
+        Names of labels that mark spans (`span_scheme`). What their scheme forbids, such as I-place after O in BIO,
+        then has probability 0 in its answers.
     constrained_training : bool
         Leave what is forbidden out of the partition function too. Targets must then obey the scheme.
+    scheme : str, optional
+        That of the names, where these alone do not say it: "IOB1".
 
     Raises
     ------
     ValueError
-        Without labels, or for names that are not of the BIO or BIOES scheme or not K.
+        Without labels, or for names of no scheme or not K.
 
     Example
     -------
@@ -52,14 +54,20 @@ class CRFHead(Head):
     end_rule: Tensor
     rule: Tensor
 
-    def __init__(self, n_outputs: int, labels: Sequence[str] | None = None, constrained_training: bool = False) -> None:
+    def __init__(
+        self,
+        n_outputs: int,
+        labels: Sequence[str] | None = None,
+        constrained_training: bool = False,
+        scheme: str | None = None,
+    ) -> None:
         super().__init__()
         if n_outputs < 1:
             raise ValueError(f"expected at least one label, got n_outputs={n_outputs}")
         if constrained_training and labels is None:
             raise ValueError("expected the labels' names, which say what is forbidden, with constrained_training")
         self.n_outputs, self.constrained_training = n_outputs, constrained_training
-        self.labels = None if labels is None else list(labels)
+        self.labels, self.scheme = None if labels is None else list(labels), scheme
         self.start, self.end = nn.Parameter(torch.zeros(n_outputs)), nn.Parameter(torch.zeros(n_outputs))
         self.transitions = nn.Parameter(torch.zeros(n_outputs, n_outputs))
         for name, scores in zip(("start_rule", "end_rule", "rule"), self._rules(), strict=True):
@@ -68,9 +76,14 @@ class CRFHead(Head):
     def _rules(self) -> tuple[Tensor, Tensor, Tensor]:
         if self.labels is None:
             return torch.zeros(self.n_outputs), torch.zeros(self.n_outputs), torch.zeros(self.n_outputs, self.n_outputs)
-        scheme = span_scheme(self.labels)
-        if scheme is None or len(self.labels) != self.n_outputs:
-            raise ValueError(f"expected {self.n_outputs} names of BIO or BIOES labels with O, got {self.labels!r:.200}")
+        found = span_scheme(self.labels)
+        if found is None or len(self.labels) != self.n_outputs:
+            raise ValueError(
+                f"expected {self.n_outputs} names of labels that mark spans (BIO, BIOES, …), got {self.labels!r:.200}"
+            )
+        if self.scheme not in (None, found) and (self.scheme, found) != ("IOB1", "BIO"):
+            raise ValueError(f"expected labels of {self.scheme}, got those of {found}: {self.labels!r:.200}")
+        scheme = self.scheme or found
         allowed = torch.tensor([[may_follow(a, b, scheme) for b in (*self.labels, None)] for a in (*self.labels, None)])
         scores = torch.zeros(allowed.shape).masked_fill_(~allowed, -torch.inf)
         return scores[-1, :-1], scores[:-1, -1], scores[:-1, :-1]
@@ -101,6 +114,7 @@ class CRFHead(Head):
         lengths = _lengths_of(raw, batch.lengths.get("targets"))
         inside = torch.arange(raw.shape[1], device=raw.device) < lengths.unsqueeze(1)
         row_weights = raw.new_ones(len(raw)) if weights is None else weights[:, 0]
+        count = (inside * row_weights.unsqueeze(1)).sum() if weights is None else batch.count(inside * weights)
         if weights is not None:
             if bool(((weights != row_weights.unsqueeze(1)) & inside).any()):
                 raise ValueError("expected one weight for all steps of a row, got several: a CRF weighs sequences")
@@ -109,7 +123,7 @@ class CRFHead(Head):
         if constrained := self.constrained_training:
             self._check_obeyed(targets, inside)
         total = _NegativeLogLikelihood.apply(raw, *self._scores(constrained), targets, lengths, row_weights)
-        return total, (inside * row_weights.unsqueeze(1)).sum()
+        return total, count
 
     def _check_obeyed(self, targets: Tensor, inside: Tensor) -> None:
         scores = self.rule[targets[:, :-1], targets[:, 1:]].masked_fill(~inside[:, 1:], 0).sum(1)

@@ -81,7 +81,7 @@ class QuantileHead(Head):
     def loss(self, raw: Tensor, batch: Batch) -> tuple[Tensor, Tensor | float]:
         targets, weights = batch.truth, batch.step_weights()
         total = _QuantileLoss.apply(raw, targets, weights, self)
-        return total, float(targets.numel()) if weights is None else weights.sum()
+        return total, float(targets.numel()) if weights is None else batch.count(weights)
 
     def plain_loss(self, raw: Tensor, targets: Tensor, weights: Tensor | None = None) -> Tensor:
         """The loss of each element as the docstring states it: the reference of the fused `loss`."""
