@@ -98,4 +98,4 @@ def aligned(rows: list[tuple[str, ...]], numeric: list[bool]) -> list[str]:
 def _texts(values: NDArray, number: Any) -> list[str]:
     if values.dtype.kind == "f":
         return [number(value) if math.isfinite(value) else "" for value in values.tolist()]
-    return date_texts(values) if values.dtype.kind == "M" else [str(value) for value in values.tolist()]
+    return date_texts(values) if values.dtype.kind == "M" else ["" if value is None else str(value) for value in values.tolist()]

@@ -60,11 +60,18 @@ def unseen(codec: LabelCodec, y: Any, codes: NDArray[Any]) -> str:
 
 
 def decode(codec: LabelCodec, scores: NDArray[np.float64], indicator: bool) -> Any:
-    """Of scores (n, K) the class of the highest; of several labels those above 0, as matrix or lists."""
+    """Of scores (n, K) the class of the highest; of several labels those above 0, as matrix or lists.
+
+    Where scores are missing there is no answer: None, or in a matrix NaN.
+    """
+    blank = np.isnan(scores).any(axis=1)
     if codec.kind == "single":
-        return codec.decode(scores.argmax(axis=1))
+        found = codec.decode(scores.argmax(axis=1))
+        return np.where(blank, None, found.astype(object)) if blank.any() else found
     present = scores > 0
-    return present.astype(np.int64) if indicator else codec.decode(present)
+    if indicator:
+        return np.where(blank[:, None], np.nan, present) if blank.any() else present.astype(np.int64)
+    return [None if empty else each for empty, each in zip(blank, codec.decode(present), strict=True)]
 
 
 def are_several(y: Any) -> bool:
