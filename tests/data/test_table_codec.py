@@ -124,7 +124,7 @@ def test_many_series() -> None:
     frame = panel()
     codec = TableCodec(known_future=()).fit(frame, holdout=0.2)
     encoded = codec.encode(frame.sample(frac=1, random_state=0), horizon=3)
-    assert sorted(encoded.ids) == ["s0", "s1", "s2", "s3"] and codec.series_ == "unique_id"
+    assert sorted(encoded.ids) == ["s0", "s1", "s2", "s3"] and codec.series_ == ["unique_id"]
     assert encoded.observed_rows.tolist() == [20 + int(name[1]) for name in encoded.ids]
     for s, name in enumerate(encoded.ids):
         rows = slice(encoded.offsets[s], encoded.offsets[s] + encoded.observed_rows[s])

@@ -107,8 +107,11 @@ def _as_parquet(columns: dict[str, Any]) -> bytes:
     for name, values in columns.items():
         if values.dtype.kind == "M":
             arrays[name] = as_array(values.astype("datetime64[ns]").view("int64")).view(pyarrow.timestamp("ns"))
+        elif values.dtype.kind == "b":
+            arrays[name] = pyarrow.array(values.tolist())
         else:
-            arrays[name] = as_array(values) if values.dtype.kind in "fi" else as_texts([str(value) for value in values])
+            number = values.dtype.kind in "fiu"
+            arrays[name] = as_array(values) if number else as_texts([str(value) for value in values])
     sink = pyarrow.BufferOutputStream()
     parquet.write_table(pyarrow.table(arrays), sink)
     return sink.getvalue().to_pybytes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from memorycell.data.tables.dates import Stamps, read_time
 from memorycell.data.tables.frequency import Frequency
 from memorycell.data.tables.grid import Layout, lay_out, say
 from memorycell.data.tables.roles import Roles
+from memorycell.data.tables.series import series_codes
 from memorycell.data.tables.table import Table
 
 
@@ -108,11 +110,11 @@ def read_values(table: Table, name: str) -> NDArray:
     return table.numbers(name)
 
 
-def stamps_of(table: Table, columns: list[str], series: str | None) -> NDArray:
+def stamps_of(table: Table, columns: list[str], series: Sequence[str] | None) -> NDArray:
     """The time of each row: from its columns, or counted (in each series from 0) when there are none."""
     if columns:
         return read_time(table, columns).values
-    if series is None:
+    if not series:
         return np.arange(len(table))
     codes, ids = series_codes(table, series)
     order = np.argsort(codes, kind="stable")
@@ -122,16 +124,7 @@ def stamps_of(table: Table, columns: list[str], series: str | None) -> NDArray:
     return steps
 
 
-def series_codes(table: Table, series: str) -> tuple[NDArray[np.int64], list[str]]:
-    """Which series each row belongs to, and the series' names in the order they come."""
-    encoded = pc.dictionary_encode(table.texts(series)).combine_chunks()
-    if encoded.null_count:
-        row = int(np.argmax(~is_valid(encoded)))
-        raise ValueError(f"column {series!r} of {table.source} does not say which series {table.where(row)} belongs to")
-    return to_numpy(encoded.indices).astype(np.int64), encoded.dictionary.to_pylist()
-
-
-def place(table: Table, stamps: Stamps | None, series: str | None, frequency: Frequency | None, roles: Roles) -> Placed:
+def place(table: Table, stamps: Stamps | None, series: list[str], frequency: Frequency | None, roles: Roles) -> Placed:
     """Put the rows of a table on its grid and find how far each series was observed."""
     notes: list[dict] = []
     values = stamps.values if stamps is not None else None

@@ -72,8 +72,7 @@ def _required_roles(codec: TableFields, table: Table) -> Roles:
     roles = Roles(codec.target_names_, [c.name for c in codec.past_], [c.name for c in codec.known_])
     roles.codes = {column.name: column.known for column in codec.codes_}
     statics = [c.name for c in codec.static_] + [c.name for c in codec.static_codes_]
-    series = [codec.series_] if codec.series_ else []
-    require(table, [*series, *codec.time_, *roles.past, *roles.known, *roles.codes, *statics], "needed")
+    require(table, [*codec.series_, *codec.time_, *roles.past, *roles.known, *roles.codes, *statics], "needed")
     return roles
 
 
@@ -97,7 +96,7 @@ def _ahead(layout: Layout, observed: NDArray[np.int64]) -> NDArray[np.int64] | N
 def _scales(codec: TableFields, placed: Placed, notes: list[dict]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Center and scale of each series: the fitted ones, or for new series those of their own rows."""
     ids = placed.layout.ids
-    if codec.series_ is None:
+    if not codec.series_:
         return codec.center_, codec.scale_
     where = {name: i for i, name in enumerate(codec.ids_)}
     fitted = np.array([where.get(name, -1) for name in ids], np.int64)

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from memorycell.data.tables.arrow import as_array
 from memorycell.data.tables.table import MOST_COLUMNS, Table, check_names, listing
 
+# Levels that are parts of a date, as grouping leaves them, tell no series apart.
+_PARTS = {"year", "quarter", "month", "week", "day", "hour", "minute", "second", "date", "time"}
+
 
 def from_numpy(array: NDArray) -> Table:
     """A 1-D array as column y, a 2-D one as x0, x1, ..., a structured one by its fields."""
@@ -51,7 +54,15 @@ def from_frame(frame: Any) -> Table:
     if isinstance(frame, pa.Table):
         kind = "pyarrow"
     check_names(list(native.columns), f"the {kind} frame")
-    return Table(native.to_arrow(), f"the {kind} frame", kind)
+    data = native.to_arrow()
+    dtypes = dict(zip(data.column_names, _native_types(native.to_native(), data), strict=True))
+    return Table(data, f"the {kind} frame", kind, dtypes=dtypes)
+
+
+def _native_types(frame: Any, data: pa.Table) -> list[Any]:
+    """The types that a frame's own library has for its columns."""
+    types = getattr(frame, "dtypes", None)
+    return list(types) if types is not None and len(types) == data.num_columns else list(data.schema.types)
 
 
 def _from_pandas(frame: Any) -> Table:
@@ -60,21 +71,56 @@ def _from_pandas(frame: Any) -> Table:
         frame = frame.to_frame(name="y" if frame.name is None else frame.name)
     check_names([str(name) for name in frame.columns], "the pandas frame")
     columns = {str(name): frame[name] for name in frame.columns}
+    keys: list[str] = []
     if not isinstance(frame.index, pandas.RangeIndex):
-        index = frame.index.to_frame(index=False)
-        named = {}
-        for level in index.columns:
-            values = index[level]
-            dated = isinstance(values.dtype, pandas.PeriodDtype | pandas.DatetimeTZDtype) or values.dtype.kind == "M"
-            unnamed = isinstance(level, int)
-            # The plain numbers that filtering leaves behind say nothing; dates and named levels do.
-            if dated or not unnamed:
-                named["date" if unnamed and "date" not in columns else str(level)] = values
-        columns = {name: v for name, v in named.items() if name not in columns} | columns
+        levels, keys = _levels(frame.index, columns)
+        columns = levels | columns
+    dtypes = {name: values.dtype for name, values in columns.items()}
     for name, values in columns.items():
         if isinstance(values.dtype, pandas.PeriodDtype):
             columns[name] = values.dt.to_timestamp()
-    return from_columns(columns, "the pandas frame", "pandas")
+    table = from_columns(columns, "the pandas frame", "pandas")
+    # Days without a time of day are objects to pandas.
+    days = {name: "date" for name, kind in dtypes.items() if kind.kind == "O" and _is_date(table.data, name)}
+    table.dtypes, table.keys = dtypes | days, keys
+    return table
+
+
+def _is_date(data: pa.Table, name: str) -> bool:
+    return pa.types.is_date(data.schema.field(name).type)
+
+
+def _levels(index: Any, columns: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """The levels of an index as columns of their own, and which of several tell the series apart."""
+    pandas = sys.modules["pandas"]
+    names = list(range(index.nlevels))
+    frame = index.to_frame(index=False, name=names if index.nlevels > 1 else 0)
+    levels: dict[str, Any] = {}
+    keys: list[str] = []
+    for place, given in enumerate(index.names):
+        values = frame[place]
+        dated = isinstance(values.dtype, pandas.PeriodDtype | pandas.DatetimeTZDtype) or values.dtype.kind == "M"
+        # The plain numbers that filtering leaves behind say nothing; dates and named levels do.
+        if given is None and not dated and (index.nlevels == 1 or _counts(frame, place)):
+            continue
+        name = str(given) if given is not None else "date" if dated and "date" not in columns else f"level_{place}"
+        if name in columns or name in levels:
+            continue
+        levels[name] = values
+        if index.nlevels > 1 and not dated and name.lower() not in _PARTS and not _counts(frame, place):
+            keys.append(name)
+    return levels, keys
+
+
+def _counts(frame: Any, place: int) -> bool:
+    """Whether a level counts the rows from 0 within each combination of the levels before it."""
+    values = frame[place]
+    if values.dtype.kind not in "iu" or not len(values):
+        return False
+    steps = np.diff(values.to_numpy())
+    before = frame.iloc[:, :place]
+    begins = (before.iloc[1:].to_numpy() != before.iloc[:-1].to_numpy()).any(axis=1)
+    return bool((steps[~begins] > 0).all() and len(frame.iloc[:, : place + 1].drop_duplicates()) == len(frame))
 
 
 def from_columns(columns: dict[Any, Any], source: str, kind: str) -> Table:

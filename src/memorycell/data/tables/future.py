@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.tables.columns import series_codes, stamps_of
+from memorycell.data.tables.columns import stamps_of
 from memorycell.data.tables.grid import Layout, say
 from memorycell.data.tables.roles import require
+from memorycell.data.tables.series import series_codes
 from memorycell.data.tables.table import Table
 from memorycell.data.tables.table_fields import TableFields
 
@@ -16,7 +17,7 @@ class FutureRows:
     """The rows of a `future` frame: where they lie on the grid."""
 
     def __init__(self, codec: TableFields, table: Table, layout: Layout, observed: NDArray[np.int64]) -> None:
-        needed = [*codec.time_, *([codec.series_] if codec.series_ else [])]
+        needed = [*codec.time_, *codec.series_]
         require(table, [*needed, *known_names(codec)], "known-future")
         stamps = stamps_of(table, codec.time_, codec.series_)
         owner = np.zeros(len(table), np.int64)

@@ -48,12 +48,17 @@ def require(table: Table, names: Iterable[str], role: str) -> None:
     raise ValueError(f"{table.source} has no {role} column {listing(missing)}: {hint}")
 
 
-def find_series(table: Table, series: str | None) -> str | None:
-    """The column that tells the series apart: the given one, or one of the customary name unique_id."""
+def find_series(table: Table, series: list[str] | None) -> list[str]:
+    """The columns that tell the series apart: the given ones, those that were a frame's index beside its time, or one
+    of the customary name unique_id."""
     if series is not None:
-        require(table, [series], "series")
-        return series
-    return "unique_id" if "unique_id" in table.columns else None
+        require(table, series, "series")
+        if len(set(series)) < len(series):
+            raise ValueError(f"series columns are named twice: {listing(series)}")
+        return list(series)
+    if table.keys:
+        return list(table.keys)
+    return ["unique_id"] if "unique_id" in table.columns else []
 
 
 def decide_roles(
@@ -61,7 +66,7 @@ def decide_roles(
     target: list[str] | None,
     *,
     time: list[str],
-    series: str | None,
+    series: list[str],
     known_future: list[str],
     static: list[str],
     categorical: list[str],
@@ -77,7 +82,7 @@ def decide_roles(
     """
     for names, role in ((known_future, "known-future"), (static, "static"), (categorical, "categorical")):
         require(table, names, role)
-    used = {*time, series, *exclude}
+    used = {*time, *series, *exclude}
     declared = {*known_future, *static, *categorical, *(target or [])}
     counters = {name for name in table.columns if name not in used | declared and _is_row_counter(table, name)}
     targets = _targets(table, target, used | declared | counters, series)
@@ -121,10 +126,10 @@ def _is_row_counter(table: Table, name: str) -> bool:
     return bool(rises or len(np.unique(values)) == len(values))
 
 
-def _targets(table: Table, target: list[str] | None, taken: set, series: str | None) -> list[str]:
+def _targets(table: Table, target: list[str] | None, taken: set, series: list[str]) -> list[str]:
     if target is None:
         numeric = [name for name in table.columns if name not in taken and table.is_numeric(name)]
-        if series == "unique_id" and "y" in numeric:
+        if series == ["unique_id"] and "y" in numeric:
             return ["y"]
         if len(numeric) == 1:
             return numeric
@@ -172,10 +177,10 @@ def _not_numeric(table: Table, name: str) -> ValueError:
 
 
 def _refuse_two_roles(
-    targets: list[str], time: list[str], series: str | None, known: list[str], static: list[str], exclude:
+    targets: list[str], time: list[str], series: list[str], known: list[str], static: list[str], exclude:
     list[str], categorical: list[str],
 ) -> None:  # fmt: skip
-    groups = {"target": targets, "time": time, "series": [series] if series else [], "known_future": known,
+    groups = {"target": targets, "time": time, "series": series, "known_future": known,
               "static": static, "exclude": exclude}  # fmt: skip
     roles: dict[str, str] = {}
     for role, names in groups.items():

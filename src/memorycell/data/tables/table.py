@@ -41,6 +41,10 @@ class Table:
         first.
     header : bool
         False when a text file had no line of column names.
+    dtypes : dict
+        Of a frame, the types its own library has for the columns: identifiers come back in them.
+    keys : list of str
+        Columns that were levels of a frame's index beside its time: they tell the series apart.
     """
 
     data: pa.Table
@@ -50,6 +54,8 @@ class Table:
     first_line: int = 0
     odd: dict[str, tuple[int, list[tuple[int, str]]]] = field(default_factory=dict)
     header: bool = True
+    dtypes: dict[str, Any] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
 
     def __repr__(self) -> str:
         return f"Table({self.source}: {len(self):,} rows; {shortened(self.columns)})"
@@ -94,7 +100,7 @@ class Table:
         """The same table with only `rows` (a boolean mask, or row numbers)."""
         rows = np.asarray(rows)
         chosen = self.data.take(as_array(np.flatnonzero(rows) if rows.dtype == bool else rows))
-        return Table(chosen, self.source, self.kind, list(self.notes))
+        return Table(chosen, self.source, self.kind, list(self.notes), dtypes=self.dtypes, keys=self.keys)
 
 
 def listing(names: Iterable[Any], most: int = 6) -> str:

@@ -37,8 +37,9 @@ class TableCodec(TableFields):
         What to forecast; may be left out when the table has one numeric column (or is ``unique_id, ds, y``).
     time : str or list of str, optional
         The column of dates or step numbers, or several that make a date. By default found.
-    series : str, optional
-        The column that says which series a row belongs to. By default ``unique_id`` in ``unique_id, ds, y``.
+    series : str or list of str, optional
+        The column that says which series a row belongs to, or several that do together. By default the levels of a
+        frame's index beside its time, or ``unique_id``.
     known_future, static, categorical, exclude : sequences of str
         Columns known ahead of time; constant within a series; to be read as categories; to be left out.
     calendar : bool, default True
@@ -52,7 +53,8 @@ class TableCodec(TableFields):
     Attributes
     ----------
     frequency_ : Frequency
-    target_names_, ids_ : list of str
+    target_names_, series_, ids_ : list of str
+        Targets; columns that name a series; and the series' names.
     center_, scale_ : float64 (S, K)
         Level and spread of each target in each series, over the training rows.
     notes_ : list of dict
@@ -70,7 +72,7 @@ class TableCodec(TableFields):
         target: str | Sequence[str] | None = None,
         *,
         time: str | Sequence[str] | None = None,
-        series: str | None = None,
+        series: str | Sequence[str] | None = None,
         known_future: Sequence[str] = (),
         static: Sequence[str] = (),
         categorical: Sequence[str] = (),
@@ -83,7 +85,7 @@ class TableCodec(TableFields):
             raise ValueError(f"expected fill to be one of {listing(FILLS)}, got {fill!r}")
         self.target = _names(target)
         self.time = _names(time)
-        self.series = series
+        self.series = _names(series) or None
         self.known_future = _names(known_future) or []
         self.static = _names(static) or []
         self.categorical = _names(categorical) or []
@@ -110,15 +112,19 @@ class TableCodec(TableFields):
         table = read_table(table)
         self.series_ = find_series(table, self.series)
         taken = {
-            self.series_,
+            *self.series_,
             *(self.target or []),
             *self.known_future,
             *self.static,
             *self.categorical,
             *self.exclude,
         }
-        stamps = find_time(table, self.time, taken - {None})  # type: ignore[arg-type]
+        stamps = find_time(table, self.time, taken)
         notes = _time_notes(table, stamps, self.time is not None)
+        self.series_text_ = [name for name in self.series_ if table.is_text(name)]
+        if table.keys and self.series is None:
+            told = f"The index tells the series apart: {listing(self.series_)}."
+            notes.append(note("series", told))
         self.time_ = stamps.columns if stamps else []
         self.dated_ = bool(stamps and stamps.values.dtype.kind == "M")
         roles = decide_roles(

@@ -14,7 +14,7 @@ class TableFields:
 
     target: list[str] | None
     time: list[str] | None
-    series: str | None
+    series: list[str] | None
     known_future: list[str]
     static: list[str]
     categorical: list[str]
@@ -25,7 +25,8 @@ class TableFields:
 
     target_names_: list[str]
     ids_: list[str]
-    series_: str | None
+    series_: list[str]
+    series_text_: list[str]
     time_: list[str]
     dated_: bool
     frequency_: Frequency

@@ -25,11 +25,13 @@ def codec_state(codec: TableFields) -> Json:
         raise ValueError("this TableCodec is not fitted yet: call fit first")
     options = {name: getattr(codec, name) for name in ("target", "time", "series", *_LISTS, "calendar", "fill")}
     options["freq"] = None if codec.freq is None else codec.freq.to_json()
+    options["series"] = _one(codec.series)
     learned: Json = {
         "target_names": codec.target_names_,
         "time": codec.time_,
         "dated": codec.dated_,
-        "series": codec.series_,
+        "series": _one(codec.series_),
+        "series_text": codec.series_text_,
         "frequency": codec.frequency_.to_json(),
         "ids": codec.ids_,
         "center": codec.center_.tolist(),
@@ -64,7 +66,7 @@ def _options(state: Json) -> Json:
     options: Json = {key: checked(state, key, names, "a list of column names") for key in _LISTS}
     for key in ("target", "time"):
         options[key] = checked(state, key, lambda v: v is None or names(v), "a list of column names")
-    options["series"] = checked(state, "series", lambda v: v is None or is_name(v), "a column name")
+    options["series"] = _series(state)
     options["calendar"] = checked(state, "calendar", lambda v: isinstance(v, bool), "true or false")
     options["fill"] = checked(state, "fill", lambda v: isinstance(v, str) and v in FILLS, f"one of {FILLS}")
     freq = checked(state, "freq", lambda v: v is None or isinstance(v, dict), "a frequency")
@@ -84,13 +86,15 @@ def _learned(state: Json) -> Json:
         "ids_": ids,
         "time_": checked(state, "time", names, "a list of column names"),
         "dated_": dated,
-        "series_": checked(state, "series", lambda v: v is None or is_name(v), "a column name"),
+        "series_": _series(state),
         "frequency_": Frequency.from_json(checked(state, "frequency", lambda v: isinstance(v, dict), "a frequency")),
         "center_": np.array(checked(state, "center", rows, f"{len(ids)} × {k} numbers"), np.float64),
         "scale_": np.array(checked(state, "scale", positive, f"{len(ids)} × {k} numbers above 0"), np.float64),
         "calendar_": checked(state, "calendar", lambda v: _is_calendar(v) and (dated or not v), "calendar features"),
         "notes_": checked(state, "notes", is_list(_is_note, most=10_000), "a list of notes"),
     }
+    text = checked({"series_text": [], **state}, "series_text", names, "a list of column names")
+    learned["series_text_"] = text if "series_text" in state else learned["series_"]
     pooled = checked(state, "pooled", is_list(_is_pair, k), f"{k} pairs of level and spread")
     learned["pooled_"] = [(float(level), float(spread)) for level, spread in pooled]
     if (learned["frequency_"].kind == "step") == dated or len(set(ids)) < len(ids):
@@ -104,6 +108,17 @@ def _learned(state: Json) -> Json:
     if [column.name for column in learned["targets_"]] != targets:
         raise ValueError("the stored codec is damaged: its fitted targets are not its target names")
     return learned
+
+
+def _one(names: list[str] | None) -> Any:
+    """As older versions write it where they can: None, or the name of one column."""
+    return None if not names else names[0] if len(names) == 1 else names
+
+
+def _series(state: Json) -> list[str]:
+    names = is_list(is_name, most=MOST_COLUMNS)
+    found = checked(state, "series", lambda v: v is None or is_name(v) or names(v), "a column name or several")
+    return [] if found is None else [found] if isinstance(found, str) else found
 
 
 def _is_pair(value: Any) -> bool:

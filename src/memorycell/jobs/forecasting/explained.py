@@ -16,6 +16,7 @@ from torch import Tensor
 from memorycell.data.batch import Batch
 from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.encoded import EncodedTable, eligible_origins
+from memorycell.data.tables.series import asked_series
 from memorycell.data.tables.steps import StepDataset
 from memorycell.data.tables.windows import WindowDataset
 from memorycell.insight.asking import AT_ONCE, check_trace_size, class_index, nothing, repeated, some_rows
@@ -191,7 +192,8 @@ def origin_of(model: Any, encoded: EncodedTable, at: Any, series: Any, *, after:
     ValueError
         For a date or row outside of what can be forecast from, or a series that is not there.
     """
-    if series is not None and len(encoded.ids) == 1 and str(series) != str(encoded.ids[0]):
+    series = None if series is None else asked_series(series)
+    if series is not None and len(encoded.ids) == 1 and series != encoded.ids[0]:
         raise ValueError(f"expected no series=, as the table holds a single one, got {series!r}")
     s = 0 if series is None else class_index(encoded.ids, series, "series")
     first, count = int(encoded.offsets[s]), int(encoded.observed_rows[s])

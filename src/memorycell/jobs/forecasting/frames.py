@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.tables.encoded import Forecasts
+from memorycell.data.tables.series import series_columns
+from memorycell.data.tables.table import Table
 from memorycell.data.tables.table_codec import TableCodec
 
 
@@ -23,12 +26,15 @@ def quantile_name(target: str, level: float) -> str:
     return f"{target}_q{int(percent):02d}" if percent == int(percent) else f"{target}_q{percent:g}"
 
 
-def forecast_columns(forecasts: Forecasts, codec: TableCodec) -> dict[str, NDArray]:
-    """Columns of n · H rows: series (where there are many), time, and each target with its quantiles."""
+def forecast_columns(forecasts: Forecasts, codec: TableCodec, table: Table) -> dict[str, NDArray]:
+    """Columns of n · H rows: series (where there are many, as `table` writes them), time, and each target with its
+    quantiles."""
     horizon = forecasts.point.shape[1]
     columns: dict[str, NDArray] = {}
-    if codec.series_ is not None:
-        columns[codec.series_] = np.repeat(np.array(forecasts.ids, dtype=object)[forecasts.series], horizon)
+    if codec.series_:
+        names = [forecasts.ids[s] for s in forecasts.series]
+        keys = series_columns(table, codec.series_, names, text=codec.series_text_)
+        columns |= {name: np.repeat(values, horizon) for name, values in keys.items()}
     columns[codec.time_name] = forecasts.dates.reshape(-1)
     for k, target in enumerate(forecasts.target_names):
         columns[target] = forecasts.point[:, :, k].reshape(-1)
@@ -37,16 +43,42 @@ def forecast_columns(forecasts: Forecasts, codec: TableCodec) -> dict[str, NDArr
     return columns
 
 
-def to_frame(columns: dict[str, NDArray], kind: str) -> Any:
-    """`columns` as a polars or pyarrow table where `kind` says so, as `Table.kind` does; else as a pandas frame."""
-    if kind == "polars":
+def to_frame(columns: dict[str, NDArray], table: Table, keys: Sequence[str] = ()) -> Any:
+    """`columns` as a polars or pyarrow table where `table` came from one; else as a pandas frame.
+
+    The columns `keys`, which name the series, have the very types that they have in `table`.
+    """
+    types = {name: table.dtypes[name] for name in keys if name in table.dtypes}
+    if table.kind == "polars":
         import polars
 
-        return polars.DataFrame(columns)
-    if kind == "pyarrow":
+        frame = polars.DataFrame(columns)
+        for name, kind in types.items():
+            column = polars.col(name)  # numbers become categories by their text
+            column = column.cast(polars.String) if kind.base_type() in (polars.Categorical, polars.Enum) else column
+            frame = frame.with_columns(column.cast(kind))
+        return frame
+    if table.kind == "pyarrow":
         import pyarrow
 
-        return pyarrow.table(columns)
+        return pyarrow.table({name: _as_arrow(values, types.get(name)) for name, values in columns.items()})
     import pandas
 
-    return pandas.DataFrame(columns)
+    frame = pandas.DataFrame(columns)
+    for name, kind in types.items():
+        zone = getattr(kind, "tz", None)
+        if zone is not None:
+            frame[name] = pandas.to_datetime(frame[name], utc=True)
+        frame[name] = frame[name].dt.date if kind == "date" else frame[name].astype(kind)
+    return frame
+
+
+def _as_arrow(values: NDArray, kind: Any) -> Any:
+    import pyarrow
+
+    array = pyarrow.array(values)
+    if kind is None:
+        return array
+    if pyarrow.types.is_dictionary(kind):
+        array = array.cast(kind.value_type).dictionary_encode()
+    return array.cast(kind)

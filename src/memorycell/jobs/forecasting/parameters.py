@@ -76,9 +76,9 @@ class Forecasting:
     time: str | Sequence[str] | None = declared(
         None, Names(optional=True), _COLUMNS, "Column of dates or step numbers; may be repeated.",
         "Several columns make one date.", said="found by itself")  # fmt: skip
-    series: str | None = declared(
-        None, Name(), _COLUMNS, "Column that says which series a row belongs to.", "`unique_id` is found by itself."
-    )
+    series: str | Sequence[str] | None = declared(
+        None, Names(optional=True), _COLUMNS, "Column that says which series a row belongs to; may be repeated.",
+        "Several name one together. `unique_id` is found by itself, and so are levels of an index.")  # fmt: skip
     known_future: Sequence[str] = declared((), Names(), _COLUMNS, "Column known ahead of time; may be repeated.")
     static: Sequence[str] = declared((), Names(), _COLUMNS, "Column constant within a series; may be repeated.")
     categorical: Sequence[str] = declared((), Names(), _COLUMNS, "Column to treat as categories; may be repeated.")

@@ -331,7 +331,7 @@ class Forecaster(Learner, Forecasting):
             Series column (many series), time column, and for each target ``temp``, ``temp_q05``, … ``temp_q95``.
         """
         samples = self.asked(table, future)
-        return to_frame(self.answers(samples).columns, samples.given.kind)
+        return to_frame(self.answers(samples).columns, samples.given, self.codec_.series_)
 
     def answers(self, X: Any) -> Answers:
         """What comes next: a row per series and step; the predictions are `Forecasts`, for who wants arrays.
@@ -341,7 +341,7 @@ class Forecaster(Learner, Forecasting):
         X : a table as for `predict`, a file of one, or what `read` returned
         """
         forecasts = self.forecast_end(X)
-        return Answers(forecasts, forecast_columns(forecasts, self.codec_))
+        return Answers(forecasts, forecast_columns(forecasts, self.codec_, self.asked(X).given))
 
     def stream(self, table: Any, future: Any = None) -> ForecastStream:
         """A stream that has seen `table` and takes one row after the other; only with ``state="carried"``."""
@@ -495,11 +495,11 @@ class Forecaster(Learner, Forecasting):
         if self.state == "carried":
             back = f"all rows so far (trained on {_steps(self.window_)} at a time)"
         levels = ", ".join(f"{level * 100:g} %" for level in self.quantiles)
-        several = f"{len(codec.ids_):,}, told apart by column {codec.series_}"
+        several = f"{len(codec.ids_):,}, told apart by column {listing(codec.series_)}"
         return [
             ("forecasts", f"{self._what()}, {_steps(self.horizon)} ahead"),
             ("looks back on", back),
-            ("series", "one" if codec.series_ is None else several),
+            ("series", several if codec.series_ else "one"),
             ("network", self.network_text()),
             ("intervals", f"quantiles at {levels}, adjusted on rows that training had not seen"),
             ("last row seen", self._last_seen()),
@@ -528,7 +528,7 @@ class Forecaster(Learner, Forecasting):
             "quantiles": [float(level) for level in self.quantiles],
             "frequency": str(codec.frequency_),
             "time": list(codec.time_),
-            "series_column": codec.series_,
+            "series_column": codec.series_[0] if len(codec.series_) == 1 else codec.series_ or None,
             "series": len(codec.ids_),
             "splits": {name: list(span) for name, span in self.splits_.items()},
             "train_end": self._last_seen(),

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.tables.columns import series_codes, stamps_of
+from memorycell.data.tables.columns import stamps_of
 from memorycell.data.tables.encoded import EncodedTable
+from memorycell.data.tables.series import series_codes
 from memorycell.data.tables.table import Table
 from memorycell.data.tables.table_codec import TableCodec
 
@@ -61,7 +62,7 @@ def cut_table(table: Table, codec: TableCodec, encoded: EncodedTable, stop: Rows
     """
     stamps = stamps_of(table, codec.time_, codec.series_)
     series = np.zeros(len(table), np.int64)
-    if codec.series_ is not None:
+    if codec.series_:
         codes, names = series_codes(table, codec.series_)
         where = {name: s for s, name in enumerate(encoded.ids)}
         series = np.array([where.get(name, -1) for name in names], np.int64)[codes]
