@@ -1,4 +1,4 @@
-"""Entities: spans read from BIO or BIOES labels, and precision, recall and F1 of whole spans."""
+"""Entities: spans read from the labels that mark them, and precision, recall and F1 of whole spans."""
 
 from __future__ import annotations
 
@@ -91,7 +91,8 @@ def entities(labels: Sequence[str]) -> list[Entity]:
     Parameters
     ----------
     labels : sequence of str
-        O, B-x, I-x, E-x, S-x, or B, I, E, S alone: spans without a type, which is then "_".
+        Of any scheme of `span_scheme`: O, B-x, I-x, E-x, S-x, or B, I, E, S alone (spans without a type, which is then
+        "_"); or L-x and U-x, M-x and W-x in their places.
 
     Raises
     ------
@@ -116,7 +117,9 @@ def entities(labels: Sequence[str]) -> list[Entity]:
     return found
 
 
-def entity_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> EntityScores:
+def entity_scores(
+    true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], weights: Sequence[float] | None = None
+) -> EntityScores:
     """Precision, recall and F1 of whole spans: one counts as found where type, start and end agree.
 
     By seqeval's definition, `classification_report` in its default mode.
@@ -124,11 +127,13 @@ def entity_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
     Parameters
     ----------
     true, predicted : sequences of sequences of labels, of the same lengths
+    weights : sequence of float, optional
+        How often each sequence counts; default: once.
 
     Raises
     ------
     ValueError
-        For sequences of other lengths, or labels that are neither BIO nor BIOES.
+        For sequences of other lengths, or labels of no scheme.
 
     Example
     -------
@@ -144,6 +149,7 @@ def entity_scores(true: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
             raise ValueError(f"expected {len(one)} predicted labels in sequence {row}, got {len(other)}")
         spans = set(entities(one)), set(entities(other))
         for count, part in zip(counts, (*spans, spans[0] & spans[1]), strict=True):
-            count.update(span.kind for span in part)
+            for span in part:
+                count[span.kind] += 1 if weights is None else weights[row]  # type: ignore[assignment]
     kinds = {kind: SpanScores(*(count[kind] for count in counts)) for kind in sorted(set(counts[0]) | set(counts[1]))}
     return EntityScores(SpanScores(*(count.total() for count in counts)), kinds)

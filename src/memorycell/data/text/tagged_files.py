@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ CONLLU = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEP
 _DOCUMENT = "-DOCSTART-"
 _SPACES = re.compile(r"[ \t]+")
 _WORD_ID = re.compile(r"\d+")
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _RANGE_OR_EMPTY = re.compile(r"\d+[-.]\d+")
 
 
@@ -41,6 +43,8 @@ class Tagged:
         Whether it is a CoNLL-U file.
     notes : list of dict
         What was skipped: ``{"kind": ..., "text": ...}``.
+    weights : list of list of float, or None
+        How much each word counts, where a column says so.
     """
 
     words: list[list[str]]
@@ -52,6 +56,7 @@ class Tagged:
     tag_column: int | None = None
     conllu: bool = False
     notes: list[dict] = field(default_factory=list)
+    weights: list[list[float]] | None = None
 
     def __len__(self) -> int:
         return len(self.words)
@@ -68,6 +73,7 @@ def read_tagged(
     *,
     labelled: bool = True,
     encoding: str = "utf-8",
+    weight: int | str | None = None,
 ) -> Tagged:
     """Read sentences with one word a line, its columns separated by tabs or spaces, and an empty line after each.
 
@@ -87,6 +93,8 @@ def read_tagged(
         False: only the words are read, and tags are None; one column will do.
     encoding : str
         Default UTF-8.
+    weight : int or str, optional
+        Column of how much each word counts, as `word`; by default none.
 
     Raises
     ------
@@ -147,8 +155,29 @@ def read_tagged(
             data.tags[-1].append(_value(path.name, number, fields[at_tag], "tag", conllu))
     if not data.words:
         raise ValueError(f"{path.name} has no words: expected a word and its tag in each line")
+    if weight is not None:
+        data.weights = _weights(path.name, data, _column(path.name, weight, columns, conllu))
     data.notes += [note("skipped", f"{count:,} {what} were skipped.") for what, count in skipped.items() if count]
     return data
+
+
+def _weights(name: str, data: Tagged, column: int) -> list[list[float]]:
+    """The numbers of a column, one a word."""
+    if column == data.tag_column:
+        raise ValueError(f"{name}: tags and weights are both in column {column}: name another with tag= or weight=")
+    found = []
+    for sentence in data.places:
+        own = []
+        for number in sentence:
+            text = _fields(data.lines[number], data.separator)[column]
+            value = float(text) if _DECIMAL.fullmatch(text.strip()) else math.nan
+            if not 0 <= value < math.inf:
+                raise ValueError(
+                    f"{name}, line {number + 1:,}: expected a weight of at least 0 in column {column}, got {text!r:.40}"
+                )
+            own.append(value)
+        found.append(own)
+    return found
 
 
 def format_tagged(data: Tagged, tags: Sequence[Sequence[str]], add: bool | None = None) -> str:

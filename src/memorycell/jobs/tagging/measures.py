@@ -25,7 +25,7 @@ class TagScores(Result):
     measures : Measures
         Accuracy, F1 and confusion by label; sequences that are right from end to end.
     entities : EntityScores or None
-        Of whole spans, where labels are BIO or BIOES.
+        Of whole spans, where labels mark them (BIO, BIOES, …).
     words : dict of str to {"count", "accuracy"}
         Words that the tagger knows, and unknown ones, apart: "known" and "unknown".
     unseen : dict
@@ -153,3 +153,29 @@ def tag_scores(
             if which.any():
                 words[name] = {"count": int(which.sum()), "accuracy": float(right[which].mean())}
     return TagScores(measure_tags(wanted, found, names), spans, words, dict(unseen))
+
+
+def weighted_score(
+    true: Sequence[Sequence[Any]], predicted: Sequence[Sequence[Any]], weights: NDArray[np.float64] | Sequence[Any]
+) -> float:
+    """`TagScores.score` of weighted sequences (n,), or steps: a sequence of (T_i,).
+
+    Raises
+    ------
+    ValueError
+        For weights of steps where labels mark spans, of which a part cannot be right.
+
+    Example
+    -------
+    >>> weighted_score([["A", "B"], ["C"]], [["A", "A"], ["C"]], [1, 2])
+    0.75
+    """
+    names = list(dict.fromkeys(label for labels in (*true, *predicted) for label in labels))
+    whole = all(np.ndim(weight) == 0 for weight in weights)
+    if span_scheme(names):
+        if not whole:
+            raise ValueError("expected one weight for each sequence, as spans are scored, got one for each step")
+        return entity_scores(true, predicted, list(weights)).total.f1
+    right = [np.array([a == b for a, b in zip(*pair, strict=True)]) for pair in zip(true, predicted, strict=True)]
+    each = [np.broadcast_to(weight, part.shape) for weight, part in zip(weights, right, strict=True)]
+    return float(np.average(np.concatenate(right), weights=np.concatenate(each)))

@@ -70,8 +70,8 @@ class TaggingNetwork(Network):
         Arguments of `Encoder`.
     head : "softmax" or "crf"
     labels : sequence of str, optional
-        Names of BIO or BIOES labels, for a CRF that obeys their scheme (see `CRFHead`).
-    constrained_training : bool
+        Names of labels that mark spans, for a CRF that obeys their scheme (see `CRFHead`).
+    constrained_training, scheme
         See `CRFHead`.
     above : mapping, optional
         Arguments of a second encoder that reads the features of the first, and the embedded words beside them: above
@@ -109,6 +109,7 @@ class TaggingNetwork(Network):
         *,
         labels: Sequence[str] | None = None,
         constrained_training: bool = False,
+        scheme: str | None = None,
         above: Mapping[str, Any] | None = None,
         characters: int | None = None,
         character_size: int = 32,
@@ -140,7 +141,7 @@ class TaggingNetwork(Network):
         self.label_smoothing = label_smoothing
         self.head: Head
         if head == "crf":
-            self.head = CRFHead(n_labels, labels, constrained_training)
+            self.head = CRFHead(n_labels, labels, constrained_training, scheme)
         else:
             self.head = ClassHead(n_labels, label_smoothing)
 
@@ -242,7 +243,10 @@ class TaggingNetwork(Network):
     def config(self) -> dict[str, Any]:
         """The constructor's arguments as plain JSON."""
         characters, size, hidden = self.character_sizes
+        # Left out where the labels' names say it, as earlier versions expect.
+        scheme = self.head.scheme if isinstance(self.head, CRFHead) else None
         return {
+            **({} if scheme is None else {"scheme": scheme}),
             "n_labels": self.n_labels,
             "encoder": self.encoder.config(),
             "head": self.head_name,

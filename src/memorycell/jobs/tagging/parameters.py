@@ -24,9 +24,13 @@ class Tagging:
     tag: int | str | None = declared(
         None, Name(place=True), _COLUMNS, "Column of the labels.", "Of a file, as `word`.", said="found by itself"
     )
+    weight: int | str | None = declared(
+        None, Name(place=True), _COLUMNS, "Column of how much each word counts in training.", "Of a file, as `word`."
+    )
     crf: bool | str = declared(
         "auto", YesNo(), _NETWORK, "A conditional random field on top, which labels whole sequences.",
-        '"auto": where labels are BIO or BIOES, unless `causal`. What the scheme forbids is then never predicted, '
+        '"auto": where labels mark spans (BIO, IOB1, BIOES, BILOU, BMES, BMEWO), unless `causal`. What the scheme '
+        "forbids is then never predicted, "
         "unless the training labels break it themselves.",
     )  # fmt: skip
     hidden_size: int | Sequence[int] | str = declared(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from memorycell.data.labels.label_schemes import may_follow, span_scheme
+from memorycell.data.labels.label_schemes import may_follow, scheme_of, span_scheme
 from memorycell.jobs.plan import Plan, layer_sizes
 from memorycell.jobs.tagging.parameters import Tagging
 
@@ -35,13 +35,15 @@ def choose(
     default = f"the default for {kind}"
     names = [str(label) for label in classes]
     plan.put("causal", parameters.causal)
-    scheme = plan.put("scheme", span_scheme(names), "seen from the labels")
+    known = set(names)  # sequences with labels that training has not seen are left out of its loss as well
+    scheme = span_scheme(names)
+    seen = [] if scheme is None else [row if known.issuperset(row) else () for row in labels]
+    if scheme == "BIO" and scheme_of(seen) == "IOB1":
+        scheme = "IOB1"
+    plan.put("scheme", scheme, "seen from the labels")
     spans = scheme is not None and not parameters.causal
-    crf = plan.choose("crf", parameters.crf, spans, "where labels mark spans (BIO, BIOES)")
-    broken = None
-    if crf and scheme is not None:
-        known = set(names)  # sequences with labels that training has not seen are left out of its loss as well
-        broken = first_breach([row if known.issuperset(row) else () for row in labels], scheme)
+    crf = plan.choose("crf", parameters.crf, spans, "where labels mark spans (BIO, BIOES, BILOU, …)")
+    broken = first_breach(seen, scheme) if crf and scheme is not None else None
     keeps = crf and scheme is not None and broken is None
     plan.put("constrained", keeps, "where the training labels keep to their scheme")
     plan.put("characters", kind == "words" and parameters.characters)

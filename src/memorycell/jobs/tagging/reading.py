@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from memorycell.data.samples import Samples, Source
 from memorycell.data.text.tagged_files import Tagged, read_tagged
+from memorycell.data.weights import checked_step_weights
 
 NAMES = {"words": "lists of words", "steps": "numeric sequences"}
 
@@ -57,14 +58,20 @@ class TaggedSamples(Samples):
 
 
 def read_samples(
-    given: Any, labels: Any = None, *, word: int | str | None, tag: int | str | None, labelled: bool | None
+    given: Any,
+    labels: Any = None,
+    *,
+    word: int | str | None,
+    tag: int | str | None,
+    labelled: bool | None,
+    weight: int | str | None = None,
 ) -> TaggedSamples:
     """Sequences and labels from lists, arrays, a file of tagged words, or one that was read.
 
     Parameters
     ----------
     given, labels : as X and y of `Tagger.fit`
-    word, tag : columns of a file
+    word, tag, weight : columns of a file
     labelled : whether labels are wanted; None: where there are some
 
     Raises
@@ -83,7 +90,7 @@ def read_samples(
     if isinstance(given, str | os.PathLike):
         if labels is not None:
             raise ValueError("expected the labels in the file, got them beside it: name their column with tag=")
-        given = _read_file(os.fspath(given), word, tag, labelled)
+        given = _read_file(os.fspath(given), word, tag, labelled, weight if labelled else None)
     elif isinstance(given, Tagged):
         source = Source("tagged words")
     if isinstance(given, Tagged):
@@ -95,12 +102,16 @@ def read_samples(
     samples = TaggedSamples(sequences, labels, source=source, notes=[] if tagged is None else tagged.notes)
     samples.targets = _labels(samples.labels, sequences, kind) if wanted else None
     samples.kind, samples.tagged = kind, tagged
+    if tagged is not None and tagged.weights is not None:
+        samples.weights = checked_step_weights(tagged.weights, samples.lengths)
     return samples
 
 
-def _read_file(path: str, word: int | str | None, tag: int | str | None, labelled: bool | None) -> Tagged:
+def _read_file(
+    path: str, word: int | str | None, tag: int | str | None, labelled: bool | None, weight: int | str | None
+) -> Tagged:
     if labelled is not None:
-        return read_tagged(path, word, tag, labelled=labelled)
+        return read_tagged(path, word, tag, labelled=labelled, weight=weight)
     try:
         return read_tagged(path, word, tag)
     except ValueError:

@@ -22,6 +22,7 @@ from memorycell.data.signals.sequence_codec import SequenceCodec
 from memorycell.data.streams import SampleStream
 from memorycell.data.text.tagged import SPECIALS, TaggedDataset, WordCodec
 from memorycell.data.text.tagged_files import format_tagged
+from memorycell.data.weights import checked_step_weights, weights_note, weights_print
 from memorycell.jobs import transfer
 from memorycell.jobs.card import Job
 from memorycell.jobs.insight import InsightByRow
@@ -29,7 +30,7 @@ from memorycell.jobs.learner import Learner
 from memorycell.jobs.parameters import documented
 from memorycell.jobs.plan import layer_sizes
 from memorycell.jobs.tagging import TAG
-from memorycell.jobs.tagging.measures import TagScores, tag_scores
+from memorycell.jobs.tagging.measures import TagScores, tag_scores, weighted_score
 from memorycell.jobs.tagging.network import TaggingNetwork
 from memorycell.jobs.tagging.parameters import Tagging
 from memorycell.jobs.tagging.plan import choose, rows_at_once
@@ -49,7 +50,7 @@ class Tagger(Learner, InsightByRow, Tagging):
     """Labels at each step, from words and their spelling or from numeric sequences, by a bidirectional LSTM.
 
     Words are read as embedded words beside the final states of an LSTM over their characters; where labels mark spans
-    (BIO, BIOES) a conditional random field on top labels whole sequences (Huang et al. 2015, arXiv 1508.01991; Lample
+    (BIO, BIOES, BILOU, …: `span_scheme`) a conditional random field on top labels whole sequences (Huang et al. 2015, arXiv 1508.01991; Lample
     et al. 2016, arXiv 1603.01360).
 
     Attributes
@@ -96,7 +97,7 @@ class Tagger(Learner, InsightByRow, Tagging):
         """See `read`; `known` is the kind of the training's sequences, None before it."""
         if known == "steps" and isinstance(source, str | os.PathLike):
             raise ValueError("expected a tagger of words to tag a file, got one of numbers: use it from Python")
-        samples = read_samples(source, y, word=self.word, tag=self.tag, labelled=labelled)
+        samples = read_samples(source, y, word=self.word, tag=self.tag, labelled=labelled, weight=self.weight)
         if known is not None and samples.kind != known:
             raise TypeError(f"expected {NAMES[known]}, as in training, got {NAMES[samples.kind]}")
         return samples
@@ -108,6 +109,7 @@ class Tagger(Learner, InsightByRow, Tagging):
         X: Any,
         y: Any = None,
         *,
+        sample_weight: Any = None,
         validation: Any = None,
         checkpoint: str | os.PathLike[str] | None = None,
         callbacks: Sequence[Callable[..., Any]] = (),
@@ -120,7 +122,11 @@ class Tagger(Learner, InsightByRow, Tagging):
         X : list of lists of words, list of arrays (T_i, F) or (T_i,), the path of a CoNLL, CoNLL-U or TSV file, or
             what `read` returned
         y : list of lists of labels, one for each word or step; None for a file, which holds them
-        validation : (X, y), a path or what `read` returned, optional
+        sample_weight : (n,), or a list of (T_i,), optional
+            How much each sequence, or each step of it, counts: its loss is multiplied by it, in training and on
+            held-out sequences. What weighs 0 is left out. A CRF weighs whole sequences. Default: the column named by
+            `weight`, else all alike.
+        validation : (X, y), (X, y, sample_weight), a path or what `read` returned, optional
             Decides when to stop, instead of sequences held out of X.
         checkpoint, callbacks, log : see `memorycell.train`
 
@@ -131,12 +137,13 @@ class Tagger(Learner, InsightByRow, Tagging):
         """
         self._begin()
         lender = self._lender()
-        samples = self._read(X, y, True, None)
+        samples = self._weighed(self._read(X, y, True, None), sample_weight)
         watched = None
         if validation is not None:
-            x, labels = validation if isinstance(validation, tuple) else (validation, None)
-            watched = self._read(x, labels, True, samples.kind)
+            x, labels, *weights = validation if isinstance(validation, tuple) else (validation, None)
+            watched = self._weighed(self._read(x, labels, True, samples.kind), *weights)
         self._take_notes(samples.notes)
+        samples = self._weighty(samples)
         self.input_ = samples.kind
         train, held_out = self._split(len(samples), watched is not None)
         part: Any = samples.take(train) if len(held_out) else samples
@@ -152,6 +159,28 @@ class Tagger(Learner, InsightByRow, Tagging):
         watched = samples.take(held_out) if len(held_out) else watched  # type: ignore[assignment]
         self._train_on(part, watched, lender, checkpoint=checkpoint, callbacks=callbacks, log=log)
         return self
+
+    def _weighed(self, samples: TaggedSamples, weights: Any = None) -> TaggedSamples:
+        """The samples with weights of their own, where some are given."""
+        if weights is None:
+            return samples
+        return samples.replaced(weights=checked_step_weights(weights, samples.lengths))
+
+    def _weighty(self, samples: TaggedSamples) -> TaggedSamples:
+        """The sequences that weigh anything; said where they are weighted."""
+        weights = samples.weights
+        if weights is None:
+            return samples
+        whole = isinstance(weights, np.ndarray)
+        noun = f"{'sentence' if samples.kind == 'words' else 'sequence'}s"
+        said = noun.capitalize() if whole else f"{samples.noun.capitalize()}s"
+        self.notes_.append(weights_note(weights if whole else np.concatenate(weights), said))
+        rows = np.flatnonzero(weights if whole else [part.any() for part in weights])
+        if len(rows) == len(samples):
+            return samples
+        self._note("weights", f"{len(samples) - len(rows):,} of {len(samples):,} {noun} weigh 0: left out.")
+        part: Any = samples.take(rows)
+        return part
 
     def _noun(self) -> str:
         return "sentences" if self.input_ == "words" else "sequences"
@@ -203,6 +232,7 @@ class Tagger(Learner, InsightByRow, Tagging):
             "head": "crf" if plan["crf"] else "softmax",
             "labels": [str(label) for label in classes] if plan["constrained"] else None,
             "constrained_training": plan["constrained"],
+            "scheme": "IOB1" if plan["constrained"] and plan["scheme"] == "IOB1" else None,
             "label_smoothing": 0.0 if plan["crf"] else self.label_smoothing,
         }
         if self.input_ == "steps":
@@ -241,7 +271,7 @@ class Tagger(Learner, InsightByRow, Tagging):
             validation=None
             if watched is None
             else self._stream(watched, rows_at_once(max(watched.lengths)), shuffle=False),
-            fingerprint={"sequences": len(part)},
+            fingerprint={"sequences": len(part), **weights_print(part.weights)},
             **more,
             **keep,
         )
@@ -250,8 +280,29 @@ class Tagger(Learner, InsightByRow, Tagging):
         flat = self.target_codec_.encode([each for row in samples.labels for each in row], unknown="ignore")
         bounds = torch.tensor([0, *samples.lengths]).cumsum(0)
         weights = self._unseen_weights(flat, bounds) if bool((flat < 0).any()) else None
-        dataset = self.dataset(samples, Ragged(flat.clamp(min=0), bounds), weights)
+        typical, own = None, self._step_weights(samples)
+        if own is not None:
+            weights = Ragged(own if weights is None else own * weights.values, bounds)
+            typical = float(weights.values.mean())
+        dataset = self.dataset(samples, Ragged(flat.clamp(min=0), bounds), weights, typical)
         return SampleStream(dataset, size, shuffle=shuffle, seed=self.seed_, lengths=dataset.lengths)
+
+    def _step_weights(self, samples: TaggedSamples) -> Tensor | None:
+        """The weight of each step of all sequences, one after the other."""
+        weights = samples.weights
+        if weights is None:
+            return None
+        if isinstance(weights, np.ndarray):
+            weights = np.repeat(weights, samples.lengths)
+        else:
+            mixed = next((row for row, part in enumerate(weights) if part.min() != part.max()), None)
+            if self.plan_["crf"] and mixed is not None:
+                raise ValueError(
+                    f"expected one weight for all steps of a sequence, got several in sequence {mixed:,}: a CRF weighs "
+                    "sequences; crf=False weighs steps"
+                )
+            weights = np.concatenate(weights)
+        return torch.from_numpy(weights).float()
 
     def _unseen_weights(self, flat: Tensor, bounds: Tensor) -> Ragged:
         """Weights 0 of labels that training has not seen; with a CRF, of whole sequences that have one."""
@@ -281,13 +332,17 @@ class Tagger(Learner, InsightByRow, Tagging):
         return self.target_codec_.classes_
 
     def dataset(
-        self, samples: Samples, targets: Ragged | None = None, weights: Ragged | None = None
+        self,
+        samples: Samples,
+        targets: Ragged | None = None,
+        weights: Ragged | None = None,
+        typical: float | None = None,
     ) -> SequenceDataset:
         """Sequences as the network reads them, encoded once."""
         encoded = samples.encoded(self.codec_, self.codec_.encode)
         if self.input_ == "steps":
-            return SequenceDataset({"steps": encoded}, targets, weights)
-        return TaggedDataset(encoded, targets, weights)
+            return SequenceDataset({"steps": encoded}, targets, weights, typical)
+        return TaggedDataset(encoded, targets, weights, typical)
 
     def _raw(self, samples: Samples) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Rows, their raw scores and their lengths, batch by batch."""
@@ -373,9 +428,13 @@ class Tagger(Learner, InsightByRow, Tagging):
         samples = self.read(X, y)
         return self.scores_of(samples, self.predicted(samples))
 
-    def score(self, X: Any, y: Any = None) -> float:
-        """F1 of entities where labels are BIO or BIOES, else the share of steps whose label is right."""
-        return self.evaluate(X, y).score
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """F1 of entities where labels mark spans (BIO, BIOES, …), else the share of steps whose label is right."""
+        if sample_weight is None:
+            return self.evaluate(X, y).score
+        self.check_fitted()
+        samples = self._weighed(self.read(X, y), sample_weight)
+        return weighted_score(samples.labels, self.predicted(samples), samples.weights)
 
     # ------------------------------------------------------------------ looking inside
 
