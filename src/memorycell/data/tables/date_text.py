@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import re
+import datetime
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,55 +13,110 @@ from numpy.typing import NDArray
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_texts, is_valid, text, to_numpy
+from memorycell.data.tables.date_forms import FORMS, ONLY_IF_NAMED, WEEK_NAME, WEEKS
+from memorycell.data.tables.date_order import best_order
+from memorycell.data.tables.date_reading import ORDERS, DateReading
+from memorycell.data.tables.month_names import language_name, months_of
 
-CLOCK = (
-    r"(?:(?:T|\s+)(?P<H>\d{1,2})(?::(?P<M>\d{2}))?(?::(?P<S>\d{2})(?:[.,](?P<f>\d{1,9})\d*)?)?"
-    r"\s*(?P<p>[AaPp])?(?:\.?[Mm]\.?)?\s*(?P<z>Z|UTC|GMT|[+-]\d{2}:?\d{2})?)?"
-)
-FORMATS = {
-    "year-month-day": r"(?P<y>\d{4})[-/. ](?P<m>\d{1,2})[-/. ](?P<d>\d{1,2})",
-    "yearmonthday": r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})",
-    "year-month": r"(?P<y>\d{4})[-/.](?P<m>\d{1,2})",
-    "yearMmonth": r"(?P<y>\d{4})M(?P<m>\d{1,2})",
-    "month-year": r"(?P<m>\d{1,2})[-/.](?P<y>\d{4})",
-    "year and quarter": r"(?P<y>\d{4})[- ]?Q(?P<q>[1-4])",
-    "numbers": r"(?P<a>\d{1,2})(?P<s>[-/.])(?P<b>\d{1,2})[-/.](?P<y>\d{4}|\d{2})",
-    "day month-name year": r"(?P<d>\d{1,2})[-. /]+(?P<n>[A-Za-z]{3,9})[-., /]+(?P<y>\d{4})",
-    "month-name year": r"(?P<n>[A-Za-z]{3,9})[-., /]+(?P<y>\d{4})",
-    "month-name day year": r"(?P<n>[A-Za-z]{3,9})\.? +(?P<d>\d{1,2}),? +(?P<y>\d{4})",
-    "year": r"(?P<y>\d{4})",
-}
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _EMPTY = text("")
+_FIRST_YEAR = 1969  # of years of two digits, as POSIX has it, unless that leads further than this into the future
+_AHEAD = 20
+_SAMPLE = 200
 
 
-def parse_text(name: str, column: pa.ChunkedArray, compact: bool = False) -> tuple[NDArray, list[dict]] | None:
-    """Times (datetime64[ns], NaT where missing) and notes, if one form fits the whole column."""
-    head = [value for value in column.slice(0, 200).to_pylist() if value is not None]
-    forms = {"yearmonth": r"(?P<y>\d{4})(?P<m>\d{2})"} if compact else FORMATS
-    for form, pattern in forms.items():
-        pattern = pattern + CLOCK
-        if not head or not all(re.fullmatch(pattern, value) for value in head):
+@dataclass
+class Parsed:
+    """Times that were read.
+
+    Attributes
+    ----------
+    values : datetime64[ns] (N,)
+        NaT where missing; in UTC where there are offsets, else as written.
+    reading : DateReading
+    notes : list of dict
+    offsets : int64 (N,), str or None
+        Seconds that the clock was ahead of UTC, or the zone's name, where the times say so.
+    """
+
+    values: NDArray
+    reading: DateReading
+    notes: list[dict] = field(default_factory=list)
+    offsets: NDArray[np.int64] | str | None = None
+
+
+def parse_text(
+    name: str, column: pa.ChunkedArray, reading: DateReading | None = None, sure: bool = True
+) -> Parsed | None:
+    """Times of a column of text, if one form fits the whole column.
+
+    Parameters
+    ----------
+    name : str
+        Of the column; it decides whether digits alone may be weeks or months.
+    reading : DateReading, optional
+        What the user said, and what was learned of an earlier table.
+    sure : bool
+        Whether the column is known, or named, to hold times.
+
+    Raises
+    ------
+    ValueError
+        For values that contradict what was learned, or what the user said.
+    """
+    reading = reading or DateReading()
+    head = column.slice(0, 2 * _SAMPLE).drop_null().slice(0, _SAMPLE)
+    if not len(head):
+        return None
+    if reading.format is not None:
+        return _by_format(name, column, reading)
+    for form in _in_order(name, reading, sure):
+        pattern = f"^(?:{FORMS[form]})$"
+        if not pc.all(pc.match_substring_regex(head, pattern)).as_py():
             continue
-        fields = pc.extract_regex(column.combine_chunks(), f"^{pattern}$")
-        present = is_valid(column)
-        if pc.sum(fields.is_valid()).as_py() != present.sum():
-            continue
-        dates = Fields(fields, present)
-        notes: list[dict] = []
-        values = dates.compose(name, form, notes)
-        if values is not None:
-            return values, notes
+        parsed = _quickly(column, form, reading) or _parsed(name, column, form, reading, sure)
+        if parsed is not None:
+            return parsed
     return None
+
+
+def _in_order(name: str, reading: DateReading, sure: bool) -> list[str]:
+    named_week = WEEK_NAME.search(name.lower()) is not None
+    forms = [reading.form] if reading.form in FORMS else []
+    forms += list(WEEKS) if named_week else []
+    forms += [form for form in FORMS if sure or form not in ONLY_IF_NAMED]
+    return list(dict.fromkeys(forms))
+
+
+def _quickly(column: pa.ChunkedArray, form: str, reading: DateReading) -> Parsed | None:
+    """ISO 8601 without a zone, by Arrow's own reader, which is many times as quick."""
+    if form != "year-month-day":
+        return None
+    try:
+        stamps = column.cast(pa.timestamp("ns"))
+    except pa.ArrowInvalid:
+        return None
+    numbers = to_numpy(stamps, missing=-(2**63))
+    if not pc.all(pc.match_substring_regex(column, r"^\d{4}-\d\d-\d\d")).as_py():
+        return None
+    return Parsed(numbers.view("datetime64[ns]"), reading.with_(learned=True, form=form))
+
+
+def _parsed(name: str, column: pa.ChunkedArray, form: str, reading: DateReading, sure: bool) -> Parsed | None:
+    fields = pc.extract_regex(column.combine_chunks(), f"^(?:{FORMS[form]})$")
+    present = is_valid(column)
+    if pc.sum(fields.is_valid()).as_py() != present.sum():
+        return None
+    return Fields(fields, present, column).read(name, form, reading, sure)
 
 
 class Fields:
     """The parts of dates that a pattern found, as integers."""
 
-    def __init__(self, fields: pa.StructArray, present: NDArray) -> None:
+    def __init__(self, fields: pa.StructArray, present: NDArray, column: Any = None) -> None:
         self.texts = {field.name: fields.field(i) for i, field in enumerate(fields.type)}
-        self.present = present
+        self.present, self.column = present, column
         self.size = len(present)
+        self.notes: list[dict] = []
 
     def number(self, key: str, default: int) -> NDArray[np.int64]:
         if key not in self.texts:
@@ -68,74 +125,202 @@ class Fields:
         part = pc.if_else(pc.equal(pc.fill_null(part, _EMPTY), _EMPTY), text(str(default)), part)
         return to_numpy(part.cast(pa.int64()))
 
-    def compose(self, name: str, form: str, notes: list[dict]) -> NDArray | None:
-        year = self.number("y", 1970)
+    def read(self, name: str, form: str, reading: DateReading, sure: bool) -> Parsed | None:
+        year, century = self._years(name, form, reading)
+        learned: dict[str, Any] = {"learned": True, "form": form, "century": century or reading.century}
         month, day = self.number("m", 1), self.number("d", 1)
-        year = np.where(year < 100, year + np.where(year < 69, 2000, 1900), year)
-        year[~self.present] = 1970
         if "q" in self.texts:
-            month = 3 * self.number("q", 1) - 2
+            month = 3 * np.maximum(self.number("q", 0), self.number("q2", 0)) - 2
+        if "h" in self.texts:
+            month = 6 * np.maximum(self.number("h", 0), self.number("h2", 0)) - 5
+        month = np.where(self.present, month, 1)
         if "n" in self.texts:
-            short = pc.utf8_lower(pc.utf8_slice_codeunits(self.texts["n"], 0, 3))
-            month = to_numpy(pc.index_in(short, as_texts(_MONTHS)), missing=-1).astype(np.int64) + 1
-            month = np.where(self.present, month, 1)
-        if form == "numbers":
-            chosen = self._day_or_month_first(name, year, notes)
-            if chosen is None:
+            named = self._named_months(name, reading, sure)
+            if named is None:
                 return None
-            month, day = chosen
-        days = days_of(year, month, day)
+            month, learned["language"] = named
+        days = self._of_weeks(year) if "w" in self.texts else None
+        if form == "numbers":
+            found = self._in_order(name, year, reading)
+            if found is None:
+                return None
+            days, learned["order"] = found
+        elif days is None:
+            days = days_of(year, month, day)
         if days is None:
             return None
-        values = days + self._clock(name, notes)
-        values[~self.present] = np.datetime64("NaT")
-        return values
-
-    def _day_or_month_first(self, name: str, year: NDArray, notes: list[dict]) -> tuple[NDArray, NDArray] | None:
-        first, second = self.number("a", 1), self.number("b", 1)
-        top_first, top_second = int(first.max(initial=1)), int(second.max(initial=1))
-        if top_first > 12 and top_second > 12:
+        values, offsets = self._clock(days)
+        if values is None:
             return None
-        if top_first > 12:
-            return second, first
-        if top_second > 12:
-            return first, second
-        irregular = []
-        for month, day in ((second, first), (first, second)):
-            days = days_of(year, month, day)
-            steps = np.diff(days[self.present]) if days is not None else np.zeros(0, "timedelta64[ns]")
-            irregular.append(
-                len(np.unique(steps[steps >= np.timedelta64(0)])) + 10 * int((steps < np.timedelta64(0)).sum())
-            )
-        dotted = self.size > 0 and self.texts["s"][int(np.argmax(self.present))].as_py() == "."
-        day_first = dotted or irregular[0] < irregular[1]
-        words = "day, month, year" if day_first else "month, day, year"
-        said = (
-            f"Dates in {name!r} could be read in two ways; they were read as {words}. Write year-month-day to be sure."
-        )
-        notes.append(note("ambiguous dates", said))
-        return (second, first) if day_first else (first, second)
+        values[~self.present] = np.datetime64("NaT")
+        return Parsed(values, reading.with_(**learned), self.notes, offsets)
 
-    def _clock(self, name: str, notes: list[dict]) -> NDArray:
-        hour = self.number("H", 0)
-        letter = pc.utf8_lower(pc.fill_null(self.texts["p"], _EMPTY))
-        afternoon, morning = to_numpy(pc.equal(letter, text("p"))), to_numpy(pc.equal(letter, text("a")))
-        if afternoon.any() or morning.any():
-            hour = np.where(afternoon, hour % 12 + 12, np.where(morning, hour % 12, hour))
-        seconds = hour * 3600 + self.number("M", 0) * 60 + self.number("S", 0)
-        fraction = pc.utf8_rpad(pc.fill_null(self.texts["f"], _EMPTY), 9, "0")
-        nanoseconds = seconds * 10**9 + to_numpy(fraction.cast(pa.int64()))
-        zone = pc.fill_null(self.texts["z"], _EMPTY)
-        if pc.any(pc.not_equal(zone, _EMPTY)).as_py():
-            digits = pc.replace_substring(zone, ":", "")
-            offset = pc.if_else(pc.match_substring_regex(digits, r"^[+-]"), digits, text("+0000"))
-            sign = np.where(to_numpy(pc.starts_with(offset, "-")), -1, 1)
-            hundreds = sign * to_numpy(pc.utf8_slice_codeunits(offset, 1).cast(pa.int64()))
-            minutes = np.sign(hundreds) * (np.abs(hundreds) // 100 * 60 + np.abs(hundreds) % 100)
-            nanoseconds = nanoseconds - minutes * 60 * 10**9
-            words = ": converted to UTC" if minutes.any() else " of UTC"
-            notes.append(note("time zone", f"Times in {name!r} carry a time zone{words}."))
-        return nanoseconds.astype("timedelta64[ns]")
+    def _years(self, name: str, form: str, reading: DateReading) -> tuple[NDArray[np.int64], int]:
+        """Years of four digits, and the first that two digits stand for where there are such."""
+        year = self.number("y", 1970)
+        short = self.present & (year < 100)
+        if not short.any() or (form == "numbers" and reading.order == "ymd"):
+            return year, 0
+        century = reading.century or self._century(year[short])
+        year = np.where(short, century + (year - century) % 100, year)
+        if not reading.learned and form != "numbers":
+            self._say_years(name, year[short])
+        return year, century
+
+    def _say_years(self, name: str, years: NDArray[np.int64]) -> None:
+        first, last = int(years.min()), int(years.max())
+        said = str(first) if first == last else f"{first} to {last}"
+        self.notes.append(note("years", f"Years of two digits in {name!r} were read as {said}."))
+
+    def _century(self, short: NDArray[np.int64]) -> int:
+        """1969 as POSIX has it, unless that puts dates far into the future."""
+        now = datetime.datetime.now(datetime.UTC).year
+        years = _FIRST_YEAR + (short - _FIRST_YEAR) % 100
+        return _FIRST_YEAR if years.max() <= now + _AHEAD else now + _AHEAD - 99
+
+    def _named_months(self, name: str, reading: DateReading, sure: bool) -> tuple[NDArray[np.int64], str] | None:
+        unique = [each for each in pc.unique(self.texts["n"]).to_pylist() if each]
+        found = months_of(unique, reading.language or None, thorough=sure) or (
+            months_of(unique, thorough=sure) if reading.language else None
+        )
+        if found is None:
+            return None
+        numbers, language = found
+        if language != "en" and language != reading.language:
+            shown = language_name(language)
+            self.notes.append(note("months", f"Names of months in {name!r} were read as {shown}."))
+        places = to_numpy(pc.index_in(self.texts["n"], as_texts(unique)), missing=-1).astype(np.int64)
+        table = np.array([*(numbers[each] for each in unique), 1], np.int64)
+        return table[places], language
+
+    def _of_weeks(self, year: NDArray[np.int64]) -> NDArray | None:
+        """Days of ISO weeks, Monday where no day is given; None where a year has no such week."""
+        week, weekday = self.number("w", 1), self.number("u", 1)
+        first = days_of(year, np.full(self.size, 1), np.full(self.size, 4))
+        if first is None or week.min() < 1 or week.max() > 53:
+            return None
+        number = first.astype("datetime64[D]").astype(np.int64)
+        monday = number - (number + 3) % 7
+        days = monday + 7 * (week - 1)
+        thursday = (days + 3).astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+        if (thursday != year).any():  # week 53 of a year that has 52
+            return None
+        return (days + weekday - 1).astype("datetime64[D]").astype("datetime64[ns]")
+
+    def _in_order(self, name: str, year: NDArray, reading: DateReading) -> tuple[NDArray, str] | None:
+        """Days of numbers in the order that was learned or told, or that fits best; None where none does."""
+        first, second = self.number("a", 1), self.number("b", 1)
+        asked = reading.order or {True: "dmy", False: "mdy", None: ""}[reading.dayfirst]
+        short = bool((self.number("y", 1970)[self.present] < 100).all())
+        days = {"dmy": days_of(year, second, first), "mdy": days_of(year, first, second)}
+        if short and (not asked or asked == "ymd"):
+            own = reading.century or self._century(first[self.present])
+            days["ymd"] = days_of(own + (first - own) % 100, second, np.where(self.present, self.number("y", 1), 1))
+        if asked:
+            if days[asked] is None:
+                raise self._contradiction(name, asked, first, second, reading)
+            return _or_none(days[asked], asked)
+        possible = {order: each for order, each in days.items() if each is not None}
+        if not possible:
+            return None
+        if len(possible) == 1:
+            return _or_none(*reversed(next(iter(possible.items()))))
+        present = {order: each[self.present].astype("datetime64[D]") for order, each in possible.items()}
+        dotted = self.texts["s"][int(np.argmax(self.present))].as_py() == "."
+        usual = "dmy" if dotted else "mdy"
+        order, doubtful = best_order(present, usual if usual in present else next(iter(present)))
+        if len({each.tobytes() for each in present.values()}) > 1:
+            self.notes.append(_said(name, order, doubtful, reading.learned))
+        return possible[order], order
+
+    def _contradiction(
+        self, name: str, order: str, first: NDArray, second: NDArray, reading: DateReading
+    ) -> ValueError:
+        month = {"dmy": second, "mdy": first, "ymd": second}[order]
+        row = int(np.argmax(self.present & ((month > 12) | (month < 1))))
+        value = self.column[row].as_py()
+        why = "the order of the table that the model was trained on" if reading.learned else "as dayfirst= says"
+        remedy = "write dates as year-month-day" if reading.learned else "leave dayfirst= out, or mend it"
+        return ValueError(f"column {name!r}: {value!r} (row {row:,}) is no date of {ORDERS[order]}, {why}; {remedy}")
+
+    def _clock(self, days: NDArray) -> tuple[NDArray | None, NDArray[np.int64] | None]:
+        if "H" not in self.texts:
+            return days.copy(), None
+        hour, minute, second = self.number("H", 0), self.number("M", 0), self.number("S", 0)
+        if "p" in self.texts:
+            letter = pc.utf8_lower(pc.fill_null(self.texts["p"], _EMPTY))
+            afternoon, morning = to_numpy(pc.equal(letter, text("p"))), to_numpy(pc.equal(letter, text("a")))
+            if afternoon.any() or morning.any():
+                if (hour[afternoon | morning] > 12).any():
+                    return None, None
+                hour = np.where(afternoon, hour % 12 + 12, np.where(morning, hour % 12, hour))
+        if hour.max() > 24 or minute.max() > 59 or second.max() > 60:
+            return None, None
+        nanoseconds = (hour * 3600 + minute * 60 + second) * 10**9
+        if "f" in self.texts:
+            fraction = pc.utf8_rpad(pc.fill_null(self.texts["f"], _EMPTY), 9, "0")
+            nanoseconds = nanoseconds + to_numpy(fraction.cast(pa.int64()))
+        values = days + nanoseconds.astype("timedelta64[ns]")
+        offsets = self._offsets()
+        return (values, None) if offsets is None else (values - offsets.astype("timedelta64[s]"), offsets)
+
+    def _offsets(self) -> NDArray[np.int64] | None:
+        """Seconds ahead of UTC; None where no text says so."""
+        zone = pc.fill_null(self.texts["z"], _EMPTY) if "z" in self.texts else None
+        if zone is None or not pc.any(pc.not_equal(zone, _EMPTY)).as_py():
+            return None
+        bare = to_numpy(pc.equal(zone, _EMPTY)) & self.present
+        if bare.any():
+            row = int(np.argmax(bare))
+            raise ValueError(
+                f"{self.column[row].as_py()!r} (row {row:,}) has no time zone, but others in its column have one: "
+                "write all of them with it, or none"
+            )
+        digits = pc.replace_substring(zone, ":", "")
+        digits = pc.if_else(pc.equal(pc.utf8_length(digits), 3), pc.binary_join_element_wise(digits, "00", ""), digits)
+        offset = pc.if_else(pc.match_substring_regex(digits, r"^[+-]\d{4}$"), digits, text("+0000"))
+        sign = np.where(to_numpy(pc.starts_with(offset, "-")), -1, 1)
+        hundreds = to_numpy(pc.utf8_slice_codeunits(offset, 1).cast(pa.int64()))
+        return sign * (hundreds // 100 * 3600 + hundreds % 100 * 60)
+
+
+def _or_none(days: NDArray | None, order: str) -> tuple[NDArray, str] | None:
+    return None if days is None else (days, order)
+
+
+def _said(name: str, order: str, doubtful: bool, learned: bool) -> dict:
+    words, other = ORDERS[order], "False" if order == "dmy" else "True"
+    first = "the month" if order == "dmy" else "the day"
+    why = "both would give regular dates, so this is in doubt" if doubtful else "which gives the more regular dates"
+    remedy = "write year-month-day to be sure" if learned else f"give dayfirst={other} where {first} comes first"
+    text = f"Dates in {name!r} could be read in two ways; they were read as {words}; {why}; {remedy}."
+    return note("ambiguous dates", text.replace("; which", ", which"))
+
+
+def _by_format(name: str, column: pa.ChunkedArray, reading: DateReading) -> Parsed:
+    """Times by the user's own format; each different text is read once."""
+    encoded = column.combine_chunks().dictionary_encode()
+    words = encoded.dictionary.to_pylist()
+    found, offsets = np.empty(len(words) + 1, "datetime64[ns]"), np.zeros(len(words) + 1, np.int64)
+    found[-1] = np.datetime64("NaT")
+    aware = 0
+    for i, word in enumerate(words):
+        try:
+            moment = datetime.datetime.strptime(word, str(reading.format))
+        except ValueError:
+            row = int(np.argmax(to_numpy(encoded.indices, missing=-1) == i))
+            raise ValueError(
+                f"column {name!r}: {word!r:.60} (row {row:,}) is not written as date_format= says, {reading.format!r}"
+            ) from None
+        ahead = moment.utcoffset()
+        if ahead is not None:
+            aware += 1
+            offsets[i] = int(ahead.total_seconds())
+            moment = (moment - ahead).replace(tzinfo=None)
+        found[i] = np.datetime64(moment, "us")
+    places = to_numpy(encoded.indices, missing=-1).astype(np.int64)
+    learned = reading.with_(learned=True)
+    return Parsed(found[places], learned, [], offsets[places] if aware else None)
 
 
 def days_of(year: NDArray, month: NDArray, day: NDArray) -> NDArray | None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,41 +12,70 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from memorycell.data.log import note
-from memorycell.data.tables.arrow import as_array, to_numpy
-from memorycell.data.tables.date_text import CLOCK, FORMATS, Fields, days_of, parse_text
+from memorycell.data.tables.arrow import to_numpy
+from memorycell.data.tables.date_numbers import is_step_name, parse_numbers
+from memorycell.data.tables.date_parts import clock_of, compose, date_parts, is_part
+from memorycell.data.tables.date_reading import DateReading
+from memorycell.data.tables.date_text import Parsed, parse_text
 from memorycell.data.tables.table import Table, listing
+from memorycell.data.tables.zoned import in_zone
 
-_HINT = re.compile(r"(^|[^a-z])(date|time|datetime|timestamp|ds|month|year|day|week|quarter|period|stamp|dt)")
-_STEPS = {"ds", "t", "time", "step", "time_idx", "timestep", "time_step", "timestamp"}
-_PARTS = {
-    "year": "year", "yr": "year", "month": "month", "mon": "month", "mo": "month", "day": "day", "dom": "day",
-    "hour": "hour", "hr": "hour", "minute": "minute", "min": "minute", "second": "second", "sec": "second",
-}  # fmt: skip
-_NANOSECONDS = {"hour": 3_600_000_000_000, "minute": 60_000_000_000, "second": 1_000_000_000}
-_NOT_A_TIME = -(2**63)
-_EPOCHS = (
-    (10**8, 5 * 10**9, 10**9),
-    (10**11, 5 * 10**12, 10**6),
-    (10**14, 5 * 10**15, 10**3),
-    (10**17, 2**62, 1),
+_HINT = re.compile(
+    r"(^|[^a-z])(date|time|datetime|timestamp|ds|month|year|day|week|quarter|period|stamp|dt|datum|zeit|monat|jahr|tag|"
+    r"woche|quartal|fecha|mes|data|mois|jour|semaine|trimestre|kw)"
 )
+_SURE = re.compile(
+    r"(the )?(date|time|date[ _-]?time|time[ _-]?stamp|ds|dt|month|week|quarter|half[ _-]?year|period|datum|zeit|"
+    r"zeitstempel|zeitpunkt|monat|woche|quartal|fecha|mes|data|mois|semaine|trimestre|date[ _].*|.*[ _]date)",
+)
+_NOT_A_TIME = -(2**63)
+_SAMPLE = 500
 
 
 @dataclass
 class Stamps:
-    """The times of a table's rows: datetime64[ns] (NaT where missing), or int64 step numbers."""
+    """The times of a table's rows: datetime64[ns] (NaT where missing), or int64 step numbers.
+
+    Attributes
+    ----------
+    columns : list of str
+    values : (n,)
+        In UTC where there is a zone.
+    notes : list of dict
+    reading : DateReading
+        How they were written, for the next table.
+    """
 
     columns: list[str]
     values: NDArray
     notes: list[dict]
+    reading: DateReading = field(default_factory=DateReading)
 
 
-def find_time(table: Table, time: str | list[str] | None = None, taken: Collection[str] = ()) -> Stamps | None:
+def find_time(
+    table: Table,
+    time: str | list[str] | None = None,
+    taken: Collection[str] = (),
+    reading: DateReading | None = None,
+    codes: NDArray | None = None,
+) -> Stamps | None:
     """The time column: the one named `time`, else the first that parses wholly, else None (rows are steps).
 
     Looked for in this order, leaving out the columns in `taken`: columns of dates; columns named like a
     time (date, time, ds, timestamp, month, ...); year and month (day, hour, ...) in columns of their own;
     any text column of dates. A column of the time of day beside one of the date is joined with it.
+
+    Parameters
+    ----------
+    reading : DateReading, optional
+        What the user said of how dates are written.
+    codes : int64 (n,), optional
+        The series of each row.
+
+    Raises
+    ------
+    ValueError
+        When no column can be read, but one is named like a time and holds a text of its own in most rows.
 
     Example
     -------
@@ -55,200 +84,188 @@ def find_time(table: Table, time: str | list[str] | None = None, taken: Collecti
     >>> stamps.columns, stamps.values.astype("datetime64[M]")
     (['when'], array(['1981-01', '1981-02'], dtype='datetime64[M]'))
     """
+    reading = reading or DateReading()
     if time is not None:
-        return read_time(table, [time] if isinstance(time, str) else list(time))
+        return read_time(table, [time] if isinstance(time, str) else list(time), reading, codes)
     free = [name for name in table.columns if name not in taken]
-    named = [name for name in free if _HINT.search(name.lower())]
+    hinted = [name for name in free if _HINT.search(name.lower())]
+    counting = [name for name in free if name not in hinted and is_step_name(name)]
+    named = [*hinted, *counting]
     dated = [name for name in free if pa.types.is_timestamp(table.data.schema.field(name).type)]
-    parts = _date_parts(table, free)
-    for name in dict.fromkeys([n for n in dated if n in named] + dated + [n for n in named if n not in parts]):
-        stamps = _parse(table, name)
-        if stamps is not None:
-            clock = _clock_column(table, [n for n in free if n != name], stamps)
-            return read_time(table, [name, clock]) if clock else stamps
-    if parts:
-        return read_time(table, parts)
-    for name in [n for n in named if n in _PARTS] + [n for n in free if table.is_text(n)]:
-        stamps = _parse(table, name)
-        if stamps is not None:
-            return stamps
-    for name in named:
-        if _nearly_dates(table, name):
-            raise _no_date(table, name)
+    parts = date_parts(table, free)
+    first = [n for n in dated if n in named] + dated + [n for n in named if n not in parts]
+    rest = [n for n in named if is_part(n)] + [n for n in free if table.is_text(n)]
+    unread: list[str] = []
+    for name in dict.fromkeys([*first, *([_PARTS_HERE] if parts else []), *rest]):
+        if name == _PARTS_HERE:
+            return read_time(table, parts, reading, codes)
+        found = _parse(table, name, reading, codes=codes)
+        if found is None:
+            unread.append(name)
+            continue
+        clock = _clock_column(table, [n for n in free if n != name], found.values)
+        if clock:
+            return read_time(table, [name, clock], reading, codes)
+        return _settled(table, [name], found, codes, reading, _notes_on_unread(table, unread))
+    _refuse_unread(table, named)
     return None
 
 
-def read_time(table: Table, columns: list[str]) -> Stamps:
+_PARTS_HERE = "\0parts"
+
+
+def read_time(
+    table: Table, columns: Sequence[str], reading: DateReading | None = None, codes: NDArray | None = None
+) -> Stamps:
     """The times in one column of dates or step numbers, or in several: date and clock, or year, month, ...
 
-    Raises ValueError naming the first value that is no date.
+    Parameters
+    ----------
+    reading : DateReading, optional
+        What the user said, and what was learned of an earlier table, which this one must not contradict.
+    codes : int64 (n,), optional
+        The series of each row: in each, an hour that comes twice as clocks are put back is read as two.
+
+    Raises
+    ------
+    ValueError
+        Naming the first value that is no date.
     """
+    reading, columns = reading or DateReading(), list(columns)
     missing = [name for name in columns if name not in table.columns]
     if missing:
         raise ValueError(f"{table.source} has no time column {listing(missing)}: it has {listing(table.columns)}")
-    if len(columns) > 1 and all(name.lower() in _PARTS for name in columns):
-        return _compose(table, columns)
-    stamps = _parse(table, columns[0], sure=True)
-    if stamps is None:
-        raise _no_date(table, columns[0])
+    if len(columns) > 1 and all(is_part(name) for name in columns):
+        values = compose(table, columns)
+        text = f"Times are put together from the columns {listing(columns)}."
+        parsed = Parsed(values, reading.with_(learned=True), [note("time", text)])
+        return _settled(table, columns, parsed, codes, reading)
+    parsed_or_none = _parse(table, columns[0], reading, sure=True, codes=codes)
+    if parsed_or_none is None:
+        raise _no_date(table, columns[0], reading)
+    parsed = parsed_or_none
     if len(columns) == 2:
-        clock = _time_of_day(table, columns[1])
-        if clock is None or stamps.values.dtype.kind != "M":
+        clock = clock_of(table, columns[1])
+        if clock is None or parsed.values.dtype.kind != "M":
             raise ValueError(f"columns {listing(columns)} cannot be joined: expected a date and a time of day (12:30)")
         text = f"Times are put together from the columns {listing(columns)}."
-        return Stamps(columns, stamps.values + clock, [*stamps.notes, note("time", text)])
+        parsed = replace(parsed, values=parsed.values + clock, notes=[*parsed.notes, note("time", text)])
     if len(columns) > 2:
         raise ValueError(f"time columns {listing(columns)}: expected names such as year, month, day, hour")
-    return stamps
+    return _settled(table, columns, parsed, codes, reading)
 
 
-def _nearly_dates(table: Table, name: str) -> bool:
-    """Whether a column of text would be dates but for a few values: a slip in the file."""
-    if not table.is_text(name):
-        return False
-    column = table.data.column(name).drop_null().slice(0, 500)
-    dates = sum(_is_date(column, row) for row in range(len(column)))
-    return len(column) >= 10 and dates >= 0.9 * len(column)
+def _settled(
+    table: Table,
+    columns: list[str],
+    parsed: Parsed,
+    codes: NDArray | None,
+    earlier: DateReading,
+    notes: Sequence[dict] = (),
+) -> Stamps:
+    """Times in the zone that is theirs, or that the user said."""
+    if parsed.values.dtype.kind != "M":
+        return Stamps(columns, parsed.values, [*parsed.notes, *notes], parsed.reading)
+    values, zone, told = in_zone(table, columns, parsed, codes, earlier)
+    return Stamps(columns, values, [*parsed.notes, *told, *notes], parsed.reading.with_(zone=zone, learned=True))
 
 
-def _is_date(column: pa.ChunkedArray, row: int) -> bool:
-    return parse_text("", column.slice(row, 1)) is not None
-
-
-def _impossible(column: pa.ChunkedArray) -> int | None:
-    """The first row that looks like a date and is none, such as 2024-02-30."""
-    for first in range(0, len(column), 500):
-        part = column.slice(first, 500)
-        if part.null_count < len(part) and parse_text("", part) is None:
-            for row in range(len(part)):
-                if part[row].is_valid and not _is_date(part, row):
-                    return first + row
-    return None
-
-
-def _no_date(table: Table, name: str) -> ValueError:
-    column = table.data.column(name)
-    row, value = 0, None
-    if table.is_text(name):
-        values = column.to_pylist()
-        patterns = [re.compile(form + CLOCK) for form in FORMATS.values()]
-        best = max(patterns, key=lambda p: sum(bool(v and p.fullmatch(v)) for v in values[:1000]))
-        bad = ((i, v) for i, v in enumerate(values) if v is not None and not best.fullmatch(v))
-        row, value = next(bad, (0, values[0]))
-        if value is not None and best.fullmatch(value):
-            row = _impossible(column) or 0
-            value = values[row]
-    else:
-        value = column[0].as_py()
-    return ValueError(
-        f"column {name!r} does not hold dates: expected values such as 2024-03-31 or 2024-03-31 14:00, got "
-        f"{value!r:.60} in {table.where(row)}; mend it or leave it empty, write dates as "
-        "year-month-day, or name another column with time="
-    )
-
-
-def _parse(table: Table, name: str, sure: bool = False) -> Stamps | None:
+def _parse(
+    table: Table, name: str, reading: DateReading, sure: bool = False, codes: NDArray | None = None
+) -> Parsed | None:
     """The times of one column, or None. Numbers count only if their name (or the user) says so."""
     column = table.data.column(name)
+    named = _HINT.search(name.lower()) is not None
     if pa.types.is_timestamp(column.type):
-        return _from_timestamps(name, column)
+        return _from_timestamps(name, column, reading)
     if table.is_text(name):
-        parsed = parse_text(name, column)
-        return None if parsed is None else Stamps([name], *parsed)
+        return parse_text(name, column, reading, sure or named)
     if not table.is_numeric(name) or pa.types.is_boolean(column.type):
         return None
-    values = table.numbers(name)
-    if not np.isfinite(values).all() or not (values == np.floor(values)).all() or not len(values):
-        return None
-    numbers = values.astype(np.int64)
-    low, high = int(numbers.min()), int(numbers.max())
-    if low >= 1678 and high <= 2261 and (sure or _HINT.search(name.lower())):
-        years = (numbers - 1970).astype("datetime64[Y]").astype("datetime64[ns]")
-        return Stamps([name], years, [note("time", f"Column {name!r} holds years.")])
-    if low > 167_800 and high < 22_620_000:
-        parsed = parse_text(name, pa.chunked_array([as_array(numbers).cast(pa.string())]), compact=high < 300_000)
-        if parsed is not None:
-            return Stamps([name], *parsed)
-    for least, most, unit in _EPOCHS:
-        if least <= low and high < most:
-            text = f"Column {name!r} was read as time since 1970-01-01 (UTC)."
-            return Stamps([name], (numbers * unit).astype("datetime64[ns]"), [note("time", text)])
-    return Stamps([name], numbers, []) if sure or name.lower() in _STEPS else None
+    if reading.format is not None:
+        whole = pc.if_else(pc.is_finite(column.cast(pa.float64())), column, None) if len(column) else column
+        return parse_text(name, pa.chunked_array([whole.cast(pa.int64()).cast(pa.string()).combine_chunks()]), reading)
+    return parse_numbers(name, table.numbers(name), reading, named=named, sure=sure, codes=codes)
 
 
-def _from_timestamps(name: str, column: pa.ChunkedArray) -> Stamps:
-    notes = []
+def _from_timestamps(name: str, column: pa.ChunkedArray, reading: DateReading) -> Parsed:
     zone = column.type.tz
-    if zone is not None and zone.upper() not in ("UTC", "+00:00", "Z"):
-        notes.append(note("time zone", f"Times in {name!r} carry the time zone {zone}: converted to UTC."))
-    elif zone is not None:
-        notes.append(note("time zone", f"Times in {name!r} are in UTC."))
     try:
         numbers = to_numpy(column.cast(pa.timestamp("ns", zone)), missing=_NOT_A_TIME)
     except pa.ArrowInvalid:
         raise ValueError(f"column {name!r} holds dates outside 1678 to 2261, which cannot be represented") from None
-    return Stamps([name], numbers.view("datetime64[ns]"), notes)
+    return Parsed(numbers.view("datetime64[ns]"), reading.with_(learned=True), offsets=zone)
 
 
-def _date_parts(table: Table, free: list[str]) -> list[str]:
-    """Columns of year, month, ... down to the finest there is without a break; [] if not both."""
-    found = {_PARTS[name.lower()]: name for name in reversed(free) if name.lower() in _PARTS and table.is_numeric(name)}
-    parts: list[str] = []
-    for part in ("year", "month", "day", "hour", "minute", "second"):
-        if part not in found:
-            break
-        parts.append(found[part])
-    if len(parts) < 2:
-        return []
-    year, month = table.numbers(parts[0]), table.numbers(parts[1])
-    valid = len(year) and (year >= 1678).all() and (year <= 2261).all() and (month >= 1).all() and (month <= 12).all()
-    return parts if valid else []
+def _notes_on_unread(table: Table, names: list[str]) -> list[dict]:
+    """Columns that are named as a time's and were passed over."""
+    return [
+        note("time", f"Column {name!r} is named like a time, but holds no dates that can be read: {shown}.")
+        for name in names
+        if _SURE.fullmatch(name.lower()) and table.is_text(name)
+        for shown in [", ".join(map(repr, table.data.column(name).drop_null().slice(0, 2).to_pylist()))]
+    ]
 
 
-def _compose(table: Table, columns: list[str]) -> Stamps:
-    parts = {_PARTS[name.lower()]: table.numbers(name) for name in columns}
-    for name, values in zip(columns, parts.values(), strict=True):
-        bad = ~(np.isfinite(values) & (np.floor(values) == values))
-        if bad.any():
-            row = int(np.argmax(bad))
-            raise ValueError(f"column {name!r}, {table.where(row)}: expected a whole number, got {values[row]}")
-    whole = {part: values.astype(np.int64) for part, values in parts.items()}
-    ones = np.ones(len(table), np.int64)
-    if "year" not in whole:
-        raise ValueError(f"columns {listing(columns)} lack the year: a date needs at least year and month")
-    days = days_of(whole["year"], whole.get("month", ones), whole.get("day", ones))
-    if days is None:
-        raise ValueError(f"columns {listing(columns)} do not make dates: expected months 1 to 12 and days that exist")
-    for part, nanoseconds in _NANOSECONDS.items():
-        if part in whole:
-            days = days + (whole[part] * nanoseconds).astype("timedelta64[ns]")
-    return Stamps(columns, days, [note("time", f"Times are put together from the columns {listing(columns)}.")])
+def _refuse_unread(table: Table, named: list[str]) -> None:
+    """Raise where a column is named like a time and could not be read, as there is no other one."""
+    for name in named:
+        if not table.is_text(name):
+            continue
+        column = table.data.column(name).drop_null()
+        count = len(column)
+        sure = _SURE.fullmatch(name.lower()) is not None
+        if _nearly_dates(column) or (sure and count >= 3 and pc.count_distinct(column).as_py() > 0.5 * count):
+            raise _no_date(table, name, DateReading())
 
 
-def _clock_column(table: Table, others: list[str], stamps: Stamps) -> str | None:
+def _nearly_dates(column: pa.ChunkedArray) -> bool:
+    """Whether texts would be dates but for a few: a slip in the file."""
+    head = column.slice(0, _SAMPLE)
+    if len(head) < 10 or parse_text("", head.slice(0, 3), sure=False) is None:
+        # The slip may be in the first three: one of those after them tells as well.
+        if len(head) < 10 or parse_text("", head.slice(5, 3), sure=False) is None:
+            return False
+    dates = sum(_is_date(head, row) for row in range(len(head)))
+    return dates >= 0.9 * len(head)
+
+
+def _is_date(column: pa.ChunkedArray, row: int) -> bool:
+    return parse_text("", column.slice(row, 1), sure=False) is not None
+
+
+def _no_date(table: Table, name: str, reading: DateReading) -> ValueError:
+    column = table.data.column(name)
+    row, value = 0, column[0].as_py() if len(column) else None
+    if table.is_text(name):
+        first = np.flatnonzero(to_numpy(column.is_valid()))
+        bad = [r for r in first[: 4 * _SAMPLE].tolist() if not _is_date(column, r)]
+        row = bad[0] if bad else _contradicting(column, first)
+        value = column[row].as_py()
+    return ValueError(
+        f"column {name!r} does not hold dates: expected values such as 2024-03-31 or 2024-03-31 14:00, got "
+        f"{value!r:.60} in {table.where(row)}; mend it or leave it empty, say how dates are written with date_format= "
+        f'(such as date_format="%d.%m.%Y"), name another column with time=, or count rows as steps with time="rows"'
+    )
+
+
+def _contradicting(column: pa.ChunkedArray, rows: NDArray) -> int:
+    """Of dates that can be read one by one, but not all in one way: the first that the ones before it contradict."""
+    low, high = 1, len(rows)
+    while low < high:  # the shortest beginning that cannot be read
+        middle = (low + high) // 2
+        if parse_text("", column.take(pa.array(rows[:middle])), sure=False) is None:
+            high = middle
+        else:
+            low = middle + 1
+    return int(rows[min(low, len(rows)) - 1]) if len(rows) else 0
+
+
+def _clock_column(table: Table, others: list[str], values: NDArray) -> str | None:
     """A column with the time of day, wanted when the dates alone are whole days that repeat."""
-    values = stamps.values
     if values.dtype.kind != "M" or (values != values.astype("datetime64[D]")).any():
         return None
     if len(values) < 2 or (np.diff(values) != np.timedelta64(0)).all():
         return None
-    named = [name for name in others if re.search(r"time|hour|hr|clock|uhrzeit", name.lower())]
-    return next((name for name in named if _time_of_day(table, name) is not None), None)
-
-
-def _time_of_day(table: Table, name: str) -> NDArray | None:
-    """timedelta64[ns] since midnight from "18:30", "18.30.00" or whole hours; None if there are none."""
-    if table.is_numeric(name):
-        hours = table.numbers(name)
-        if np.isfinite(hours).all() and (hours >= 0).all() and (hours <= 24).all() and (hours == np.floor(hours)).all():
-            return (hours.astype(np.int64) * _NANOSECONDS["hour"]).astype("timedelta64[ns]")
-        return None
-    if not table.is_text(name):
-        return None
-    pattern = r"^(?P<H>\d{1,2})[:.](?P<M>\d{2})(?:[:.](?P<S>\d{2})(?:\.0*)?)?$"
-    fields = pc.extract_regex(table.data.column(name).combine_chunks(), pattern)
-    if fields.null_count:
-        return None
-    part = Fields(fields, np.ones(len(fields), bool))
-    seconds = part.number("H", 0) * 3600 + part.number("M", 0) * 60 + part.number("S", 0)
-    return (seconds * 10**9).astype("timedelta64[ns]")
+    named = [name for name in others if re.search(r"time|hour|hr|clock|uhrzeit|zeit|heure|hora|stunde", name.lower())]
+    return next((name for name in named if clock_of(table, name) is not None), None)

@@ -1,0 +1,80 @@
+"""Ways of writing a date, as regular expressions (RE2's) with a group for each part."""
+
+from __future__ import annotations
+
+import re
+
+# y year, m month, n its name, d day, a and b day and month in either order, q quarter, h half-year, w week, u weekday.
+_N = r"(?P<n>[\p{L}\p{M}]{2,4}\.[\p{L}\p{M}]\.|[\p{L}\p{M}]{3,15})"
+_Y, _YY, _D, _M = r"(?P<y>\d{4})", r"'?(?P<y>\d{2})", r"(?P<d>\d{1,2})", r"(?P<m>\d{1,2})"
+_TH = r"(?:st|nd|rd|th|er|re|e|[ºª°])?"
+_WEEKDAY = r"(?:[\p{L}\p{M}]{1,15}\.?,? +)?"
+_OF = r"(?: +(?:de|di|of|del|do)\b\.?)?"
+_QUARTER = (
+    r"(?:Q|q|T|t|K|k|C|кв|Qtr|qtr|QTR|Quarter|quarter|QUARTER|Quartal|quartal|Trimestre|trimestre|Trim|trim|TRIM|Kvartal|"
+    r"kvartal|Kwartaal|kwartaal|kwartał|квартал)\.?"
+)
+_HALF = (
+    r"(?:H|h|S|s|HY|HJ|Hj|Half|half|half-year|"
+    r"Halbjahr|halbjahr|Sem|sem|Semester|semester|Semestre|semestre|SEM|полугодие)\.?"
+)
+_WEEK = r"(?:W|w|KW|kw|Kw|WK|Wk|wk|CW|Week|week|Woche|woche|Sem|sem|Semaine|semaine|S|Uge|uge|Vecka|vecka|v|V)\.?"
+_SEP = r"[-/_. ]*"
+_NTH = r"(?:\.|st|nd|rd|th|er|ère|e|[ºª°]|-?й|o|\.o)?"
+
+CLOCK = (
+    r"(?:(?:T|t|,? +|:)(?P<H>\d{1,2})(?:[:.h](?P<M>\d{2}))?(?:[:.](?P<S>\d{2})(?:[.,](?P<f>\d{1,9})\d*)?)?"
+    r"\s*(?P<p>[AaPp])?(?:\.? ?[Mm]\.?)?\s*(?P<z>Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?)?"
+)
+_PRESSED = r"[Tt ]?(?P<H>[012]\d)(?:(?P<M>[0-5]\d)(?P<S>[0-5]\d)?)?(?P<z>Z|[+-]\d{2}:?\d{2})?"
+DAYS = {
+    "year-month-day": rf"{_Y}[-/. ]{_M}[-/. ]{_D}\.?",
+    "yearmonthday": r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})",
+    "numbers": r"(?P<a>\d{1,2})(?P<s>[-/.])(?P<b>\d{1,2})[-/.](?P<y>\d{4}|\d{2})",
+    "day month-name year": rf"{_D}{_NTH}{_OF}[-. /,]*{_N}\.?{_OF}[-., /]*{_Y}",
+    "day month-name year of two digits": rf"{_D}{_NTH}[-. /]*{_N}\.?[-., /]*{_YY}",
+    "month-name day year": rf"{_N}\.?[- ]*{_D}{_TH}[-, ]+{_Y}",
+    "year month-name day": rf"{_Y}[-. /,]*{_N}\.?[-. /,]*{_D}",
+    "year, month and day in Han or Hangul": r"(?P<y>\d{4}) ?[年년] ?(?P<m>\d{1,2}) ?[月월] ?(?P<d>\d{1,2}) ?[日일]",
+}
+SPANS = {
+    "year-month": rf"{_Y}[-/. ]{_M}",
+    "yearMmonth": r"(?P<y>\d{4})[-: ]?[Mm](?P<m>\d{1,2})",
+    "month-year": r"[Mm]?(?P<m>\d{1,2})[-/. ](?P<y>\d{4})",
+    "month-name year": rf"{_N}\.?{_OF}[-., /']*{_Y}",
+    "month-name year of two digits": rf"{_N}\.?[-., /]*{_YY}",
+    "year month-name": rf"{_Y}[-., /]*{_N}\.?",
+    "year and quarter": rf"{_Y}{_SEP}(?:{_QUARTER}{_SEP}(?P<q>[1-4])|(?P<q2>[1-4]){_NTH}{_SEP}{_QUARTER})",
+    "quarter and year": rf"(?:{_QUARTER}{_SEP}(?P<q>[1-4])|(?P<q2>[1-4]){_NTH}{_SEP}{_QUARTER}){_OF}{_SEP}{_Y}",
+    "quarter and year of two digits": (
+        rf"(?:{_QUARTER}{_SEP}(?P<q>[1-4])|(?P<q2>[1-4]){_NTH}{_SEP}{_QUARTER}){_OF}[-/_. ']*(?P<y>\d{{2}})"
+    ),
+    "year and half-year": rf"{_Y}{_SEP}(?:{_HALF}{_SEP}(?P<h>[12])|(?P<h2>[12]){_NTH}{_SEP}{_HALF})",
+    "half-year and year": rf"(?:{_HALF}{_SEP}(?P<h>[12])|(?P<h2>[12]){_NTH}{_SEP}{_HALF}){_OF}{_SEP}{_Y}",
+    "half-year and year of two digits": (
+        rf"(?:{_HALF}{_SEP}(?P<h>[12])|(?P<h2>[12]){_NTH}{_SEP}{_HALF})[-/_. ']*(?P<y>\d{{2}})"
+    ),
+    "year and week": rf"{_Y}{_SEP}{_WEEK}{_SEP}(?P<w>\d{{1,2}})(?:-?(?P<u>[1-7]))?",
+    "week and year": rf"{_WEEK}{_SEP}(?P<w>\d{{1,2}})[-/_. ,]+{_Y}",
+    "year and month in Han or Hangul": r"(?P<y>\d{4}) ?[年년] ?(?P<m>\d{1,2}) ?[月월]",
+    "year": r"(?P<y>\d{4})[年년]?",
+}
+WEEKS = {"year-week": rf"{_Y}[-/. ]?(?P<w>\d{{2}})", "week-year": rf"(?P<w>\d{{1,2}})[-/. ]{_Y}"}
+MONTHS_PRESSED = {"yearmonth": r"(?P<y>\d{4})(?P<m>\d{2})"}
+
+
+def forms() -> dict[str, str]:
+    """All forms by name, in the order in which they are tried; each is the pattern of a whole value."""
+    found = {name: DAYS[name] + CLOCK for name in ("year-month-day", "yearmonthday")}
+    found["yearmonthday with its clock"] = DAYS["yearmonthday"] + _PRESSED
+    found |= {name: rf"{_WEEKDAY}{pattern}{CLOCK}" for name, pattern in DAYS.items() if name not in found}
+    found |= SPANS
+    found["weekday and year-month-day"] = rf"{_WEEKDAY}{DAYS['year-month-day']}{CLOCK}"
+    found["month-name day clock year"] = rf"{_WEEKDAY}{_N} +{_D} (?P<H>\d\d):(?P<M>\d\d)(?::(?P<S>\d\d))? {_Y}"
+    return {**found, **WEEKS, **MONTHS_PRESSED}
+
+
+FORMS = forms()
+# Forms of digits alone, which could as well be something else, are taken only where the column's name says so.
+ONLY_IF_NAMED = ("year-week", "week-year", "yearmonth")
+WEEK_NAME = re.compile(r"(^|[^a-z])(week|kw|woche|semaine|wk|calweek|isoweek|yearweek|vecka|uge)")
