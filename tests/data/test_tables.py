@@ -32,7 +32,6 @@ BAD = {
     "many columns": ("a.csv", WIDE.encode(), "100,000 columns"),
     "latin-1": ("a.csv", "a,b\n1,x\n2,é\n".encode("latin-1"), "byte 0xe9 in line 3.*latin-1"),
     "latin-1 far down": ("a.csv", b"a,b\n" + b"1,x\n" * 100_000 + b"2,\xe9\n", "byte 0xe9 in line 100,002"),
-    "utf-16": ("a.csv", "a,b\n1,2\n".encode("utf-16"), "UTF-16.*save it as UTF-8.*encoding='utf-16'"),
     "not parquet": ("a.parquet", b"PAR1junk", "not a Parquet file"),
     "empty parquet": ("a.parquet", b"", "is empty"),
 }
@@ -70,6 +69,8 @@ GOOD = {
     "empty last column": b"a,b,\n1,2.5,\n3,,\n",
     "blank lines first": b"\n\na,b\n1,2.5\n3,\n",
     "gzip": gzip.compress(b"a,b\n1,2.5\n3,\n"),
+    "utf-16": "a,b\n1,2.5\n3,\n".encode("utf-16"),
+    "utf-16 without its mark": "a,b\n1,2.5\n3,\n".encode("utf-16-be"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Delimited text files: delimiter, decimal comma and header found; errors with line numbers."""
+"""Delimited text files: encoding, delimiter, decimal mark and first lines found; errors with line numbers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import csv
 import io
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass, field
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -15,125 +16,175 @@ from pyarrow import csv as arrow_csv
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_array, as_texts, to_numpy
-from memorycell.data.tables.table import MOST_COLUMNS, MOST_STEPS, NULLS, check_names, listing
+from memorycell.data.tables.encodings import as_utf8, refuse_encoding
+from memorycell.data.tables.evidence import Columns, look_at
+from memorycell.data.tables.first_lines import find_begin, is_footnote, is_number, is_total, is_value
+from memorycell.data.tables.how import How
+from memorycell.data.tables.leading_zeros import with_leading_zeros
+from memorycell.data.tables.numbers import Evidence
+from memorycell.data.tables.raw import Raw
+from memorycell.data.tables.table import MOST_COLUMNS, MOST_STEPS, check_names
 
 _HEAD = 1 << 18
+_TAIL = 1 << 16
 _LONGEST_HEADER = 1 << 26
 _BLOCK = 1 << 26
 _LONGEST_FIELD = 1 << 17
+_FIRST = 200  # records that are looked at
+_MOST_BELOW = 10
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
-_NUMERIC = re.compile(r"\s*[+-]?(\d+[.,]?\d*|[.,]\d+)([eE][+-]?\d+)?\s*")
-_DATE = re.compile(r"\s*\d{4}-\d{2}(-\d{2})?([T ][\d:.]+)?\s*")
-_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d*,\d+\s*")
-_DECIMAL_POINT = re.compile(r"\s*[+-]?\d*\.\d+\s*")
+_SEP = re.compile(r"\ufeff?\"?sep=(.|\\t)\"?[,;\t|]*\s*", re.IGNORECASE)
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
+# What says silently that a value is missing; all else, such as "-" or "#N/A", is said.
+_NULLS = ("", "NA", "na", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "Null", "None", "none", "NaT", "<NA>")
 
 
-def read_delimited(
-    path: Path,
-    delimiter: str | None = None,
-    decimal: str | None = None,
-    encoding: str = "utf-8",
-    header: bool | None = None,
-    samples: bool = False,
-) -> tuple[pa.Table, list[dict], int, bool]:
-    """The columns of a text file, the notes, the line of its first row, and if it names them. See `read_table`."""
-    head = _read_head(path)
-    _refuse_other_kinds(path, head, encoding)
-    text = _decode(path, head, encoding)
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise ValueError(f"{path.name} is empty: expected a header line and rows of values")
-    blank = next(i for i, line in enumerate(text.splitlines()) if line.strip())
-    notes = []
-    if delimiter is None:
-        delimiter = find_delimiter(lines) or max(_NAMES, key=lines[0].count)
-        if delimiter != ",":
-            notes.append(note("read", f"{path.name} is separated by {_NAMES[delimiter]}s."))
-    elif len(delimiter) != 1:
+@dataclass
+class Delimited:
+    """A text file that was read: see `Table`, which has the same."""
+
+    data: pa.Table
+    notes: list[dict]
+    first_line: int
+    header: bool
+    evidence: Evidence
+    skipped: list[int] = field(default_factory=list)
+
+
+@dataclass
+class _Head:
+    """The first records of a file, the line that each begins in, and where in the bytes."""
+
+    records: list[list[str]]
+    lines: list[int]
+    places: list[int]
+
+
+def read_delimited(raw: Raw, how: How) -> Delimited:
+    """The columns of a text file. See `read_table`."""
+    notes: list[dict] = []
+    _refuse_other_kinds(raw)
+    data = as_utf8(raw, how.encoding, notes)
+    text = _decoded_head(raw.name, data)
+    lines, offset, number = _first_lines(raw.name, text, how)
+    delimiter = how.delimiter
+    if delimiter is not None and len(delimiter) != 1:
         raise ValueError(f"expected a delimiter of one character, got {delimiter!r}")
-    rows = _fields(lines[:200], delimiter)
-    if decimal is None:
-        decimal = _find_decimal(rows, delimiter)
-        if decimal == ",":
-            notes.append(note("read", f"{path.name} writes numbers with a decimal comma."))
-    if header is None and samples and _labels_again(rows):
+    named = _SEP.fullmatch(lines[0])
+    if named:
+        delimiter = delimiter or named[1].replace("\\t", "\t")
+        offset, number, lines = offset + len(lines[0].encode()), number + 1, lines[1:]
+        notes.append(note("read", f"The first line of {raw.name} names the delimiter, {delimiter!r}: left out."))
+    if delimiter is None:
+        delimiter = _delimiter_of(lines)
+        if delimiter != ",":
+            notes.append(note("read", f"{raw.name} is separated by {_NAMES[delimiter]}s."))
+    head = _records(lines, delimiter, number, offset)
+    if not head.records:
+        raise ValueError(f"{raw.name} is empty: expected a header line and rows of values")
+    return _read_table(raw.name, data, head, delimiter, how, notes)
+
+
+def _read_table(name: str, data: pa.Buffer, head: _Head, delimiter: str, how: How, notes: list[dict]) -> Delimited:
+    header = how.header
+    if header is None and how.samples and _labels_again(head.records):
         header = False
-    names, has_header = _header(rows, header)
-    if not has_header:
-        text = f"{path.name} has no header line: its columns are called {listing(names)}."
-        notes.append(note("read", text))
-    in_rows = not samples and _series_in_rows(rows)
-    if not in_rows or len(names) <= MOST_COLUMNS:  # series in rows are wide by nature: turned round below
-        check_names(names, path.name, MOST_STEPS if samples else MOST_COLUMNS)
-    first_line = blank + 1 + has_header
-    literal = samples and delimiter == "\t" and _quotes_are_text(path, len(names))
+    begin = find_begin(head.records, head.lines, name, header, samples=how.samples, titles=not how.skip_rows)
+    rows = head.records[begin.first :]
+    in_rows = not how.samples and _series_in_rows(begin.names, rows)
+    if not in_rows or len(begin.names) <= MOST_COLUMNS:  # series in rows are wide by nature: turned round below
+        check_names(begin.names, name, MOST_STEPS if how.samples else MOST_COLUMNS)
+    if begin.first >= len(head.records):
+        raise ValueError(f"{name} has a header but no rows: expected rows of values below it")
+    notes += begin.notes
+    first_line = head.lines[begin.first]
+    body = data.slice(head.places[begin.first])
+    body = body if how.samples else _without_end(name, body, rows, len(begin.names), delimiter, notes)
+    columns = look_at(begin.names, rows, delimiter, how)
+    if columns.decimal == ",":
+        notes.append(note("read", f"{name} writes numbers with a decimal comma."))
+    literal = how.samples and delimiter == "\t" and _quotes_are_text(body, len(begin.names))
     if literal:
-        notes.append(
-            note("read", f"The quotes in {path.name} are not in pairs around fields: read as part of the text.")
-        )
-    data = _read_columns(path, names, first_line - 1, delimiter, decimal, encoding, samples, literal)
-    if not data.num_rows:
-        raise ValueError(f"{path.name} has a header but no rows: expected rows of values below it")
+        notes.append(note("read", f"The quotes in {name} are not in pairs around fields: read as part of the text."))
+    reader = _Reader(name, begin.names, first_line, delimiter, columns, literal, how.samples)
+    table = reader.read(body, notes)
     if in_rows:
-        return *_turn_round(data, path.name, notes), True
-    return _without_unnamed(data), notes, first_line, has_header
+        long, said, line = _turn_round(table, name, notes)
+        return Delimited(long, said, line, True, columns.evidence)
+    table, skipped = _without_empty_rows(name, table, how.samples, notes)
+    skipped = [row + first_line for row in skipped]
+    return Delimited(
+        _without_unnamed(table), notes, first_line, begin.header, columns.evidence, [*reader.skipped, *skipped]
+    )
 
 
-def _read_head(path: Path) -> bytes:
-    """The first part of a file, at least its first line."""
-    try:
-        with _open(path) as stream:
-            head = stream.read(_HEAD)
-            while b"\n" not in head and len(head) < _LONGEST_HEADER and (more := stream.read(_HEAD)):
-                head += more
-            return head
-    except (OSError, pa.ArrowException) as error:
-        if isinstance(error, PermissionError):
-            raise
-        raise ValueError(f"{path.name} cannot be read: it is damaged ({error})") from None
-
-
-def _open(path: Path) -> pa.NativeFile:
-    with path.open("rb") as file:
-        zipped = file.read(2) == b"\x1f\x8b"
-    return pa.input_stream(str(path), compression="gzip" if zipped else None)
-
-
-def _refuse_other_kinds(path: Path, head: bytes, encoding: str) -> None:
-    start = head[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    remedy = "expected a CSV or Parquet file"
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff") and not encoding.lower().replace("-", "").startswith("utf16"):
-        raise ValueError(f"{path.name} is UTF-16 text, expected UTF-8: save it as UTF-8, or give encoding='utf-16'")
-    if start.startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise ValueError(f"{path.name} is a web page (HTML or XML), not a CSV: save the data itself; {remedy}")
-    if start.startswith((b"{", b"[")):
-        raise ValueError(f"{path.name} looks like JSON, not CSV: convert it first; {remedy}")
-    if start.startswith(b"pk\x03\x04"):
-        raise ValueError(f"{path.name} is a spreadsheet or zip archive: save the sheet as CSV; {remedy}")
-    if b"\x00" in head and "16" not in encoding and "32" not in encoding:
-        raise ValueError(f"{path.name} is a binary file (a zero byte at {head.index(0):,}), not a CSV; {remedy}")
-
-
-def _decode(path: Path, head: bytes, encoding: str) -> str:
-    whole = len(head) < _HEAD
-    if "16" not in encoding and "32" not in encoding and not whole and b"\n" in head:
+def _decoded_head(name: str, data: pa.Buffer) -> str:
+    """The first lines as text, at least one whole."""
+    size = min(_HEAD, data.size)
+    head = data.slice(0, size).to_pybytes()
+    while head.count(b"\n") < 2 and size < min(_LONGEST_HEADER, data.size):
+        size = min(2 * size, data.size)
+        head = data.slice(0, size).to_pybytes()
+    if size < data.size and b"\n" in head:
         head = head[: head.rindex(b"\n") + 1]
     try:
-        return head.decode(encoding if encoding.lower() not in ("utf-8", "utf8") else "utf-8-sig")
-    except LookupError:
-        raise ValueError(f"unknown encoding {encoding!r}: try 'utf-8', 'latin-1' or 'utf-16'") from None
+        return head.decode()
     except UnicodeDecodeError as error:
-        if "16" in encoding and not whole:
-            return head.decode(encoding, errors="ignore")
-        line = head[: error.start].count(b"\n") + 1
-        raise _wrong_encoding(path, head[error.start], line, encoding) from None
+        refuse_encoding(name, data)
+        raise ValueError(f"{name} is not UTF-8 text: {error}") from None
 
 
-def _wrong_encoding(path: Path, byte: int, line: int, encoding: str) -> ValueError:
-    return ValueError(
-        f"{path.name} is not {encoding.upper()} text: byte 0x{byte:02x} in line {line:,}; "
-        "save it as UTF-8, or give encoding='latin-1' (Western European) or the one it was written in"
-    )
+def _first_lines(name: str, text: str, how: How) -> tuple[list[str], int, int]:
+    """The first lines with their ends, from the first that is not blank; its place in the bytes, and its number."""
+    lines = [found[0] for found in islice(_LINE.finditer(text), how.skip_rows + 100 * _FIRST)]
+    start = how.skip_rows
+    if start >= len(lines) and lines:
+        raise ValueError(f"{name} has {len(lines):,} lines: expected skip_rows to leave some, got {start:,}")
+    while start < len(lines) and not lines[start].strip():
+        start += 1
+    if start == len(lines):
+        raise ValueError(f"{name} is empty: expected a header line and rows of values")
+    return lines[start:], len("".join(lines[:start]).encode()), start + 1
+
+
+def _refuse_other_kinds(raw: Raw) -> None:
+    head = raw.head(1000)
+    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    remedy = "expected a CSV, Parquet or Excel file"
+    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<table")):
+        raise ValueError(f"{raw.name} is a web page (HTML or XML), not a CSV: save the data itself; {remedy}")
+    if head.startswith(b"%PDF-"):
+        raise ValueError(f"{raw.name} is a PDF, not a CSV: save the data itself; {remedy}")
+    if head.startswith((b"\x89HDF", b"CDF\x01", b"CDF\x02", b"SQLite format 3", b"$FL2", b"@(#)")):
+        raise ValueError(f"{raw.name} is a file of another program (HDF5, NetCDF, SQLite or SPSS); {remedy}")
+
+
+def _records(lines: list[str], delimiter: str, number: int, offset: int) -> _Head:
+    """The first records; where csv refuses lines, each line whose fields are short enough counts for itself."""
+    head = _Head([], [], [])
+    reader = csv.reader(lines, delimiter=delimiter)
+    used, place = 0, offset
+    try:
+        for record in reader:
+            took = lines[used : reader.line_num]
+            if any(cell.strip() for cell in record) or delimiter in took[0]:
+                head.records.append(record)
+                head.lines.append(number + used)
+                head.places.append(place)
+            elif len(record) == 0 and head.records and len(head.records[-1]) == 1:
+                head.records.append([""])  # an empty line of a single column is a missing value
+                head.lines.append(number + used)
+                head.places.append(place)
+            used, place = reader.line_num, place + sum(len(line.encode()) for line in took)
+            if len(head.records) > _FIRST:
+                break
+    except csv.Error:
+        for line in lines[used : used + 20]:
+            head.records.append(line.rstrip("\r\n").split(delimiter))
+            head.lines.append(number + used)
+            head.places.append(place)
+            used, place = used + 1, place + len(line.encode())
+    return head
 
 
 def _fields(lines: list[str], delimiter: str) -> list[list[str]]:
@@ -161,25 +212,21 @@ def find_delimiter(lines: list[str]) -> str:
     return best
 
 
-def _find_decimal(rows: list[list[str]], delimiter: str) -> str:
-    if delimiter == ",":
-        return "."
-    values = [value for row in rows[1:] for value in row]
-    points = any(_DECIMAL_POINT.fullmatch(value) for value in values)
-    return "," if not points and any(_DECIMAL_COMMA.fullmatch(value) for value in values) else "."
-
-
-def _header(rows: list[list[str]], header: bool | None) -> tuple[list[str], bool]:
-    """Column names, and whether the first line held them: unless said, it does if not all numbers and dates."""
-    first = rows[0]
-    values = [value for value in first if value.strip()]
-    data = values and all(_NUMERIC.fullmatch(v) or _DATE.fullmatch(v) for v in values)
-    # A line of years over a table is a header; a first row of readings has a fraction, a sign or a date.
-    data = data and (len(rows) == 1 or any(not value.strip().isdigit() for value in values) or len(values) == 1)
-    if header is False or (data and header is None):
-        names = ["y"] if len(first) == 1 else [f"x{i}" for i in range(len(first))]
-        return names, False
-    return [name.strip() or f"unnamed {i + 1}" for i, name in enumerate(first)], True
+def _delimiter_of(lines: list[str]) -> str:
+    """The separator of a table, which may have titles above it: what cuts the most lines in the same way."""
+    whole = [line for line in lines[:150] if line.strip()]
+    found = find_delimiter(whole)
+    if found:
+        return found
+    best, score = "", (0.0, 0)
+    for candidate in _NAMES:
+        rows = [row for row in _fields(whole, candidate) if row]
+        body = rows[min(len(rows) // 2, 60) :] or rows
+        width = max((len(row) for row in body), default=1)
+        share = sum(len(row) == width for row in body) / max(1, len(body))
+        if width > 1 and share >= 0.7 and (round(share, 1), width) > score:
+            best, score = candidate, (round(share, 1), width)
+    return best or max(_NAMES, key=whole[0].count)
 
 
 def _labels_again(rows: list[list[str]]) -> bool:
@@ -187,16 +234,16 @@ def _labels_again(rows: list[list[str]]) -> bool:
     again = [
         any(j < len(row) and row[j].strip() == value.strip() for row in rows[1:])
         for j, value in enumerate(rows[0])
-        if value.strip() and not _NUMERIC.fullmatch(value)
+        if value.strip() and not is_number(value)
     ]
     return any(again) and rows[0] not in rows[1:]
 
 
-def _quotes_are_text(path: Path, columns: int) -> bool:
+def _quotes_are_text(data: pa.Buffer, columns: int) -> bool:
     """Whether a file of tabs has quotes as part of its text: a field opens one and does not close it, yet each line
     has all the columns, so that no field goes on in the next line."""
     opened = False
-    for raw in _raw_lines(path):
+    for raw in _raw_lines(data):
         fields = raw.rstrip(b"\r\n").split(b"\t")
         if len(fields) != columns and raw.strip():
             return False
@@ -204,13 +251,12 @@ def _quotes_are_text(path: Path, columns: int) -> bool:
     return opened
 
 
-def _series_in_rows(rows: list[list[str]]) -> bool:
+def _series_in_rows(names: list[str], rows: list[list[str]]) -> bool:
     """The layout of the M4 competition: columns V1, V2, ...: the series' name and its values."""
-    first = rows[0]
-    if len(first) < 3 or first != [f"V{i + 1}" for i in range(len(first))]:
+    if len(names) < 3 or names != [f"V{i + 1}" for i in range(len(names))]:
         return False
-    ids = [row[0] for row in rows[1:] if row]
-    return not any(_NUMERIC.fullmatch(v) or _DATE.fullmatch(v) for v in ids) and len(set(ids)) == len(ids)
+    ids = [row[0] for row in rows if row]
+    return not any(is_value(v) for v in ids) and len(set(ids)) == len(ids)
 
 
 def _turn_round(data: pa.Table, source: str, notes: list[dict]) -> tuple[pa.Table, list[dict], int]:
@@ -236,91 +282,194 @@ def _turn_round(data: pa.Table, source: str, notes: list[dict]) -> tuple[pa.Tabl
     return long, [*notes, note("read", said)], 0
 
 
-def _read_columns(
-    path: Path, names: list[str], skip: int, delimiter: str, decimal: str, encoding: str, samples: bool, literal: bool
-) -> pa.Table:
-    types: dict[str, pa.DataType] = {}
-    quoted = not literal and b'"' in _read_head(path)
-    while True:
-        try:
-            with _open(path) as stream:
+@dataclass
+class _Reader:
+    """Arrow's reader, told again what a value says that it did not expect."""
+
+    name: str
+    names: list[str]
+    first_line: int
+    delimiter: str
+    columns: Columns
+    literal: bool
+    samples: bool
+    skipped: list[int] = field(default_factory=list)
+
+    def read(self, body: pa.Buffer, notes: list[dict]) -> pa.Table:
+        """The columns; those that may be numbers written for people, or identifiers with leading zeros, as text."""
+        types = dict.fromkeys(self.columns.texts, pa.string())
+        table, body = self._typed(body, types, notes)
+        again = self.columns.misread(table, types)
+        if not self.samples:
+            again |= with_leading_zeros(body, table, self.delimiter, self.literal)
+        if again:
+            types |= dict.fromkeys(again, pa.string())
+            table, body = self._typed(body, types, notes)
+        if not self.samples and all(map(pa.types.is_string, table.schema.types)):
+            table = self._without_headers(table, notes)
+        return table
+
+    def _typed(self, body: pa.Buffer, types: dict[str, pa.DataType], notes: list[dict]) -> tuple[pa.Table, pa.Buffer]:
+        head = body.slice(0, min(_HEAD, body.size)).to_pybytes()
+        quoted = not self.literal and b'"' in head
+        while True:
+            try:
                 data = arrow_csv.read_csv(
-                    stream,
-                    arrow_csv.ReadOptions(
-                        column_names=names, skip_rows=skip, block_size=_BLOCK, encoding=encoding.lower()
-                    ),
+                    pa.BufferReader(body),
+                    arrow_csv.ReadOptions(column_names=self.names, block_size=_BLOCK),
                     arrow_csv.ParseOptions(
-                        delimiter=delimiter,
-                        quote_char=False if literal else '"',
+                        delimiter=self.delimiter,
+                        quote_char=False if self.literal else '"',
                         newlines_in_values=quoted,
-                        ignore_empty_lines=len(names) > 1,
+                        ignore_empty_lines=len(self.names) > 1,
                     ),
                     arrow_csv.ConvertOptions(
-                        null_values=list(NULLS),
-                        strings_can_be_null=not samples,
-                        decimal_point=decimal,
+                        null_values=list(_NULLS),
+                        strings_can_be_null=False,
+                        decimal_point=self.columns.decimal,
                         column_types=types,
                     ),
                 )
+            except pa.ArrowException as error:
+                shorter = self._without_comments(body, str(error), notes)
+                if shorter is None:
+                    self._retype_or_raise(body, str(error), types)
+                else:
+                    body = shorter
+                continue
             # Arrow calls text that is not UTF-8 binary.
             if any(pa.types.is_binary(kind) for kind in data.schema.types):
-                _refuse_encoding(path, encoding)
-            return data
-        except pa.ArrowException as error:
-            _retype_or_raise(path, str(error), names, types, delimiter, encoding)
-        except OSError as error:
-            raise ValueError(f"{path.name} cannot be read: it is damaged ({error})") from None
+                refuse_encoding(self.name, body, self.first_line)
+            if not data.num_rows:
+                raise ValueError(f"{self.name} has a header but no rows: expected rows of values below it")
+            return data, body
 
+    def _retype_or_raise(self, body: pa.Buffer, message: str, types: dict[str, pa.DataType]) -> None:
+        """Arrow guesses types from the first block; a later value that does not fit widens the column's type."""
+        if "UTF8" in message or "UTF-8" in message:
+            refuse_encoding(self.name, body, self.first_line)
+        found = re.search(r"In CSV column #(\d+): CSV conversion error to (\w+)", message)
+        if found:
+            name = self.names[int(found[1])]
+            wider = pa.float64() if found[2].startswith("int") and name not in types else pa.string()
+            if types.get(name) != pa.string():
+                types[name] = wider
+                return
+        if "Expected" in message and "columns" in message:
+            raise ValueError(self._ragged(body)) from None
+        if "Empty CSV" in message:
+            raise ValueError(f"{self.name} has a header but no rows: expected rows of values below it") from None
+        raise ValueError(f"{self.name} cannot be read as CSV: {message}") from None
 
-def _retype_or_raise(path: Path, message: str, names: list[str], types: dict, delimiter: str, encoding: str) -> None:
-    """Arrow guesses types from the first block; a later value that does not fit widens the column's type."""
-    if "UTF8" in message or "UTF-8" in message:
-        _refuse_encoding(path, encoding)
-    found = re.search(r"In CSV column #(\d+): CSV conversion error to (\w+)", message)
-    if found:
-        name = names[int(found[1])]
-        wider = pa.float64() if found[2].startswith("int") and name not in types else pa.string()
-        if types.get(name) != pa.string():
-            types[name] = wider
-            return
-    if "Expected" in message and "columns" in message:
-        raise ValueError(_ragged(path, len(names), delimiter, encoding)) from None
-    if "Empty CSV" in message:
-        raise ValueError(f"{path.name} has a header but no rows: expected rows of values below it") from None
-    raise ValueError(f"{path.name} cannot be read as CSV: {message}") from None
+    def _without_comments(self, body: pa.Buffer, message: str, notes: list[dict]) -> pa.Buffer | None:
+        """The body without comment lines (#), where only these have another number of fields; None: others have."""
+        if self.samples or "Expected" not in message or "columns" not in message:
+            return None
+        kept, dropped = [], []
+        for number, line in enumerate(_raw_lines(body), self.first_line):
+            if line.lstrip().startswith(b"#"):
+                dropped.append(number)
+            else:
+                kept.append(line)
+        if not dropped:
+            return None
+        were = "1 line that begins" if len(dropped) == 1 else f"{len(dropped):,} lines that begin"
+        left = "was left out" if len(dropped) == 1 else "were left out"
+        said = f"{were} with # in {self.name} {left} (first line {dropped[0]:,})."
+        notes.append(note("read", said))
+        self.skipped += dropped
+        return pa.py_buffer(b"".join(kept))
 
+    def _without_headers(self, table: pa.Table, notes: list[dict]) -> pa.Table:
+        """The rows without the header where it comes again, as in files that were put one behind the other."""
+        place = pc.index(table.column(0), as_texts([self.names[0]])[0]).as_py()
+        if place < 0:
+            return table
+        again = pc.equal(pc.utf8_trim_whitespace(table.column(0)), as_texts([self.names[0]])[0])
+        for name, column in zip(self.names[1:], table.columns[1:], strict=True):
+            again = pc.and_(again, pc.equal(pc.utf8_trim_whitespace(column), as_texts([name])[0]))
+        rows = np.flatnonzero(to_numpy(again))
+        if not len(rows):
+            return table
+        more = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
+        said = f"The header of {self.name} comes again (line {int(rows[0]) + self.first_line:,}{more}): left out."
+        notes.append(note("read", said))
+        self.skipped += [int(row) + self.first_line for row in rows]
+        return table.filter(pc.invert(again))
 
-def _refuse_encoding(path: Path, encoding: str) -> None:
-    """Raise an error that names the first byte that is not UTF-8, and its line."""
-    for line, raw in enumerate(_raw_lines(path), 1):
-        try:
-            raw.decode()
-        except UnicodeDecodeError as error:
-            raise _wrong_encoding(path, raw[error.start], line, encoding) from None
-
-
-def _raw_lines(path: Path) -> Iterator[bytes]:
-    with _open(path) as stream:
-        yield from io.BufferedReader(stream)
-
-
-def _ragged(path: Path, expected: int, delimiter: str, encoding: str) -> str:
-    with _open(path) as stream:
-        lines = io.TextIOWrapper(io.BufferedReader(stream), encoding, errors="replace")
-        reader = csv.reader(lines, delimiter=delimiter)
+    def _ragged(self, body: pa.Buffer) -> str:
+        expected = len(self.names)
+        lines = io.TextIOWrapper(io.BytesIO(body), "utf-8", errors="replace", newline=None)
+        reader = csv.reader(lines, delimiter=self.delimiter)
         try:
             row = next((row for row in reader if row and len(row) != expected), None)
         except csv.Error as error:
-            return f"{path.name}, line {reader.line_num:,} cannot be read as CSV: {error}"
-    if row is None:
-        return f"{path.name}: expected {expected} fields in every row, as in the header"
-    text = (
-        f"{path.name}, line {reader.line_num:,}: expected {expected} fields as in the header, got {len(row)} "
-        f"({delimiter.join(row)!r:.80})"
-    )
-    if delimiter == "," and len(row) > expected:
-        return f"{text}; a field with a comma in it needs quotes, and decimal commas need another delimiter"
-    return f"{text}; mend or remove that line, or name the delimiter"
+            return f"{self.name}, line {reader.line_num + self.first_line - 1:,} cannot be read as CSV: {error}"
+        if row is None:
+            return f"{self.name}: expected {expected} fields in every row, as in the header"
+        text = (
+            f"{self.name}, line {reader.line_num + self.first_line - 1:,}: expected {expected} fields as in the "
+            f"header, got {len(row)} ({self.delimiter.join(row)!r:.80})"
+        )
+        if self.delimiter == "," and len(row) > expected:
+            return f"{text}; a field with a comma in it needs quotes, and decimal commas need another delimiter"
+        return f"{text}; mend or remove that line, or name the delimiter with delimiter="
+
+
+def _raw_lines(data: pa.Buffer) -> Iterator[bytes]:
+    yield from io.BytesIO(data)
+
+
+def _without_end(
+    name: str, body: pa.Buffer, rows: list[list[str]], width: int, delimiter: str, notes: list[dict]
+) -> pa.Buffer:
+    """The rows without what stands below a table: sums, and words in one cell."""
+    if width < 2:
+        return body
+    start = max(0, body.size - _TAIL)
+    tail = body.slice(start).to_pybytes()
+    lines = tail.splitlines(keepends=True)
+    if start:
+        lines = lines[1:]  # its beginning is not there
+    cut = 0
+    shown: list[str] = []
+    above = [row for row in rows[:50] if len(row) == width]
+    for line in reversed(lines[-3 * _MOST_BELOW :]):
+        text = line.decode("utf-8", "replace")
+        if text.count('"') % 2 or len(shown) >= _MOST_BELOW:
+            break
+        fields = next(csv.reader([text], delimiter=delimiter), [])
+        blank = not any(cell.strip() for cell in fields)
+        if not blank and not is_footnote(fields, width) and not is_total(fields, above):
+            break
+        if not blank:
+            shown.append(", ".join(cell.strip() for cell in fields if cell.strip()))
+        cut += len(line)
+    if not shown or len(shown) >= len(rows):
+        return body
+    were = "1 line below the table was" if len(shown) == 1 else f"{len(shown)} lines below the table were"
+    notes.append(note("read", f"{were} left out of {name} ({shown[-1]!r:.60})."))
+    return body.slice(0, body.size - cut)
+
+
+def _without_empty_rows(name: str, table: pa.Table, samples: bool, notes: list[dict]) -> tuple[pa.Table, list[int]]:
+    """The rows that hold anything, and which do not."""
+    if samples or table.num_columns < 2:
+        return table, []
+    empty = None
+    for column in table.columns:
+        if not pa.types.is_string(column.type) and not column.null_count:
+            return table, []
+        mask = pc.equal(column, as_texts([""])[0]) if pa.types.is_string(column.type) else pc.is_null(column)
+        empty = mask if empty is None else pc.and_(empty, mask)
+        if not pc.any(empty).as_py():
+            return table, []
+    rows = np.flatnonzero(to_numpy(empty)).tolist()
+    if len(rows) == table.num_rows:
+        raise ValueError(f"{name} has only empty rows: expected rows of values below its header")
+    were = "1 row that holds nothing was" if len(rows) == 1 else f"{len(rows):,} rows that hold nothing were"
+    notes.append(note("read", f"{were} left out of {name}."))
+    return table.filter(pc.invert(empty)), rows
 
 
 def _without_unnamed(data: pa.Table) -> pa.Table:
@@ -328,6 +477,11 @@ def _without_unnamed(data: pa.Table) -> pa.Table:
     empty = [
         name
         for name, column in zip(data.column_names, data.columns, strict=True)
-        if name.startswith("unnamed ") and pc.all(pc.is_null(column)).as_py()
+        if name.startswith("unnamed ")
+        and (column.null_count == len(column) or (pa.types.is_string(column.type) and _all_blank(column)))
     ]
     return data.drop_columns(empty) if len(empty) < data.num_columns else data
+
+
+def _all_blank(column: pa.ChunkedArray) -> bool:
+    return bool(pc.all(pc.equal(pc.utf8_trim_whitespace(column), as_texts([""])[0])).as_py())

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from memorycell.data.log import note
-from memorycell.data.tables.arrow import as_texts, nothing, text, to_numpy
-from memorycell.data.tables.table import NULLS, Table, check_names
-
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+from memorycell.data.tables.how import How
+from memorycell.data.tables.missing import sentinel_of, without_values
+from memorycell.data.tables.numbers import Evidence
+from memorycell.data.tables.raw import Raw, fetch, is_source
+from memorycell.data.tables.table import Table, check_names
+from memorycell.data.tables.texts import settle_text
 
 
 def read_table(
@@ -22,28 +23,52 @@ def read_table(
     *,
     delimiter: str | None = None,
     decimal: str | None = None,
-    encoding: str = "utf-8",
+    thousands: str | None = None,
+    encoding: str | None = None,
     header: bool | None = None,
+    skip_rows: int | None = None,
+    na_values: str | float | Sequence[str | float] = (),
+    sheet: str | int | None = None,
     samples: bool = False,
+    text: Collection[str] = (),
+    reading: Mapping[str, Any] | None = None,
 ) -> Table:
     """Read a table of one row per time step (or of one row per series and time step).
 
+    What it returns is taken wherever a table is: ``forecaster.fit(read_table(path, decimal=","), "y")``.
+
     Parameters
     ----------
-    source : path, frame, array, list, dict or Table
-        Path of a CSV (``.csv``, ``.tsv``, ``.csv.gz``) or Parquet file; a pandas, polars or pyarrow frame; a
-        numpy array or list of numbers, 1-D (column ``y``) or 2-D with a row per step (columns ``x0``, ``x1``,
-        ...); a dict of columns.
-    delimiter, decimal : str, optional
-        Of a text file. By default found from its first lines and, unless comma and point, said in the notes.
-    encoding : str
-        Of a text file, default UTF-8 (with or without byte order mark).
+    source : path, open file, frame, array, list, dict or Table
+        Path of a CSV (``.csv``, ``.tsv``, …), Parquet, Feather, JSON or Excel file (``.xlsx``, ``.xls``, ``.ods``;
+        extra ``excel``), packed with gzip, zip, bz2, xz or zstd or not; ``"-"``, standard input; ``s3://…``,
+        ``https://…`` and the like (extra ``remote``); a file opened for reading; a pandas, polars or pyarrow frame; a
+        numpy array or list of numbers, 1-D (column ``y``) or 2-D with a row per step (columns ``x0``, ``x1``, ...); a
+        dict of columns.
+    delimiter : str, optional
+        Of a text file. By default found from its first lines and, unless a comma, said in the notes.
+    decimal, thousands : str, optional
+        The decimal mark, "." or ",", and the one between thousands: ".", ",", " " or "'". By default found from all
+        values of a column, and said unless numbers are plain.
+    encoding : str, optional
+        Of a text file, default UTF-8 (with or without byte order mark), or UTF-16 where its first bytes say so.
     header : bool, optional
-        Whether the first line of a text file names the columns. By default found from it.
+        Whether a line of a text file or sheet names the columns. By default found from it.
+    skip_rows : int, optional
+        Lines above the table to leave out. By default titles and comments above it are found.
+    na_values : str, number or several of them
+        What else stands for a missing value, such as -999.
+    sheet : str or int, optional
+        The sheet of a workbook, by name or by place from 0; the file of a zip archive. By default the only one, or the
+        first sheet that holds anything.
     samples : bool
         True where a row is a sample (a text with its label, a whole sequence) rather than a time step: text stays as
         it is written (only an empty one is missing, not "NA" or "none", which may be words or labels), a text file
         may have up to 50,000 columns, and a first line whose texts come again in their columns is no header.
+    text : collection of str
+        Columns that are names rather than numbers, such as ids: read as they are written, but for whole numbers.
+    reading : mapping, optional
+        How an earlier table of the kind was read (`Table.reading`): other arguments go before it.
 
     Returns
     -------
@@ -56,6 +81,8 @@ def read_table(
     ValueError
         An empty file, a header only, not a table, ragged rows, repeated column names, more than 1,000
         columns, another encoding: each with the line it was seen in and what to do.
+    ModuleNotFoundError
+        The package of an extra is missing.
 
     Example
     -------
@@ -64,15 +91,33 @@ def read_table(
     (['date', 'temp'], 2)
     >>> read_table(np.zeros((5, 2))).columns
     ['x0', 'x1']
+    >>> prices = read_table({"price": ["985", "1.004", "2.081,66"]})
+    >>> prices.numbers("price").tolist(), prices.notes[0]["text"]
+    ([985.0, 1004.0, 2081.66], "Column 'price' writes thousands with a point: '1.004' is read as 1004.")
     """
     if isinstance(source, Table):
         return source
-    # Imported here because it builds on this module.
+    how = How.of(
+        remembered=reading, samples=samples, text=text, delimiter=delimiter, decimal=decimal, thousands=thousands,
+        encoding=encoding, header=header, skip_rows=skip_rows, na_values=na_values, sheet=sheet,
+    )  # fmt: skip
+    table, evidence = _taken(source, how)
+    _settle(table, how, evidence)
+    if not len(table):
+        raise ValueError(f"{table.source} has no rows: expected at least one row of values")
+    if not table.columns:
+        raise ValueError(f"{table.source} has no columns that can be used")
+    return table
+
+
+def _taken(source: Any, how: How) -> tuple[Table, Evidence]:
+    """A table with columns of whatever type they came in, and what is known of its numbers."""
+    # Imported here because it builds on this module, and files do without it.
     from memorycell.data.tables.frames import from_columns, from_frame, from_numpy
 
-    if isinstance(source, str | Path):
-        table = _read_path(Path(source), delimiter, decimal, encoding, header, samples)
-    elif isinstance(source, list | tuple):
+    if is_source(source):
+        return _from_file(fetch(source, how.sheet), how)
+    if isinstance(source, list | tuple):
         table = from_numpy(_numbers(source))
     elif isinstance(source, np.ndarray):
         table = from_numpy(source)
@@ -80,12 +125,7 @@ def read_table(
         table = from_columns(source, "the dict of columns", "dict")
     else:
         table = from_frame(source)
-    _settle(table, samples)
-    if not len(table):
-        raise ValueError(f"{table.source} has no rows: expected at least one row of values")
-    if not table.columns:
-        raise ValueError(f"{table.source} has no columns that can be used")
-    return table
+    return table, Evidence(how.decimal, how.thousands, dict(how.learned))
 
 
 def _numbers(values: list[Any] | tuple[Any, ...]) -> NDArray[np.float64]:
@@ -98,97 +138,111 @@ def _numbers(values: list[Any] | tuple[Any, ...]) -> NDArray[np.float64]:
         ) from None
 
 
-def _read_path(
-    path: Path, delimiter: str | None, decimal: str | None, encoding: str, header: bool | None, samples: bool
-) -> Table:
-    if not path.exists():
-        raise FileNotFoundError(f"no file {str(path)!r}: check the path")
-    if path.is_dir():
-        raise ValueError(f"{str(path)!r} is a folder: expected a CSV or Parquet file")
-    with path.open("rb") as file:
-        magic = file.read(4)
-    if magic == b"PAR1" or path.suffix.lower() in (".parquet", ".pq"):
-        return Table(_read_parquet(path, magic), path.name, "file")
+def _from_file(raw: Raw, how: How) -> tuple[Table, Evidence]:
+    start = raw.head(8)
+    plain = Evidence(how.decimal, how.thousands, dict(how.learned))
+    if start.startswith(b"PAR1"):
+        return Table(_read_parquet(raw), raw.name, "file"), plain
+    if start.startswith((b"ARROW1", b"FEA1")):
+        return Table(_read_feather(raw), raw.name, "file"), plain
+    if raw.workbook:
+        from memorycell.data.tables.workbooks import read_workbook
+
+        return read_workbook(raw, how), plain
+    if raw.name.lower().endswith((".parquet", ".pq")):
+        raise ValueError(f"{raw.name} is not a Parquet file, or is damaged (it does not begin with PAR1)")
+    if raw.head(1000).lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
+        from memorycell.data.tables.json_tables import read_json
+
+        return read_json(raw), plain
     # Imported here so that frames and arrays do without it.
     from memorycell.data.tables.delimited import read_delimited
 
-    data, notes, first_line, named = read_delimited(path, delimiter, decimal, encoding, header, samples)
-    return Table(data, path.name, "file", notes, first_line, header=named)
+    found = read_delimited(raw, how)
+    table = Table(found.data, raw.name, "file", found.notes, found.first_line, header=found.header)
+    table.skipped = found.skipped
+    return table, found.evidence
 
 
-def _read_parquet(path: Path, magic: bytes) -> pa.Table:
+def _read_parquet(raw: Raw) -> pa.Table:
     from pyarrow import parquet
 
-    if not magic:
-        raise ValueError(f"{path.name} is empty")
     try:
-        with parquet.ParquetFile(path) as file:
-            check_names(file.schema_arrow.names, path.name)
+        with parquet.ParquetFile(pa.BufferReader(raw.data)) as file:
+            check_names(file.schema_arrow.names, raw.name)
             return file.read()
     except (pa.ArrowException, OSError) as error:
-        raise ValueError(f"{path.name} is not a Parquet file, or is damaged ({error})") from None
+        raise ValueError(f"{raw.name} is not a Parquet file, or is damaged ({error})") from None
 
 
-def _settle(table: Table, samples: bool) -> None:
+def _read_feather(raw: Raw) -> pa.Table:
+    from pyarrow import feather
+
+    try:
+        table = feather.read_table(pa.BufferReader(raw.data))
+    except (pa.ArrowException, OSError) as error:
+        raise ValueError(f"{raw.name} is not a Feather file, or is damaged ({error})") from None
+    check_names(table.column_names, raw.name)
+    return table
+
+
+def _settle(table: Table, how: How, evidence: Evidence) -> None:
     """Bring every column to one of: number, truth value, timestamp, text; and say what could not be."""
-    columns = {}
+    columns, marks, far_off = {}, {}, []
     for name, column in zip(table.data.column_names, table.data.columns, strict=True):
-        kind = column.type
-        if pa.types.is_dictionary(kind):
-            column = column.cast(kind.value_type)
-            kind = column.type
-        if pa.types.is_null(kind):
-            column = column.cast(pa.float64())
-        elif pa.types.is_decimal(kind) or pa.types.is_float16(kind):
-            column = column.cast(pa.float64() if pa.types.is_decimal(kind) else pa.float32())
-        elif pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_time(kind):
-            column = column.cast(pa.string())
-        elif pa.types.is_date(kind):
-            column = column.cast(pa.timestamp("s"))
+        column = _plain(column)
         kind = column.type
         if pa.types.is_string(kind):
-            column = _settle_text(table, name, column, samples)
-        elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)):
+            settled = settle_text(table, name, column, how, evidence)
+            column = settled.column
+            if settled.written is not None:
+                table.written[name] = settled.written
+            if settled.marks is not None:
+                marks[name] = settled.marks
+        elif not (_is_number(kind) or pa.types.is_boolean(kind)):
             if not pa.types.is_timestamp(kind):
                 table.notes.append(
                     note("dropped", f"Column {name!r} was left out: it holds {kind}, not numbers or text.")
                 )
                 continue
+        if _is_number(column.type):
+            column = without_values(column, how.na_values)
+            found = None if how.samples else sentinel_of(column)
+            far_off += [] if found is None else [(name, *found)]
         columns[name] = column
     table.data = pa.table(columns)
+    table.reading = how.remembered(marks)
+    if far_off:
+        table.notes.append(_of_far_off(far_off))
 
 
-def _settle_text(table: Table, name: str, column: pa.ChunkedArray, samples: bool) -> pa.ChunkedArray:
-    """Numbers that came as text, with at most a few odd values between them, as numbers.
-
-    Odd values become missing if they are no more than 3, or 1 % of the values where that is more, and at
-    least nine values in ten are numbers. Digits with leading zeros are labels and stay text. Where rows are
-    samples, a column that stays text keeps all but the empty ones, and the text of frames stays text.
-    """
-    trimmed = pc.utf8_trim_whitespace(column)
-    column = pc.if_else(pc.is_in(trimmed, as_texts(NULLS)), nothing(pa.string()), trimmed)
-    written = pc.if_else(pc.equal(trimmed, text("")), nothing(pa.string()), trimmed) if samples else column
-    if samples and not table.first_line:
-        return written
-    head = column.slice(0, 1000).drop_null()
-    if len(head) and pc.mean(pc.match_substring_regex(head, _NUMBER).cast(pa.float64())).as_py() < 0.5:
-        return written
-    numeric = pc.match_substring_regex(column, _NUMBER)
-    zeros = pc.match_substring_regex(column, r"^0\d+$")
-    count, total = pc.sum(numeric).as_py() or 0, len(column) - column.null_count
-    if not total or pc.any(zeros).as_py():
-        return written
-    odd = total - count
-    if not odd:
+def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of one of the types that tables have, where it has such a form."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column = column.cast(kind.value_type)
+        kind = column.type
+    if pa.types.is_null(kind):
         return column.cast(pa.float64())
-    rows = np.flatnonzero(to_numpy(pc.invert(numeric), missing=False))[:3]
-    first = [(int(row), column[int(row)].as_py()) for row in rows]
-    if odd > max(3, 0.01 * total) or count < 0.9 * total:
-        if count >= 0.5 * total:
-            table.odd[name] = (odd, first)
-        return written
-    shown = ", ".join(f"{value!r} in {table.where(row)}" for row, value in first)
-    few = f"{odd:,} values of {total:,} are" if odd > 1 else f"1 value of {total:,} is"
-    said = f"Column {name!r}: {few} not a number ({shown}{', …' if odd > 3 else ''}); treated as missing."
-    table.notes.append(note("odd values", said))
-    return pc.if_else(numeric, column, nothing(pa.string())).cast(pa.float64())
+    if pa.types.is_decimal(kind) or pa.types.is_float16(kind):
+        return column.cast(pa.float64() if pa.types.is_decimal(kind) else pa.float32())
+    if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or pa.types.is_time(kind):
+        return column.cast(pa.string())
+    if pa.types.is_date(kind):
+        return column.cast(pa.timestamp("s"))
+    return column
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+
+
+def _of_far_off(found: list[tuple[str, float, int]]) -> dict:
+    shown = "; ".join(f"{value:g} in column {name!r} ({count:,} times)" for name, value, count in found[:4])
+    more = f" and {len(found) - 4:,} columns more" if len(found) > 4 else ""
+    value = f"{found[0][1]:g}"
+    return note(
+        "far off",
+        f"Far from all other values, and more than once: {shown}{more}. If that stands for a missing value, give "
+        f"na_values={value}; as it is, it is read as a number.",
+    )

@@ -41,6 +41,14 @@ class Table:
         first.
     header : bool
         False when a text file had no line of column names.
+    written : dict
+        Columns as they were written, where reading changed them: "NA" as a word, "1.004" for 1004. As labels,
+        categories and identifiers they are taken so; see `texts`.
+    skipped : list of int
+        Lines of a text file among the rows that are none: comments, a header that comes again.
+    reading : dict
+        How another table of this kind is read, plain JSON: what `read_table` was told, and the marks of numbers that it
+        found.
     dtypes : dict
         Of a frame, the types its own library has for the columns: identifiers come back in them.
     keys : list of str
@@ -54,6 +62,9 @@ class Table:
     first_line: int = 0
     odd: dict[str, tuple[int, list[tuple[int, str]]]] = field(default_factory=dict)
     header: bool = True
+    written: dict[str, pa.ChunkedArray] = field(default_factory=dict)
+    skipped: list[int] = field(default_factory=list)
+    reading: dict[str, Any] = field(default_factory=dict)
     dtypes: dict[str, Any] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
 
@@ -70,7 +81,12 @@ class Table:
 
     def where(self, row: int) -> str:
         """How a user finds a row again: "line 17" of a text file, else "row 15" (from 0)."""
-        return f"line {row + self.first_line:,}" if self.first_line else f"row {row:,}"
+        if not self.first_line:
+            return f"row {row:,}"
+        line = row + self.first_line
+        for left_out in sorted(self.skipped):
+            line += left_out <= line
+        return f"line {line:,}"
 
     def is_numeric(self, name: str) -> bool:
         """Whether a column holds numbers or truth values."""
@@ -87,8 +103,8 @@ class Table:
         return to_numpy(column.cast(pa.uint8()) if pa.types.is_boolean(column.type) else column)
 
     def texts(self, name: str) -> pa.ChunkedArray:
-        """A column as text: 3.0 and 3 are both "3", null where missing."""
-        column = self.data.column(name)
+        """A column as text, as it was written: 3.0 and 3 are both "3", null where missing."""
+        column = self.written.get(name, self.data.column(name))
         if pa.types.is_floating(column.type):
             column = pc.if_else(pc.is_nan(column), nothing(column.type), column)
             whole = pc.all(pc.equal(pc.floor(column), column)).as_py()
@@ -99,8 +115,13 @@ class Table:
     def take(self, rows: NDArray) -> Table:
         """The same table with only `rows` (a boolean mask, or row numbers)."""
         rows = np.asarray(rows)
-        chosen = self.data.take(as_array(np.flatnonzero(rows) if rows.dtype == bool else rows))
-        return Table(chosen, self.source, self.kind, list(self.notes), dtypes=self.dtypes, keys=self.keys)
+        places = as_array(np.flatnonzero(rows) if rows.dtype == bool else rows)
+        chosen = self.data.take(places)
+        written = {name: column.take(places) for name, column in self.written.items()}
+        return Table(
+            chosen, self.source, self.kind, list(self.notes), dtypes=self.dtypes, keys=self.keys, written=written,
+            reading=self.reading,
+        )  # fmt: skip
 
 
 def listing(names: Iterable[Any], most: int = 6) -> str:

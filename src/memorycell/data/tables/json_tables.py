@@ -1,0 +1,74 @@
+"""Tables in JSON: a list of records, a record a line, or an object of columns."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from memorycell.data.tables.frames import from_columns
+from memorycell.data.tables.raw import Raw
+from memorycell.data.tables.table import Table, listing
+
+_FORMS = "a list of records, a record in each line, or an object of columns of one length"
+
+
+def read_json(raw: Raw) -> Table:
+    """A table of JSON: `[{"t": 1, "y": 2.5}, …]`, a record in each line, or columns, `{"t": [1, …], "y": [2.5, …]}`.
+
+    Raises
+    ------
+    ValueError
+        No JSON, and JSON of another form.
+
+    Example
+    -------
+    >>> import pyarrow as pa
+    >>> read_json(Raw("a.jsonl", pa.py_buffer(b'{"t": 1, "y": 2.5}\\n{"t": 2}\\n'))).data.to_pydict()
+    {'t': [1, 2], 'y': [2.5, None]}
+    """
+    try:
+        text = raw.data.to_pybytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{raw.name} is no UTF-8 text, as JSON has to be: {error}") from None
+    found = _parsed(raw.name, text)
+    if isinstance(found, dict):
+        return from_columns(_columns(raw.name, found), raw.name, "file")
+    wrong = next((i for i, record in enumerate(found) if not isinstance(record, dict)), None)
+    if wrong is not None:
+        raise ValueError(f"{raw.name} is JSON of another form than {_FORMS}: entry {wrong} is {found[wrong]!r:.40}")
+    if not found:
+        raise ValueError(f"{raw.name} has no rows: expected at least one record")
+    names = list(dict.fromkeys(name for record in found for name in record))
+    nested = next((n for record in found for n, value in record.items() if isinstance(value, dict | list)), None)
+    if nested is not None:
+        raise ValueError(f"{raw.name}: {nested!r} holds lists or objects: expected one value in each field of a record")
+    return from_columns({name: [record.get(name) for record in found] for name in names}, raw.name, "file")
+
+
+def _parsed(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as whole:
+        records = []
+        for number, line in enumerate(text.splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                records.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                if not records:
+                    raise ValueError(f"{name} looks like JSON and is none: {whole}; expected {_FORMS}") from None
+                raise ValueError(f"{name}, line {number:,} is no JSON: {error}") from None
+        return records
+
+
+def _columns(name: str, found: dict[str, Any]) -> dict[str, list[Any]]:
+    """Columns as lists, or as objects by the rows' names, as pandas writes them."""
+    if found and all(isinstance(value, list) for value in found.values()):
+        return found
+    if found and all(isinstance(value, dict) for value in found.values()):
+        rows = list(dict.fromkeys(row for column in found.values() for row in column))
+        return {key: [column.get(row) for row in rows] for key, column in found.items()}
+    if name.endswith(("l", "ndjson")) and found and not any(isinstance(value, dict | list) for value in found.values()):
+        return {key: [value] for key, value in found.items()}  # a file of records, with a single one
+    raise ValueError(f"{name} is JSON of another form than {_FORMS}: its keys are {listing(found)}")

@@ -1,0 +1,338 @@
+"""Numbers written for people: which mark is the decimal's and which the thousands', decided over a whole column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from memorycell.data.tables.arrow import as_texts, nothing, to_numpy
+
+_SPACES = "\u0020\u00a0\u202f\u2009\u2007"
+_APOSTROPHES = "'\u2019"
+_MINUS = "\u2212\u2013-"  # the last of a set, where it is no range
+_GROUPS = {" ": _SPACES, "'": _APOSTROPHES}
+_CURRENCY = (
+    r"(?:[€£¥₹₽₩₺₪₫฿]|(?:US|R|A|C|HK|NZ|S)?\$|CHF|EUR|USD|GBP|JPY|SEK|NOK|DKK|PLN|CZK|HUF|INR|BRL|CAD|AUD|CNY|"
+    r"Fr\.|kr\.?|zł|Kč|Ft)"
+)
+_POWER = r"(?:[eE][+-]?\d+)?"
+_BODY = rf"(?:\d(?:[\d.,{_SPACES}{_APOSTROPHES}]*\d)?[.,]?{_POWER}|[.,]\d+{_POWER})"
+_SPACE = rf"[\s{_SPACES}]*"
+# Groups: an open bracket, a sign, a currency, a sign, the digits, a unit, a closing bracket, a sign behind.
+WRITTEN = (
+    rf"^(?P<open>\(?){_SPACE}(?P<sign>[+{_MINUS}]?){_SPACE}(?P<before>{_CURRENCY}?){_SPACE}(?P<inner>[{_MINUS}]?){_SPACE}(?P<body>{_BODY})"
+    rf"{_SPACE}(?P<after>(?:{_CURRENCY}|%)?){_SPACE}(?P<close>\)?)(?P<trail>[{_MINUS}]?)$"
+)
+PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+ERRORS = (
+    "#DIV/0!", "#N/A", "#N/A N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#NV", "#WERT!", "#BEZUG!",
+    "#VALEUR!", "#SPILL!", "#CALC!", "-", "--", "---", "\u2013", "\u2014", "n/a", "N/A", "n.a.", "N.A.", "k.A.",
+    "k. A.", "?", ".", "..", "...", "\u2026",
+)  # fmt: skip
+_WORDS = {".": "a point", ",": "a comma", " ": "a space", "'": "an apostrophe"}
+MARKS = (".", ",")
+_HEAD = 1000
+_LONG = r"^\d{17,}$"
+
+
+@dataclass(frozen=True)
+class Marks:
+    """The decimal's mark and, "" where there is none, the one between thousands."""
+
+    decimal: str = "."
+    thousands: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a file's numbers before a column is looked at.
+
+    Attributes
+    ----------
+    decimal, thousands : str or None
+        As the user gave them.
+    learned : mapping of column to Marks
+        As a model read them when it was fitted: what contradicts them is an error.
+    seen : str
+        The decimal mark that other columns of the file show, "" where none does.
+    german : bool
+        Semicolons between columns and points in dates.
+    delimiter : str
+        Of a text file.
+    """
+
+    decimal: str | None = None
+    thousands: str | None = None
+    learned: dict[str, Marks] = field(default_factory=dict)
+    seen: str = ""
+    german: bool = False
+    delimiter: str = ""
+
+    def of(self, name: str) -> Evidence:
+        """What is known of one column: what a model learned counts like what is given, unless something is given."""
+        marks = self.learned.get(name)
+        if marks is None or self.decimal or self.thousands:
+            return self
+        return replace(self, decimal=marks.decimal, thousands=marks.thousands or None)
+
+
+@dataclass
+class Numbers:
+    """A column as float64 (missing where it is no number), which rows are none, and what is to be said."""
+
+    values: Any
+    odd: Any
+    marks: Marks
+    said: list[str]
+
+
+def check_marks(decimal: str | None, thousands: str | None) -> None:
+    """Raise ValueError for marks that cannot be."""
+    if decimal is not None and decimal not in MARKS:
+        raise ValueError(f"expected decimal '.' or ',', got {decimal!r}")
+    if thousands is not None and thousands not in (".", ",", " ", "'", ""):
+        raise ValueError(f"expected thousands '.', ',', a space or \"'\", got {thousands!r}")
+    if thousands and thousands == decimal:
+        raise ValueError(f"expected thousands other than the decimal mark, got {decimal!r} for both")
+
+
+def patterns(decimal: str, thousands: str | None = None) -> str:
+    """What digits look like with a decimal mark; `thousands` None: with whatever else stands between thousands."""
+    other = "," if decimal == "." else "."
+    group = f"{other}{_SPACES}{_APOSTROPHES}" if thousands is None else _GROUPS.get(thousands, thousands)
+    grouped = [rf"[1-9]\d{{0,2}}(?:[{re.escape(mark)}]\d{{3}})+" for mark in ([group] if group else [])]
+    if decimal == "." and thousands in (None, ","):
+        grouped.append(r"[1-9]\d?(?:,\d\d)+,\d{3}")  # 12,34,567: India
+    return rf"^(?:{'|'.join([*grouped, chr(92) + 'd*'])})(?:{re.escape(decimal)}\d*)?{_POWER}$"
+
+
+_POINT, _COMMA = patterns("."), patterns(",")
+_EITHER = r"^[1-9]\d{0,2}[.,]\d{3}$"
+_SMALL, _LARGE = r"^\d{1,3}$", r"^\d{4,}$"
+
+
+@dataclass
+class Seen:
+    """How many values of a column can only be read with a decimal point, only with a comma, or with either."""
+
+    point: int = 0
+    comma: int = 0
+    point_or_group: int = 0  # 1.234
+    comma_or_group: int = 0  # 1,234
+    small: int = 0
+    large: int = 0
+
+    @classmethod
+    def of(cls, bodies: Any) -> Seen:
+        """Of an Arrow column of digits and marks."""
+
+        def count(mask: Any) -> int:
+            return pc.sum(mask).as_py() or 0
+
+        point, comma = pc.match_substring_regex(bodies, _POINT), pc.match_substring_regex(bodies, _COMMA)
+        either = pc.match_substring_regex(bodies, _EITHER)
+        dotted = pc.match_substring(bodies, ".")
+        return cls(
+            count(pc.and_not(point, comma)), count(pc.and_not(comma, point)), count(pc.and_(either, dotted)),
+            count(pc.and_not(either, dotted)), count(pc.match_substring_regex(bodies, _SMALL)),
+            count(pc.match_substring_regex(bodies, _LARGE)),
+        )  # fmt: skip
+
+
+def loosely(texts: Iterable[str]) -> float:
+    """The share of texts that could be numbers written for people."""
+    found = [re.match(WRITTEN, each) is not None for each in texts]
+    return sum(found) / max(1, len(found))
+
+
+def read_numbers(name: str, column: Any, evidence: Evidence) -> Numbers | None:
+    """A column of trimmed texts, null where missing, as numbers; None where it holds something else.
+
+    Example
+    -------
+    >>> read_numbers("y", pa.chunked_array([as_texts(["985", "2.081,66", "(3)"])]), Evidence()).values.to_pylist()
+    [985.0, 2081.66, -3.0]
+    """
+    fields = pc.extract_regex(column, WRITTEN)
+    parts = {key: pc.struct_field(fields, key) for key in ("open", "sign", "before", "inner", "body", "after", "close",
+                                                           "trail")}  # fmt: skip
+    body = parts["body"]
+    if body.null_count == len(body) or _is_no_number(column, parts):
+        return None
+    seen = Seen.of(body)
+    marks, doubt = _decide(seen, evidence.of(name), body)
+    fits = pc.fill_null(pc.match_substring_regex(body, patterns(marks.decimal, marks.thousands)), False)
+    fits = pc.and_(fits, pc.fill_null(_closed(parts), False))
+    currencies = _units(parts, fits)
+    if len(currencies - {"%"}) > 1:
+        return None
+    values = _cast(body, fits, marks, parts)
+    odd = pc.and_(column.is_valid(), pc.invert(fits))
+    said = _sayings(name, column, parts, fits, marks, doubt, currencies)
+    return Numbers(values, odd, marks, said)
+
+
+def _closed(parts: dict[str, Any]) -> Any:
+    """Where brackets come in pairs, and no sign is given twice."""
+    pair = pc.equal(pc.equal(parts["open"], _text("")), pc.equal(parts["close"], _text("")))
+    signs = [pc.not_equal(parts[key], _text("")).cast(pa.int8()) for key in ("open", "sign", "inner", "trail")]
+    count = signs[0]
+    for each in signs[1:]:
+        count = pc.add(count, each)
+    return pc.and_(pair, pc.less_equal(count, 1))
+
+
+def _text(value: str) -> Any:
+    return as_texts([value])[0]
+
+
+def _is_no_number(column: Any, parts: dict[str, Any]) -> bool:
+    """Identifiers that look like numbers: leading zeros, very many digits, telephone numbers, all in brackets."""
+    body = parts["body"]
+    if _any(body, r"^0\d+$") or _any(body, _LONG) or _any(body, rf"^0\d*[{_SPACES}{_APOSTROPHES}]"):
+        return True
+    count = len(body) - body.null_count
+    plus = pc.and_(pc.equal(parts["sign"], _text("+")), pc.match_substring_regex(body, r"^\d[\d ]{7,}$"))
+    if pc.sum(plus).as_py() == count:
+        return True
+    if (pc.sum(pc.not_equal(parts["open"], _text(""))).as_py() or 0) == count:
+        return True
+    minus = pc.not_equal(parts["trail"], _text(""))
+    if pc.any(minus).as_py() and not _any(body.filter(minus), r"[.,]|\d{3}"):
+        return True  # 2-, 3-: grades
+    return _is_telephone(body, count)
+
+
+def _is_telephone(body: Any, count: int) -> bool:
+    """Groups of digits with spaces, all of one length of 7 digits or more: 123 456 789."""
+    spaced = pc.match_substring_regex(body, rf"^\d+[{_SPACES}][\d{_SPACES}]*$")
+    if pc.sum(spaced).as_py() != count:
+        return False
+    digits = pc.utf8_length(pc.replace_substring_regex(body, rf"[{_SPACES}]", ""))
+    low, high = pc.min(digits).as_py(), pc.max(digits).as_py()
+    return low == high and low >= 7
+
+
+def _any(column: Any, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(column, pattern)).as_py())
+
+
+def _decide(seen: Seen, evidence: Evidence, body: Any) -> tuple[Marks, str]:
+    """The marks of a column, and, where both readings were possible and nothing in the column says which, why these."""
+    decimal, doubt = evidence.decimal, ""
+    if decimal is None and evidence.thousands in MARKS:
+        decimal = "," if evidence.thousands == "." else "."
+    if decimal is None:
+        decimal, doubt = _decimal(seen, evidence)
+    if evidence.thousands is not None:
+        return Marks(decimal, evidence.thousands), doubt
+    other = "," if decimal == "." else "."
+    for mark in (other, " ", "'"):
+        if _any(body, rf"^[1-9]\d{{0,2}}[{re.escape(_GROUPS.get(mark, mark))}]\d{{2,3}}"):
+            return Marks(decimal, mark), doubt
+    return Marks(decimal), doubt
+
+
+def _decimal(seen: Seen, evidence: Evidence) -> tuple[str, str]:
+    if seen.point or seen.comma:
+        return ("." if seen.point >= seen.comma else ","), ""
+    dots, commas = seen.point_or_group, seen.comma_or_group
+    if not dots and not commas:
+        return (evidence.seen or "."), ""
+    if dots and commas:  # 1.234 and 1,234: one of them is wrong whatever is taken
+        return ("." if dots >= commas else ","), "both"
+    mark, other = (".", ",") if dots else (",", ".")
+    if evidence.seen:
+        return evidence.seen, ""
+    if seen.large:  # 12345 beside 1.234: no mark between thousands
+        return mark, "ungrouped"
+    if seen.small:  # 985 beside 1.004
+        return other, "small"
+    groups = evidence.german if mark == "." else evidence.delimiter in (",", "")
+    return (other if groups else mark), "nothing"
+
+
+def _units(parts: dict[str, Any], fits: Any) -> set[str]:
+    found: set[str] = set()
+    for key in ("before", "after"):
+        found |= set(pc.unique(parts[key].filter(fits)).to_pylist())
+    return found - {"", None}
+
+
+def _cast(body: Any, fits: Any, marks: Marks, parts: dict[str, Any]) -> Any:
+    digits = pc.if_else(fits, body, nothing(pa.string()))
+    if marks.thousands:
+        digits = pc.replace_substring_regex(digits, f"[{re.escape(_GROUPS.get(marks.thousands, marks.thousands))}]", "")
+    if marks.decimal == ",":
+        digits = pc.replace_substring(digits, ",", ".")
+    values = digits.cast(pa.float64())
+    minus = pc.or_(
+        pc.or_(pc.not_equal(parts["open"], _text("")), pc.not_equal(parts["trail"], _text(""))),
+        pc.or_(
+            pc.match_substring_regex(parts["sign"], f"[{_MINUS}]"), pc.match_substring_regex(parts["inner"], "."),
+        ),
+    )  # fmt: skip
+    return pc.if_else(pc.fill_null(minus, False), pc.negate(values), values)
+
+
+def _sayings(
+    name: str, column: Any, parts: dict[str, Any], fits: Any, marks: Marks, doubt: str, units: set[str]
+) -> list[str]:
+    """Sentences about a column; none where its numbers are plain."""
+    said = []
+    body = parts["body"]
+    if marks.thousands:
+        said.append(_of_thousands(name, column, body, fits, marks, doubt))
+    elif doubt:
+        example = _first(column, pc.match_substring_regex(body, _EITHER))
+        said.append(
+            f"Column {name!r}: the mark in {example!r} was read as the decimal mark; if it stands between thousands, "
+            f"give thousands={marks.decimal!r}."
+        )
+    elif marks.decimal == "," and _any(body, ","):
+        said.append(f"Column {name!r} writes numbers with a decimal comma.")
+    money = sorted(units - {"%"})
+    if money:
+        said.append(f"Column {name!r} holds amounts in {money[0]}: read as numbers.")
+    if "%" in units:
+        with_sign = pc.sum(pc.and_(fits, pc.equal(parts["after"], _text("%")))).as_py()
+        some = f"{with_sign:,} of its values in" if with_sign < pc.sum(fits).as_py() else ""
+        said.append(
+            f"Column {name!r} holds {some + ' ' if some else ''}percent: the numbers are as written, 12 % is 12."
+        )
+    for key, what in (("open", "brackets"), ("trail", "a minus behind them")):
+        minus = pc.and_(fits, pc.not_equal(parts[key], _text("")))
+        if pc.any(minus).as_py():
+            said.append(f"Column {name!r}: numbers with {what} are negative, such as {_first(column, minus)!r}.")
+    return said
+
+
+def _of_thousands(name: str, column: Any, body: Any, fits: Any, marks: Marks, doubt: str) -> str:
+    mark = _GROUPS.get(marks.thousands, marks.thousands)
+    grouped = pc.and_(fits, pc.match_substring_regex(body, f"[{re.escape(mark)}]"))
+    example = _first(column, grouped)
+    if example is None:
+        return f"Column {name!r} is read with {_WORDS[marks.thousands]} between thousands."
+    value = _plain(example, marks)
+    said = f"Column {name!r} writes thousands with {_WORDS[marks.thousands]}: {example!r} is read as {value}"
+    if doubt in ("small", "nothing", "both"):
+        said += f"; if that is its decimal mark, give decimal={marks.thousands!r}"
+    return said + "."
+
+
+def _plain(example: str, marks: Marks) -> str:
+    found = re.match(WRITTEN, example)
+    body = found["body"] if found else example
+    body = re.sub(f"[{re.escape(_GROUPS.get(marks.thousands, marks.thousands))}]", "", body)
+    return body.replace(marks.decimal, ".")
+
+
+def _first(column: Any, mask: Any) -> str | None:
+    rows = np.flatnonzero(to_numpy(pc.fill_null(mask, False)))
+    return column[int(rows[0])].as_py() if len(rows) else None

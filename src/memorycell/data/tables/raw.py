@@ -1,0 +1,175 @@
+"""The bytes of whatever holds a table: files, packed or not, pipes, open files, paths of object stores."""
+
+from __future__ import annotations
+
+import bz2
+import io
+import lzma
+import os
+import re
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+STDIN = ("-", "/dev/stdin")
+# Path("s3://a") is "s3:/a". A letter and a colon is a drive of Windows.
+_REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?=[^/])")
+_PACKED: tuple[tuple[bytes, str, Callable[[Any], bytes]], ...] = (
+    (b"BZh", ".bz2", bz2.decompress),
+    (b"\xfd7zXZ\x00", ".xz", lzma.decompress),
+)
+_GZIP, _ZIP, _ZSTD = b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_NO_MEMBERS = ("__MACOSX/", ".DS_Store")
+_WORKBOOKS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
+
+
+@dataclass
+class Raw:
+    """Bytes and what messages call them; `workbook`: an .xlsx, .xls or .ods file."""
+
+    name: str
+    data: pa.Buffer
+    workbook: bool = False
+
+    def head(self, size: int) -> bytes:
+        """The first bytes."""
+        return self.data.slice(0, min(size, self.data.size)).to_pybytes()
+
+
+def is_source(source: Any) -> bool:
+    """Whether something is a path or an open file rather than a table in memory."""
+    return isinstance(source, str | os.PathLike) or callable(getattr(source, "read", None))
+
+
+def fetch(source: Any, member: str | int | None = None) -> Raw:
+    """The bytes of a path or an open file, unpacked.
+
+    Parameters
+    ----------
+    source : path, ``"-"`` for standard input, a path such as ``s3://bucket/file.csv``, or an open file
+    member : the file to take of a zip archive that holds several
+
+    Raises
+    ------
+    FileNotFoundError, ValueError, ModuleNotFoundError
+        No such file; a folder, a damaged or empty file, an archive of several; fsspec is missing.
+
+    Example
+    -------
+    >>> raw = fetch(io.BytesIO(b"a,b\\n1,2\\n"))
+    >>> raw.name, raw.data.to_pybytes()
+    ('the open file', b'a,b\\n1,2\\n')
+    """
+    if callable(getattr(source, "read", None)):
+        name, data = _opened(source)
+    else:
+        name, data = _path(os.fspath(source))
+    if not data.size:
+        raise ValueError(f"{name} is empty: expected a header line and rows of values")
+    return _unpacked(name, data, member)
+
+
+def _opened(file: Any) -> tuple[str, pa.Buffer]:
+    content = file.read()
+    name = getattr(file, "name", None)
+    name = Path(name).name if isinstance(name, str) and name else "the open file"
+    return name, pa.py_buffer(content.encode() if isinstance(content, str) else bytes(content))
+
+
+def _path(path: str) -> tuple[str, pa.Buffer]:
+    if path in STDIN:
+        return "standard input", pa.py_buffer(sys.stdin.buffer.read())
+    remote = _REMOTE.match(path)
+    if remote and not Path(path).exists():
+        return path.rstrip("/").rpartition("/")[2] or path, _remote(f"{remote[1]}://{path[remote.end() :]}")
+    given = Path(path)
+    if not given.exists():
+        raise FileNotFoundError(f"no file {path!r}: check the path")
+    if given.is_dir():
+        raise ValueError(f"{path!r} is a folder: expected a CSV, Parquet or Excel file")
+    name = given.name
+    try:
+        if not given.is_file():  # a pipe: <(…) of the shell
+            return "the pipe", pa.py_buffer(given.read_bytes())
+        with pa.memory_map(path) as mapped:
+            return name, mapped.read_buffer()
+    except PermissionError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        raise ValueError(f"{name} cannot be read: {error}") from None
+
+
+def _remote(url: str) -> pa.Buffer:
+    """A file that fsspec reads; it asks for the package that its protocol needs."""
+    try:
+        import fsspec
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(
+            f"paths such as {url!r:.60} are read by fsspec, which is not installed: pip install 'memorycell[remote]'"
+        ) from None
+    try:
+        with fsspec.open(url, "rb") as file:
+            return pa.py_buffer(file.read())
+    except ImportError as error:
+        raise ModuleNotFoundError(f"{url} cannot be read: {error}") from None
+    except FileNotFoundError:
+        raise FileNotFoundError(f"no file {url!r}: check the path") from None
+    except PermissionError as error:
+        raise PermissionError(f"{url} may not be read: {error}") from None
+    except Exception as error:  # what the packages behind fsspec raise has no common class
+        raise ValueError(f"{url} cannot be read: {type(error).__name__}: {error}") from None
+
+
+def _unpacked(name: str, data: pa.Buffer, member: str | int | None) -> Raw:
+    start = data.slice(0, min(8, data.size)).to_pybytes()
+    try:
+        for magic, _, unpack in _PACKED:
+            if start.startswith(magic):
+                return _not_empty(name, pa.py_buffer(unpack(data)))
+        if start.startswith((_GZIP, _ZSTD)):
+            how = "gzip" if start.startswith(_GZIP) else "zstd"
+            with pa.input_stream(pa.BufferReader(data), compression=how) as stream:
+                return _not_empty(name, pa.py_buffer(stream.read()))
+        if start.startswith(_ZIP):
+            return _of_archive(name, data, member)
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"{name} is a spreadsheet or zip archive, and damaged ({error})") from None
+    except (OSError, EOFError, pa.ArrowException, zlib.error, lzma.LZMAError) as error:
+        raise ValueError(f"{name} cannot be read: it is damaged ({error})") from None
+    return Raw(name, data, workbook=start == _OLE)
+
+
+def _not_empty(name: str, data: pa.Buffer) -> Raw:
+    if not data.size:
+        raise ValueError(f"{name} is empty: expected a header line and rows of values")
+    return Raw(name, data)
+
+
+def _of_archive(name: str, data: pa.Buffer, member: str | int | None) -> Raw:
+    """The one file of a zip archive, or the one that is named; a workbook is an archive too, and stays as it is."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        names = archive.namelist()
+        if any(each in names for each in _WORKBOOKS):
+            return Raw(name, data, workbook=True)
+        files = [n for n in names if not n.endswith("/") and not any(mark in n for mark in _NO_MEMBERS)]
+        if isinstance(member, str):
+            chosen = [n for n in files if n == member or n.rpartition("/")[2] == member]
+        elif isinstance(member, int):
+            chosen = files[member : member + 1] if member >= 0 else []
+        else:
+            chosen = files
+        if len(chosen) != 1:
+            listed = ", ".join(map(repr, files[:6])) + (f" and {len(files) - 6:,} more" if len(files) > 6 else "")
+            what = f"it holds {len(files):,} files ({listed})" if files else "it holds no file"
+            raise ValueError(f"{name}: {what}: expected one table, choose it with sheet={(files or [''])[0]!r}")
+        try:
+            return _not_empty(f"{chosen[0].rpartition('/')[2]} in {name}", pa.py_buffer(archive.read(chosen[0])))
+        except RuntimeError as error:  # a password
+            raise ValueError(f"{name} cannot be read: {error}") from None

@@ -1,0 +1,139 @@
+"""Columns that came as text: numbers where they are numbers, dates and words as they were written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from memorycell.data.log import note
+from memorycell.data.tables.arrow import as_texts, nothing, text, to_numpy
+from memorycell.data.tables.how import How
+from memorycell.data.tables.missing import is_missing, without_values
+from memorycell.data.tables.numbers import ERRORS, PLAIN, Evidence, Marks, Numbers, loosely, read_numbers
+from memorycell.data.tables.table import Table
+
+_HEAD, _LOOKED_AT = 1000, 100
+_WHOLE = r"^-?(0|[1-9]\d{0,17})$"
+_SILENT = ("", "NA", "na", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "Null", "None", "none", "NaT", "<NA>")
+
+
+@dataclass
+class Settled:
+    """A column, as it was written where that differs, and the marks of its numbers where they are not plain."""
+
+    column: Any
+    written: Any = None
+    marks: Marks | None = None
+
+
+def settle_text(table: Table, name: str, given: pa.ChunkedArray, how: How, evidence: Evidence) -> Settled:
+    """Numbers that came as text, with at most a few odd values between them, as numbers.
+
+    Odd values become missing if they are no more than 3, or 1 % of the values where that is more, and at
+    least nine values in ten are numbers. Digits with leading zeros are labels and stay text. Where rows are
+    samples, a column that stays text keeps all but the empty ones, and the text of frames stays text.
+
+    Raises
+    ------
+    ValueError
+        Where a model learned that the column's numbers are written otherwise.
+    """
+    trimmed = without_values(pc.utf8_trim_whitespace(given), how.na_values)
+    written = pc.if_else(pc.equal(trimmed, text("")), nothing(pa.string()), trimmed)
+    column = pc.if_else(is_missing(trimmed), nothing(pa.string()), trimmed)
+    if how.samples:
+        kept = Settled(written)
+        if not table.first_line:
+            return kept
+    else:
+        kept = Settled(column, written if column.null_count > written.null_count else None)
+    if name in how.text or name == "unique_id":
+        return _identifiers(written)
+    bare = pc.if_else(pc.is_in(column, as_texts(ERRORS)), nothing(pa.string()), column)
+    if not _may_be_numbers(bare):
+        return kept
+    found = _numbers(name, bare, evidence)
+    if found is None or not (total := len(bare) - bare.null_count):
+        return kept
+    odd = pc.sum(found.odd).as_py() or 0
+    rows = np.flatnonzero(to_numpy(pc.fill_null(found.odd, False)))
+    learned = evidence.learned.get(name)
+    if odd and learned is not None:
+        _refuse_other_marks(table, name, bare, int(rows[0]), learned)
+    first = [(int(row), bare[int(row)].as_py()) for row in rows[:3]]
+    if odd > max(3, 0.01 * total) or total - odd < 0.9 * total:
+        if total - odd >= 0.5 * total:
+            table.odd[name] = (odd, first)
+        return kept
+    _say(table, name, given, bare, found, odd, total, first)
+    return Settled(found.values, written if found.said else None, found.marks if _is_special(found) else None)
+
+
+def _identifiers(written: pa.ChunkedArray) -> Settled:
+    """Names: whole numbers as such, all else as it is written."""
+    if written.null_count < len(written) and pc.all(pc.match_substring_regex(written, _WHOLE)).as_py():
+        return Settled(written.cast(pa.int64()))
+    return Settled(written)
+
+
+def _may_be_numbers(column: pa.ChunkedArray) -> bool:
+    head = column.slice(0, _HEAD).drop_null()
+    if not len(head):
+        return len(column) > column.null_count
+    return loosely(head.slice(0, _LOOKED_AT).to_pylist()) >= 0.5 or loosely(head.to_pylist()) >= 0.5
+
+
+def _numbers(name: str, column: pa.ChunkedArray, evidence: Evidence) -> Numbers | None:
+    """See `read_numbers`; of plain numbers in the shortest way."""
+    numeric = pc.match_substring_regex(column, PLAIN)
+    plain = evidence.decimal in (None, ".") and evidence.thousands is None and name not in evidence.learned
+    if plain and pc.all(numeric).as_py() and _are_plain(column):
+        return Numbers(column.cast(pa.float64()), pc.invert(pc.fill_null(numeric, True)), Marks(), [])
+    return read_numbers(name, column, evidence)
+
+
+def _are_plain(column: pa.ChunkedArray) -> bool:
+    """Whether no number has leading zeros or very many digits, and one at least shows that the point is a decimal."""
+    doubtful = pc.any(pc.match_substring_regex(column, r"^[+-]?(0\d+|\d{17,}|[1-9]\d{0,2}\.\d{3}|\+\d{8,})$")).as_py()
+    return not doubtful
+
+
+def _is_special(found: Numbers) -> bool:
+    return bool(found.said) and found.marks != Marks()
+
+
+def _refuse_other_marks(table: Table, name: str, column: Any, row: int, marks: Marks) -> None:
+    """A value that cannot be read as the model's training table was: another way of writing numbers."""
+    how = f"decimal={marks.decimal!r}" + (f", thousands={marks.thousands!r}" if marks.thousands else "")
+    raise ValueError(
+        f"column {name!r} of {table.source}, {table.where(row)}: {column[row].as_py()!r:.40} is no number as this "
+        f"column was written when the model was fitted ({how}); if this table writes numbers otherwise, give decimal= "
+        "and thousands="
+    )
+
+
+def _say(
+    table: Table, name: str, given: Any, bare: Any, found: Numbers, odd: int, total: int, first: list[tuple[int, str]]
+) -> None:
+    table.notes += [note("numbers", said) for said in found.said]
+    if odd:
+        shown = ", ".join(f"{value!r} in {table.where(row)}" for row, value in first)
+        few = f"{odd:,} values of {total:,} are" if odd > 1 else f"1 value of {total:,} is"
+        said = f"Column {name!r}: {few} not a number ({shown}{', …' if odd > 3 else ''}); treated as missing."
+        table.notes.append(note("odd values", said))
+    blank = to_numpy(bare.is_null())
+    if not blank.any():
+        return
+    words = pc.utf8_trim_whitespace(given)
+    said_so = pc.and_(pc.is_null(bare), pc.invert(pc.is_in(words, as_texts(_SILENT))))
+    rows = np.flatnonzero(to_numpy(pc.fill_null(said_so, False)))
+    if len(rows):
+        kinds = list(dict.fromkeys(words[int(row)].as_py() for row in rows[:1000]))
+        shown = ", ".join(map(repr, kinds[:4])) + (", …" if len(kinds) > 4 else "")
+        many = f"{len(rows):,} values stand" if len(rows) > 1 else "1 value stands"
+        said = f"Column {name!r}: {many} for a missing one ({shown}; first in {table.where(int(rows[0]))})."
+        table.notes.append(note("missing", said))
