@@ -2,10 +2,11 @@
 
 import random
 import warnings
+from itertools import pairwise
 
 import pytest
 
-from memorycell.data.labels.label_schemes import may_follow, span_scheme, split_label
+from memorycell.data.labels.label_schemes import may_follow, scheme_of, span_scheme, split_label
 from memorycell.evaluation.entities import Entity, entities, entity_scores
 
 LABELS = ["O", "B-a", "I-a", "B-b", "I-b", "E-a", "S-a", "E-b", "S-b"]
@@ -83,7 +84,18 @@ def test_wrong_labels(true: list, predicted: list, said: str) -> None:
     ("labels", "scheme"),
     [
         (["O", "B-a", "I-a"], "BIO"),
-        (["O", "I-a"], "BIO"),
+        (["O", "I-a"], "IO"),
+        (["O", "B_a", "I_a"], "BIO"),
+        (["O", "B-a", "I-a", "L-a", "U-a"], "BILOU"),
+        (["O", "B-a", "U-b"], "BILOU"),
+        (["O", "B-a", "M-a", "E-a", "W-a"], "BMEWO"),
+        (["O", "B-a", "M-a", "E-a", "S-a"], "BMES"),
+        (["B", "M", "E", "S"], "BMES"),
+        (["O", "M", "W"], None),
+        (["O", "U"], None),
+        (["B", "E"], None),
+        (["O", "B-a", "L-a", "E-a"], None),
+        (["O", "B-", "I-"], None),
         (["O", "B-a", "E-a"], "BIOES"),
         (["O"], None),
         (["B-a", "I-a"], None),
@@ -119,3 +131,57 @@ def test_what_may_follow(first: str | None, second: str | None, bio: bool, bioes
 
 def test_a_hyphen_within_a_name_belongs_to_it() -> None:
     assert split_label("B-geo-political") == ("B", "geo-political")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        ["B-a", "I-a", "E-a", "O", "S-b", "B-b", "E-b"],
+        ["B-a", "I-a", "L-a", "O", "U-b", "B-b", "L-b"],
+        ["B-a", "M-a", "E-a", "O", "W-b", "B-b", "E-b"],
+        ["B-a", "M-a", "E-a", "O", "S-b", "B-b", "E-b"],
+        ["B-a", "I-a", "I-a", "O", "B-b", "B-b", "I-b"],
+        ["I-a", "I-a", "I-a", "O", "I-b", "B-b", "I-b"],
+    ],
+)
+def test_the_same_spans_in_every_scheme(labels: list[str]) -> None:
+    assert entities(labels) == [Entity("a", 0, 3), Entity("b", 4, 5), Entity("b", 5, 7)]
+    scheme = scheme_of([labels])
+    assert scheme is not None
+    assert all(may_follow(*pair, scheme) for pair in pairwise([None, *labels, None]))
+
+
+def test_words_that_are_cut_by_bmes() -> None:
+    assert [(span.start, span.stop) for span in entities(list("SBEBMMES"))] == [(0, 1), (1, 3), (3, 7), (7, 8)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "scheme"),
+    [
+        ([["I-a", "O"], ["I-a", "B-a"]], "IOB1"),
+        ([["B-a", "O"], ["I-a", "B-a"]], "BIO"),  # neither: as before, and said
+        ([["B-a", "I-a"], ["O"]], "BIO"),
+        ([["I-a", "I-b"], ["O"]], "IO"),
+        ([["A"]], None),
+    ],
+)
+def test_iob1_is_told_by_what_stands_beside_what(rows: list[list[str]], scheme: str | None) -> None:
+    assert scheme_of(rows) == scheme
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "iob1", "bilou"),
+    [
+        (None, "I-a", True, False),
+        ("O", "B-a", False, True),
+        ("I-a", "B-a", True, False),
+        ("I-b", "B-a", False, False),
+        ("B-a", None, True, False),
+        ("B-a", "L-a", True, True),
+        ("B-a", "L-b", True, False),
+        ("U-a", "O", True, True),
+    ],
+)
+def test_what_may_follow_in_iob1_and_bilou(first: str | None, second: str | None, iob1: bool, bilou: bool) -> None:
+    assert may_follow(first, second, "IOB1") is iob1
+    assert may_follow(first, second, "BILOU") is bilou

@@ -171,9 +171,9 @@ def test_float32_is_as_good_as_float32_can_be() -> None:
     ("arguments", "said"),
     [
         ({"n_outputs": 0}, "at least one label"),
-        ({"n_outputs": 3, "labels": ["a", "b", "c"]}, "3 names of BIO or BIOES labels"),
-        ({"n_outputs": 2, "labels": ["O", "B-a", "I-a"]}, "2 names of BIO or BIOES labels"),
-        ({"n_outputs": 2, "labels": ["B-a", "I-a"]}, "with O"),
+        ({"n_outputs": 3, "labels": ["a", "b", "c"]}, "3 names of labels that mark spans"),
+        ({"n_outputs": 2, "labels": ["O", "B-a", "I-a"]}, "2 names of labels that mark spans"),
+        ({"n_outputs": 2, "labels": ["B-a", "I-a"]}, "2 names of labels"),
         ({"n_outputs": 2, "constrained_training": True}, "labels' names"),
     ],
 )
@@ -191,3 +191,17 @@ def test_wrong_inputs() -> None:
         head.loss(torch.zeros(1, 3, 2), Batch({}))
     with pytest.raises(ValueError, match=r"expected raw of shape \(batch, time, labels\)"):
         head.probabilities(torch.zeros(3, 2))
+
+
+def test_labels_of_iob1_and_bilou_keep_to_their_schemes():
+    labels = ["O", "B-a", "I-a"]
+    with pytest.raises(ValueError, match="expected labels of BILOU, got those of BIO"):
+        CRFHead(3, labels, scheme="BILOU")
+    raw = torch.zeros(1, 3, 3)
+    raw[..., 1] = 1.0  # B everywhere: only after one of its kind, in IOB1
+    assert CRFHead(3, labels).predict(raw).tolist() == [[1, 1, 1]]
+    assert CRFHead(3, labels, scheme="IOB1").predict(raw).tolist() == [[2, 1, 1]]
+    bilou = CRFHead(5, ["O", "B-a", "I-a", "L-a", "U-a"])
+    raw = torch.zeros(1, 3, 5)
+    raw[..., 2] = 1.0
+    assert bilou.predict(raw).tolist() == [[1, 2, 3]]

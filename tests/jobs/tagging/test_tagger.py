@@ -97,7 +97,7 @@ def test_spans_are_found_and_their_labels_keep_to_the_scheme(scheme: str, finder
 
 def test_labels_that_break_the_scheme_are_learnt_as_they_are() -> None:
     x, y = named(60, 0)
-    y = [[label.replace("B-", "I-") for label in labels] for labels in y]
+    y = [[label.replace("B-", "I-") for label in labels] if row % 2 else labels for row, labels in enumerate(y)]
     tagger = Tagger(**SMALL, epochs=2).fit(x, y)
     assert not tagger.plan_["constrained"]
     assert any("do not keep to BIO ('I-" in note["text"] for note in tagger.notes_)

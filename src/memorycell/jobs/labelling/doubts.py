@@ -97,8 +97,8 @@ def _axes(sequences: object) -> str:
     turned = "X.transpose(0, 2, 1)" if isinstance(sequences, np.ndarray) else "[x.T for x in X]"
     if steps == 1 and values > 1:
         return (
-            f"Each sequence is one step of {values:,} numbers, as expected of (samples, steps, numbers a step). If these "
-            f"are {values:,} steps of one number, exchange the axes: {turned}."
+            f"Each sequence is one step of {values:,} numbers, as expected of (samples, steps, numbers a step). If it "
+            f"is {values:,} steps of one number, exchange the axes: {turned}."
         )
     if steps <= _FEW_STEPS and values >= _MANY * max(steps, 4):
         return (
