@@ -10,15 +10,20 @@ from itertools import chain
 from pathlib import Path
 
 from memorycell.data.log import note
-from memorycell.data.tables.table import listing
+from memorycell.data.text.tagged_layout import (
+    CONLLU,
+    DOCUMENT,
+    Layout,
+    found_columns,
+    joined_fields,
+    layout_of,
+    split_fields,
+)
 from memorycell.data.text.text_file import read_text
 
-CONLLU = ("ID", "FORM", "LEMMA", "UPOS", "XPOS", "FEATS", "HEAD", "DEPREL", "DEPS", "MISC")
-_DOCUMENT = "-DOCSTART-"
-_SPACES = re.compile(r"[ \t]+")
-_WORD_ID = re.compile(r"\d+")
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?")
 _RANGE_OR_EMPTY = re.compile(r"\d+[-.]\d+")
+_LONG = 1000  # words of a sentence that is hardly one
 
 
 @dataclass(repr=False)
@@ -34,7 +39,7 @@ class Tagged:
     places : list of list of int
         The line of each word, counted from 0.
     separator : str
-        Between columns: a tab, or a space (then any run of spaces and tabs).
+        Between columns: a tab, a space (then any run of spaces and tabs), a comma or a semicolon.
     columns : int
         How many columns each word's line has.
     tag_column : int or None
@@ -45,6 +50,8 @@ class Tagged:
         What was skipped: ``{"kind": ..., "text": ...}``.
     weights : list of list of float, or None
         How much each word counts, where a column says so.
+    header : int or None
+        The line that names the columns.
     """
 
     words: list[list[str]]
@@ -57,6 +64,7 @@ class Tagged:
     conllu: bool = False
     notes: list[dict] = field(default_factory=list)
     weights: list[list[float]] | None = None
+    header: int | None = None
 
     def __len__(self) -> int:
         return len(self.words)
@@ -71,24 +79,30 @@ def read_tagged(
     word: int | str | None = None,
     tag: int | str | None = None,
     *,
+    sentence: int | str | None = None,
     labelled: bool = True,
     encoding: str = "utf-8",
     weight: int | str | None = None,
 ) -> Tagged:
-    """Read sentences with one word a line, its columns separated by tabs or spaces, and an empty line after each.
+    """Read sentences with one word a line, in columns, and an empty line after each sentence, or a column that says it.
 
-    Three formats, told apart by what they hold: CoNLL (2003 and its like; ``-DOCSTART-`` lines are skipped), CoNLL-U
+    Formats are told apart by what they hold: CoNLL (2003 and its like; ``-DOCSTART-`` lines are skipped), CoNLL-U
     (ten columns, the first a number; multiword ranges ``3-4`` and empty nodes ``3.1`` are skipped;
-    https://universaldependencies.org/format.html) and TSV of any number of columns. Comments are lines that begin
-    with ``#`` between sentences and have not the columns of a word.
+    https://universaldependencies.org/format.html), TSV of any number of columns, and CSV (by its name). Comments are
+    lines that begin with ``#`` between sentences and have not the columns of a word. A first line that names columns
+    is known by the names that such columns have, or by a tag of no scheme where all others are of one.
 
     Parameters
     ----------
     path : path
         ``.gz`` files too.
     word, tag : int or str, optional
-        Columns by place from 0 (negative: from the end), in CoNLL-U also by name (FORM, LEMMA, UPOS, XPOS, ...). By
-        default FORM and UPOS there, else the first and the last column.
+        Columns by place from 0 (negative: from the end), in CoNLL-U and where the first line names them also by name
+        (FORM, LEMMA, UPOS, XPOS, ...). By default FORM and UPOS in CoNLL-U, what the first line calls so, else the
+        first and the last column; of two columns without names, that whose labels mark spans has the tags.
+    sentence : int or str, optional
+        Column that says which sentence a word belongs to; an empty cell: that of the word before. By default one that
+        the first line calls so, else sentences end with an empty line.
     labelled : bool
         False: only the words are read, and tags are None; one column will do.
     encoding : str
@@ -102,7 +116,7 @@ def read_tagged(
         No such file.
     ValueError
         What `read_text` refuses, a line of another number of columns, a word or tag that is missing, one column where
-        tags are needed, no word at all: each with its line.
+        tags are needed, no word at all, no end of a sentence in a CSV: each with its line.
 
     Example
     -------
@@ -113,35 +127,69 @@ def read_tagged(
     ([['She', 'sleeps'], ['Yes']], [['PRON', 'VERB'], ['INTJ']])
     """
     path = Path(path)
-    lines = read_text(path, encoding).split("\n")
-    separator, columns, first = _layout(path.name, lines)
-    conllu = separator == "\t" and columns == len(CONLLU) and bool(_WORD_ID.match(lines[first]))
-    if labelled and columns == 1:
+    layout = layout_of(path.name, read_text(path, encoding))
+    if labelled and layout.columns == 1:
+        first = layout.lines[layout.first]
         raise ValueError(
-            f"{path.name} has only one column (line {first + 1:,}: {lines[first]!r:.40}): expected a word and its tag "
+            f"{path.name} has only one column (line {layout.first + 1:,}: {first!r:.40}): expected a word and its tag "
             "in each line, separated by a tab or a space"
         )
-    at_word = _column(path.name, 1 if word is None and conllu else word or 0, columns, conllu)
-    at_tag = _column(path.name, (3 if conllu else -1) if tag is None else tag, columns, conllu)
+    at_word, at_tag, at_sentence = found_columns(layout)
+    at_word = at_word if word is None else layout.column(word)
+    at_tag = at_tag if tag is None else layout.column(tag)
+    at_sentence = at_sentence if sentence is None else layout.column(sentence)
     if labelled and at_word == at_tag:
         raise ValueError(f"{path.name}: words and tags are both in column {at_word}: name another with word= or tag=")
-    data = Tagged([], [] if labelled else None, lines, [], separator, columns, at_tag if labelled else None, conllu)
-    skipped = {"multiword tokens and empty nodes": 0, "document marks": 0}
-    fresh = True
-    for number, line in enumerate(lines):
+    if at_sentence is not None and (at_sentence == at_word or (labelled and at_sentence == at_tag)):
+        raise ValueError(f"{path.name}: sentences are in column {at_sentence}, as words or tags are: name another")
+    data = Tagged(
+        [], [] if labelled else None, layout.lines, [], layout.separator, layout.columns,
+        at_tag if labelled else None, layout.conllu, header=layout.header,
+    )  # fmt: skip
+    _take_words(data, layout, at_word, at_sentence)
+    if not data.words:
+        raise ValueError(f"{path.name} has no words: expected a word and its tag in each line")
+    _check_ends(data, layout, at_sentence)
+    if weight is not None:
+        data.weights = _weights(layout, data, layout.column(weight))
+    if layout.header is not None:
+        names = f"words in {layout.names[at_word]!r}" + (f", tags in {layout.names[at_tag]!r}" if labelled else "")
+        where = "" if at_sentence is None else f", sentences in {layout.names[at_sentence]!r}"
+        data.notes.append(note("columns", f"Line {layout.header + 1} names the columns: {names}{where}."))
+    elif labelled and tag is None and at_tag < at_word:
+        data.notes.append(note("columns", "Column 0 has the tags, as its labels mark spans, and column 1 the words."))
+    return data
+
+
+def _take_words(data: Tagged, layout: Layout, at_word: int, at_sentence: int | None) -> None:
+    """Read the words and tags of a file, sentence by sentence."""
+    skipped = {"multiword tokens and empty nodes": 0, "document marks": 0, "rows without a word": 0}
+    fresh, named, table = True, "", layout.separator in ",;"
+    for number, line in enumerate(layout.lines):
         if not line.strip():
+            fresh = fresh or at_sentence is None
+            continue
+        if number == layout.header:
+            continue
+        fields = layout.fields(line)
+        if fresh and layout.is_comment(line, fields):
+            continue
+        if fields[0] == DOCUMENT:
+            skipped["document marks"] += 1
             fresh = True
             continue
-        fields = _fields(line, separator)
-        if fresh and line.startswith("#") and (conllu or len(fields) != columns):
+        if table and not any(each.strip() for each in fields):
+            fresh = fresh or at_sentence is None
             continue
-        if fields[0] == _DOCUMENT:
-            skipped["document marks"] += 1
-            continue
-        if len(fields) != columns:
-            raise ValueError(_unequal(path.name, number, columns, first, fields))
-        if conllu and _RANGE_OR_EMPTY.fullmatch(fields[0]):
+        if len(fields) != layout.columns:
+            raise ValueError(_unequal(layout, number, fields))
+        if layout.conllu and _RANGE_OR_EMPTY.fullmatch(fields[0]):
             skipped["multiword tokens and empty nodes"] += 1
+            continue
+        if at_sentence is not None and fields[at_sentence].strip() not in ("", named):
+            fresh, named = True, fields[at_sentence].strip()
+        if table and not fields[at_word].strip():
+            skipped["rows without a word"] += 1
             continue
         if fresh:
             data.words.append([])
@@ -149,31 +197,45 @@ def read_tagged(
             if data.tags is not None:
                 data.tags.append([])
             fresh = False
-        data.words[-1].append(_value(path.name, number, fields[at_word], "word", False))
+        data.words[-1].append(_value(layout.name, number, fields[at_word], "word", False))
         data.places[-1].append(number)
-        if data.tags is not None:
-            data.tags[-1].append(_value(path.name, number, fields[at_tag], "tag", conllu))
-    if not data.words:
-        raise ValueError(f"{path.name} has no words: expected a word and its tag in each line")
-    if weight is not None:
-        data.weights = _weights(path.name, data, _column(path.name, weight, columns, conllu))
+        if data.tags is not None and data.tag_column is not None:
+            tag = _value(layout.name, number, fields[data.tag_column], "tag", layout.conllu)
+            data.tags[-1].append(tag.strip(" "))
     data.notes += [note("skipped", f"{count:,} {what} were skipped.") for what, count in skipped.items() if count]
-    return data
 
 
-def _weights(name: str, data: Tagged, column: int) -> list[list[float]]:
+def _check_ends(data: Tagged, layout: Layout, at_sentence: int | None) -> None:
+    """Refuse a table that does not say where sentences end, and note sentences that are hardly ones."""
+    longest = max(map(len, data.words))
+    if layout.separator in ",;" and at_sentence is None and len(data) == 1 and longest > _LONG // 5:
+        raise ValueError(
+            f"{layout.name} does not say where its sentences end: name the column that does with sentence=, or put an "
+            "empty line after each"
+        )
+    if longest > _LONG:
+        text = (
+            f"The longest sentence has {longest:,} words: sentences end with an empty line, or where sentence= says so."
+        )
+        data.notes.append(note("sentences", text))
+
+
+def _weights(layout: Layout, data: Tagged, column: int) -> list[list[float]]:
     """The numbers of a column, one a word."""
     if column == data.tag_column:
-        raise ValueError(f"{name}: tags and weights are both in column {column}: name another with tag= or weight=")
+        raise ValueError(
+            f"{layout.name}: tags and weights are both in column {column}: name another with tag= or weight="
+        )
     found = []
     for sentence in data.places:
         own = []
         for number in sentence:
-            text = _fields(data.lines[number], data.separator)[column]
+            text = layout.fields(data.lines[number])[column]
             value = float(text) if _DECIMAL.fullmatch(text.strip()) else math.nan
             if not 0 <= value < math.inf:
                 raise ValueError(
-                    f"{name}, line {number + 1:,}: expected a weight of at least 0 in column {column}, got {text!r:.40}"
+                    f"{layout.name}, line {number + 1:,}: expected a weight of at least 0 in column {column}, "
+                    f"got {text!r:.40}"
                 )
             own.append(value)
         found.append(own)
@@ -217,50 +279,23 @@ def format_tagged(data: Tagged, tags: Sequence[Sequence[str]], add: bool | None 
         raise ValueError("a CoNLL-U file has ten columns: expected add=False, which fills its own column of tags")
     if not add and column is None:
         raise ValueError("the words were read without tags: expected add=True, which adds a column")
-    lines, space = list(data.lines), " \t" if data.separator == " " else "\t"
+    lines = list(data.lines)
+    space = {" ": " \t", "\t": "\t"}.get(data.separator, "")
     for number, tag in zip(chain.from_iterable(data.places), chain.from_iterable(tags), strict=True):
         tag = str(tag)
         if not tag.strip() or any(mark in tag for mark in (*space, "\n", "\r")):
             raise ValueError(f"a tag cannot be {tag!r:.40} in this file: expected text without its column separator")
-        fields = _fields(lines[number], data.separator)
+        fields = split_fields(lines[number], data.separator)
         if add or column is None:
             fields.append(tag)
         else:
             fields[column] = tag
-        lines[number] = data.separator.join(fields)
+        lines[number] = joined_fields(fields, data.separator)
+    if add and data.header is not None:
+        names = split_fields(lines[data.header], data.separator)
+        taken = {name.strip().lower() for name in names}
+        lines[data.header] = joined_fields([*names, "predicted_tag" if "tag" in taken else "tag"], data.separator)
     return "\n".join(lines)
-
-
-def _fields(line: str, separator: str) -> list[str]:
-    return line.split("\t") if separator == "\t" else _SPACES.split(line.strip(" \t"))
-
-
-def _layout(name: str, lines: list[str]) -> tuple[str, int, int]:
-    """Separator, number of columns and the place of the first word's line (the first that is no comment)."""
-    for number, line in enumerate(lines):
-        if not line.strip() or line.startswith(_DOCUMENT):
-            continue
-        if line.startswith("#") and "\t" not in line and (line[1:2] in ("", " ") or "=" in line):
-            continue
-        separator = "\t" if "\t" in line else " "
-        return separator, len(_fields(line, separator)), number
-    raise ValueError(f"{name} has no words: expected a word and its tag in each line")
-
-
-def _column(name: str, column: int | str, columns: int, conllu: bool) -> int:
-    if isinstance(column, str):
-        if not conllu:
-            raise ValueError(
-                f"{name} has no names of columns: expected a place from 0 to {columns - 1}, got {column!r:.40}"
-            )
-        if column.upper() not in CONLLU:
-            raise ValueError(f"{name} has no column {column!r:.40}: expected one of {listing(CONLLU, 10)}")
-        return CONLLU.index(column.upper())
-    if not -columns <= column < columns:
-        raise ValueError(
-            f"{name} has no column {column}: expected 0 to {columns - 1}, or -1 to {-columns} from the end"
-        )
-    return column % columns
 
 
 def _value(name: str, number: int, value: str, what: str, conllu: bool) -> str:
@@ -272,9 +307,9 @@ def _value(name: str, number: int, value: str, what: str, conllu: bool) -> str:
     return value
 
 
-def _unequal(name: str, number: int, columns: int, first: int, fields: list[str]) -> str:
+def _unequal(layout: Layout, number: int, fields: list[str]) -> str:
     got = f"{len(fields)} ({' '.join(fields)!r:.60})"
     return (
-        f"{name}, line {number + 1:,}: expected {columns} columns as in line {first + 1:,}, got {got}; "
-        "sentences end with an empty line"
+        f"{layout.name}, line {number + 1:,}: expected {layout.columns} columns as in line {layout.first + 1:,}, got "
+        f"{got}; sentences end with an empty line"
     )
