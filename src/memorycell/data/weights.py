@@ -46,7 +46,7 @@ def checked_weights(given: Any, n: int, what: str = "samples") -> Weights:
             row = int(wrong.argmax())
             raise ValueError(f"expected {said}, got {weights[row]} (first: row {row:,})")
     if not weights.any():
-        raise ValueError(f"expected a weight above 0, got 0 for all of {n:,} {what}: there is nothing to learn from")
+        raise ValueError(f"expected weights of which one is above 0, but all weights of {n:,} {what} are zero")
     return weights
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import math
 import time
@@ -17,6 +16,7 @@ import numpy as np
 from memorycell.data.labels.reading import read_labelled
 from memorycell.data.log import logger
 from memorycell.data.samples import Samples
+from memorycell.data.weights import checked_step_weights, checked_weights
 from memorycell.evaluation.class_metrics import Ids
 from memorycell.evaluation.folds import Folds, make_folds, missing_rows, take, take_column
 from memorycell.evaluation.intervals import METHODS, Rows, assess
@@ -61,6 +61,7 @@ class Given(NamedTuple):
     y: Any
     groups: Any
     order: Any = None
+    weights: Any = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class _Job:
     train_score: bool
     name: str
     progress: Progress | None
+    weights: Any = None
 
     def part(self, rows: Ids) -> Any:
         return self.X.take(rows) if isinstance(self.X, _Stacked) else take(self.X, rows)
@@ -106,6 +108,7 @@ def cross_validate(
     folds: int = 5,
     groups: Any = None,
     order: Any = None,
+    sample_weight: Any = None,
     seed: int = 0,
     jobs: int = 1,
     baselines: bool | Mapping[str, Any] = True,
@@ -136,6 +139,9 @@ def cross_validate(
         the task's ``fit`` where that takes ``groups``. None with samples: theirs.
     order : (n,) or None
         Times: training is always before test. None with samples: theirs.
+    sample_weight : (n,) or None
+        How much each row counts in training, of task and baselines; measures count rows alike. None with samples:
+        theirs.
     jobs : int
         Folds fitted at once, in processes of their own (`progress` must then be picklable).
     baselines : True, False, or unfitted estimators by name
@@ -165,11 +171,11 @@ def cross_validate(
     from sklearn.base import clone
 
     _check(interval, jobs)
-    X, y, groups, order = read_source(task, data, y, groups, order)
+    X, y, groups, order, weights = read_source(task, data, y, groups, order, sample_weight)
     X, kind = read_rows(task, X, y)
     by = check_measure(kind, measure)
     found = make_folds(len(X), folds, labels=kind.strata, groups=groups, order=order, blocks=kind.blocks, seed=seed)
-    job = _Job(X, kind, groups, baselines, seed, train_score, _name_of(task), progress)
+    job = _Job(X, kind, groups, baselines, seed, train_score, _name_of(task), progress, weights)
 
     def run(number: int) -> _FoldRun:
         train, test = found.splits[number]
@@ -177,7 +183,7 @@ def cross_validate(
         job.say(f"{where}: fitting {job.name}")
         fitted, begun = clone(task), time.perf_counter()
         try:
-            fit_rows(fitted, X, y, kind, groups, train)
+            fit_rows(fitted, X, y, kind, groups, train, weights)
         except ValueError as error:
             raise ValueError(f"{where} could not be fitted: {error}") from error
         return _run_fold(job, fitted, train, test, time.perf_counter() - begun)
@@ -241,7 +247,9 @@ def evaluate_held_out(
     return result
 
 
-def read_source(task: Any, data: Any, y: Any = None, groups: Any = None, order: Any = None) -> Given:
+def read_source(
+    task: Any, data: Any, y: Any = None, groups: Any = None, order: Any = None, weights: Any = None
+) -> Given:
     """The rows of whatever holds them, and what is known of each where it was not given.
 
     A file (a `Path`) or a frame is read by the columns that the task names (``text``, ``target``, ``group``); y may be
@@ -249,30 +257,36 @@ def read_source(task: Any, data: Any, y: Any = None, groups: Any = None, order: 
     samples gets what is in them. Anything else is taken as it is.
     """
     if isinstance(data, Samples):
-        found = _with(data, y, groups, order)
+        found = _with(data, y, groups, order, weights)
         rows = found if hasattr(task, "kind_of") else sequences_of(found)
-        return Given(rows, found.targets, found.groups, found.order)
+        return Given(rows, found.targets, found.groups, found.order, found.weights)
     if not isinstance(data, Path) and not hasattr(data, "columns"):
-        return Given(data, y, groups, order)
+        return Given(data, y, groups, order, _checked(weights, data))
     known = inspect.signature(read_labelled).parameters
     columns = {name: value for name, value in task.get_params().items() if name in known and value is not None}
+    more = task.get_params().get("reading")
+    columns |= dict(more) if isinstance(more, Mapping) else {}
     read = read_labelled(data, **{**columns, "target": y} if isinstance(y, str) else columns)
     taken = read.y if y is None or isinstance(y, str) else y
-    return Given(read.x, taken, read.groups if groups is None else groups, order)
+    weights = read.weights if weights is None else _checked(weights, read.x)
+    return Given(read.x, taken, read.groups if groups is None else groups, order, weights)
 
 
-def _with(samples: Samples, y: Any, groups: Any, order: Any) -> Samples:
-    """Samples with other targets, groups or times where they are given; what is encoded stays."""
+def _checked(weights: Any, rows: Any) -> Any:
+    """Weights of rows, or of their steps; None of None."""
+    if weights is None:
+        return None
+    nested = any(np.ndim(each) == 1 for each in weights) if hasattr(weights, "__iter__") else False
+    return checked_step_weights(weights, [len(row) for row in rows]) if nested else checked_weights(weights, len(rows))
+
+
+def _with(samples: Samples, y: Any, groups: Any, order: Any, weights: Any) -> Samples:
+    """Samples with other targets, groups, times or weights where they are given; what is encoded stays."""
     if y is not None and len(y) != len(samples):
         raise ValueError(f"expected a target for each of {len(samples)} rows, got {len(y)}")
-    changed = {"targets": y, "groups": groups, "order": order}
-    if all(values is None for values in changed.values()):
-        return samples
-    found = copy.copy(samples)
-    for name, values in changed.items():
-        if values is not None:
-            setattr(found, name, values)
-    return found
+    changed = {"targets": y, "groups": groups, "order": order, "weights": _checked(weights, sequences_of(samples))}
+    found = {name: values for name, values in changed.items() if values is not None}
+    return samples.replaced(**found) if found else samples
 
 
 def _one_behind_the_other(task: Any, before: Given | None, after: Given) -> tuple[Any, Kind, int, int]:
@@ -361,15 +375,33 @@ def _rows(values: Any) -> Any:
     return values if isinstance(values, np.ndarray) else list(values)
 
 
-def fit_rows(model: Any, X: Any, y: Any, kind: Kind, groups: Any, rows: Ids) -> None:
-    """Fit a task on some rows, with their groups where it takes them; samples hold both."""
+def fit_rows(model: Any, X: Any, y: Any, kind: Kind, groups: Any, rows: Ids, weights: Any = None) -> None:
+    """Fit a task on some rows, with their groups where it takes them, and their weights; samples hold all of it."""
     given = kind.given(take(X, rows))
     if y is None or isinstance(X, Samples):
         model.fit(given)
-    elif groups is not None and "groups" in inspect.signature(model.fit).parameters:
-        model.fit(given, take(_rows(y), rows), groups=take(_rows(groups), rows))
-    else:
-        model.fit(given, take(_rows(y), rows))
+        return
+    more: dict[str, Any] = {}
+    if groups is not None and "groups" in inspect.signature(model.fit).parameters:
+        more["groups"] = take(_rows(groups), rows)
+    if weights is not None:
+        more |= _weighed(model, take(_rows(weights), rows))
+    model.fit(given, take(_rows(y), rows), **more)
+
+
+def _weighed(model: Any, weights: Any) -> dict[str, Any]:
+    """Weights as the model's ``fit`` takes them.
+
+    Raises
+    ------
+    ValueError
+        For a model that cannot be told of weights.
+    """
+    steps = getattr(model, "steps", None)
+    last = model if steps is None else steps[-1][1]
+    if "sample_weight" not in inspect.signature(last.fit).parameters:
+        raise ValueError(f"{type(last).__name__} takes no weights of samples")
+    return {"sample_weight" if steps is None else f"{steps[-1][0]}__sample_weight": weights}
 
 
 def _run_fold(job: _Job, fitted: Any, train: Ids, test: Ids, seconds: float) -> _FoldRun:
@@ -391,11 +423,14 @@ def _run_fold(job: _Job, fitted: Any, train: Ids, test: Ids, seconds: float) -> 
     named = kind.baselines(kind.plain(X_train), fitted) if job.baselines is True else dict(job.baselines)
     for name, baseline in named.items():
         job.say(f"{name} on {len(test):,} {kind.noun}")
-        _run_baseline(run, job, name, baseline, X_train, targets, X)
+        weights = X_train.weights if isinstance(X_train, Samples) else job.weights
+        weights = weights if weights is None or isinstance(X_train, Samples) else take(_rows(weights), train)
+        _run_baseline(run, job, name, baseline, (X_train, targets, weights), X)
     return run
 
 
-def _run_baseline(run: _FoldRun, job: _Job, name: str, baseline: Any, X_train: Any, targets: Any, X: Any) -> None:
+def _run_baseline(run: _FoldRun, job: _Job, name: str, baseline: Any, given: tuple[Any, Any, Any], X: Any) -> None:
+    X_train, targets, weights = given
     from sklearn.base import clone
     from sklearn.exceptions import ConvergenceWarning
 
@@ -407,7 +442,8 @@ def _run_baseline(run: _FoldRun, job: _Job, name: str, baseline: Any, X_train: A
             if isinstance(X_train, Samples) and hasattr(model, "answers"):
                 model.fit(job.kind.given(X_train))
             else:
-                model.fit(job.kind.plain(X_train), targets)
+                more = {} if weights is None else _weighed(model, weights)
+                model.fit(job.kind.plain(X_train), targets, **more)
         run.seconds[name] = time.perf_counter() - begun
         run.answers[name] = job.kind.answers(model, X)
     except ValueError as error:

@@ -118,7 +118,7 @@ def entities(labels: Sequence[str]) -> list[Entity]:
 
 
 def entity_scores(
-    true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], weights: Sequence[float] | None = None
+    true: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]], *, weights: Sequence[float] | None = None
 ) -> EntityScores:
     """Precision, recall and F1 of whole spans: one counts as found where type, start and end agree.
 

@@ -122,6 +122,7 @@ def learning_curve(
     folds: int = 5,
     groups: Any = None,
     order: Any = None,
+    sample_weight: Any = None,
     seed: int = 0,
     jobs: int = 1,
     measure: str | None = None,
@@ -134,7 +135,7 @@ def learning_curve(
 
     Parameters
     ----------
-    task, data, y, folds, groups, order, seed, jobs, measure, progress : as for `cross_validate`
+    task, data, y, folds, groups, order, sample_weight, seed, jobs, measure, progress : as for `cross_validate`
     sizes : shares of each fold's training part, above 0 and up to 1, at least two of them
 
     Raises
@@ -155,7 +156,7 @@ def learning_curve(
     shares = sorted({float(size) for size in sizes})
     if len(shares) < 2 or not all(0 < size <= 1 for size in shares):
         raise ValueError(f"expected at least two different sizes, each above 0 and up to 1, got {list(sizes)!r}")
-    X, y, groups, order = read_source(task, data, y, groups, order)
+    X, y, groups, order, weights = read_source(task, data, y, groups, order, sample_weight)
     X, kind = read_rows(task, X, y)
     by = check_measure(kind, measure)
     found = make_folds(len(X), folds, labels=kind.strata, groups=groups, order=order, blocks=kind.blocks, seed=seed)
@@ -171,7 +172,7 @@ def learning_curve(
                 progress(where)
             model = clone(task)
             try:
-                fit_rows(model, X, y, kind, groups, rows)
+                fit_rows(model, X, y, kind, groups, rows, weights)
             except ValueError as error:
                 raise ValueError(f"{where}: {error}: take larger sizes") from error
             sums = kind.sums(test, kind.answers(model, take(X, test)))

@@ -45,8 +45,9 @@ class Majority:
     ['b', 'b']
     """
 
-    def fit(self, X: Any, y: Any) -> Majority:
-        self.classes_, counts = np.unique(np.asarray(y), return_counts=True)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Majority:
+        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+        counts = np.bincount(codes, sample_weight)
         self.frequencies_ = counts / counts.sum()
         return self
 
@@ -63,8 +64,8 @@ class FrequentLabels:
     ``predict`` gives (n, K) booleans, as the targets were given.
     """
 
-    def fit(self, X: Any, y: NDArray[np.bool_]) -> FrequentLabels:
-        self.frequencies_ = np.asarray(y, float).mean(0)
+    def fit(self, X: Any, y: NDArray[np.bool_], sample_weight: Any = None) -> FrequentLabels:
+        self.frequencies_ = np.average(np.asarray(y, float), axis=0, weights=sample_weight)
         return self
 
     def predict(self, X: Any) -> NDArray[np.bool_]:
@@ -74,11 +75,53 @@ class FrequentLabels:
         return np.tile(self.frequencies_, (len(X), 1))
 
 
+class EachLabel:
+    """For several labels a row: a logistic regression for each; what is always or never there stays so.
+
+    ``predict`` gives (n, K) booleans, as the targets were given.
+
+    Example
+    -------
+    >>> x, y = np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([[0, 1], [0, 1], [1, 1], [1, 1]], bool)
+    >>> EachLabel().fit(x, y).predict(x).tolist()
+    [[False, True], [False, True], [True, True], [True, True]]
+    """
+
+    def fit(self, X: Any, y: NDArray[np.bool_], sample_weight: Any = None) -> EachLabel:
+        from sklearn.linear_model import LogisticRegression
+
+        self.models_: list[Any] = []
+        for there in np.asarray(y, bool).T:
+            constant = float(there[0]) if (there == there[0]).all() else None
+            model = LogisticRegression(C=10, max_iter=1000)
+            self.models_.append(model.fit(X, there, sample_weight) if constant is None else constant)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(multi_label=True),
+            input_tags=InputTags(sparse=True),
+        )
+
+    def predict(self, X: Any) -> NDArray[np.bool_]:
+        return self.predict_proba(X) > 0.5
+
+    def predict_proba(self, X: Any) -> Floats:
+        found = np.empty((X.shape[0], len(self.models_)))
+        for label, model in enumerate(self.models_):
+            found[:, label] = model if isinstance(model, float) else model.predict_proba(X)[:, 1]
+        return found
+
+
 class MeanValue:
     """The mean of the training targets."""
 
-    def fit(self, X: Any, y: Any) -> MeanValue:
-        self.mean_ = np.asarray(y, float).mean(0)
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MeanValue:
+        self.mean_ = np.average(np.asarray(y, float), axis=0, weights=sample_weight)
         return self
 
     def predict(self, X: Any) -> Floats:
@@ -165,14 +208,15 @@ class MostFrequentTag:
     [['DET', 'DET']]
     """
 
-    def fit(self, X: Any, y: Any) -> MostFrequentTag:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> MostFrequentTag:
         tags: Counter[Any] = Counter()
         pairs: dict[Any, Counter[Any]] = {}
-        for words, labels in zip(X, y, strict=True):
-            for word, label in zip(words, labels, strict=True):
-                tags[label] += 1
+        weights: Iterable[Any] = [1] * len(y) if sample_weight is None else sample_weight
+        for words, labels, own in zip(X, y, weights, strict=True):
+            for word, label, weight in zip(words, labels, np.broadcast_to(own, len(labels)).tolist(), strict=True):
+                tags[label] += weight
                 if isinstance(word, (str, int)):
-                    pairs.setdefault(word, Counter())[label] += 1
+                    pairs.setdefault(word, Counter())[label] += weight
         self.default_ = tags.most_common(1)[0][0]
         self.tags_ = {word: counts.most_common(1)[0][0] for word, counts in pairs.items()}
         return self
@@ -253,10 +297,7 @@ def baselines_for_classes(X: Any, inputs: str | None = None) -> dict[str, Any]:
 
 def baselines_for_labels(X: Any, inputs: str | None = None) -> dict[str, Any]:
     """Unfitted estimators of several labels a row, by name."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.multiclass import OneVsRestClassifier
-
-    found = _linear(X, OneVsRestClassifier(LogisticRegression(C=10, max_iter=1000)), "", inputs)
+    found = _linear(X, EachLabel(), "", inputs)
     return {"labels of most rows": FrequentLabels(), **found}
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from memorycell import SequenceClassifier, SequenceRegressor
+from memorycell import SequenceClassifier, SequenceRegressor, cross_validate
 from memorycell.data.batch import Batch
 from memorycell.data.ragged import Ragged
 from memorycell.data.sequences import SequenceDataset
@@ -76,7 +76,7 @@ WRONG = [
     ([1.0] * 23 + [-0.5], "at least 0, got -0.5 (first: row 23)"),
     ([1.0] * 5 + [np.nan] + [1.0] * 18, "finite weights, got nan (first: row 5)"),
     ([np.inf] * 24, "finite weights, got inf"),
-    (np.zeros(24), "nothing to learn from"),
+    (np.zeros(24), "are zero"),
     (["a"] * 24, "expected a number as weight"),
     ("w", "names a column"),
     (3.0, "shape ()"),
@@ -253,3 +253,50 @@ def test_clone_and_files_keep_the_column(tmp_path):
     assert clone(model).weight == "w"
     model.save(tmp_path / "m.safetensors")
     assert SequenceClassifier.load(tmp_path / "m.safetensors").weight == "w"
+
+
+TASKS = [
+    (SequenceClassifier, LABELS),
+    (SequenceClassifier, [[label] if i else ["g", "b"] for i, label in enumerate(LABELS)]),
+    (SequenceRegressor, np.linspace(0, 1, 24)),
+]
+
+
+@pytest.mark.parametrize("task, y", TASKS)
+def test_folds_slice_the_weights_for_task_and_baselines(task, y):
+    seen = []
+
+    class Seen(task):
+        def fit(self, X, y=None, sample_weight=None):
+            seen.append((X, sample_weight))
+            return super().fit(X, y, sample_weight=sample_weight)
+
+    weights = np.where(np.arange(24) % 2, 9.0, 1.0)
+    result = cross_validate(Seen(**QUICK), TEXTS, y, folds=3, sample_weight=weights, train_score=False)
+    assert len(seen) == 3 and len(result.models) > 2
+    for texts, own in seen:
+        assert len(own) == len(texts) == 16 and set(own) <= set(weights)
+    samples = task(**QUICK).read(TEXTS, y).replaced(weights=weights)
+    again = cross_validate(task(**QUICK), samples, folds=3, train_score=False)
+    assert [model.measures.values for model in again.models] == [model.measures.values for model in result.models]
+    plain = cross_validate(task(**QUICK), TEXTS, y, folds=3, train_score=False)
+    assert any(a.measures.values != b.measures.values for a, b in zip(plain.models[1:], again.models[1:], strict=True))
+
+
+def test_a_baseline_that_takes_no_weights_is_left_out_and_named():
+    class Plain:
+        def fit(self, X, y):
+            return self
+
+        def predict(self, X):
+            return ["g"] * len(X)
+
+    result = cross_validate(
+        SequenceClassifier(**QUICK), TEXTS, LABELS, folds=2, sample_weight=np.ones(24), baselines={"plain": Plain()}
+    )
+    assert "plain left out: Plain takes no weights of samples" in result.notes
+
+
+def test_folds_check_the_weights():
+    with pytest.raises(ValueError, match="weight for each of 24"):
+        cross_validate(SequenceClassifier(**QUICK), TEXTS, LABELS, folds=2, sample_weight=np.ones(3))

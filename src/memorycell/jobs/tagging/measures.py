@@ -175,7 +175,7 @@ def weighted_score(
     if span_scheme(names):
         if not whole:
             raise ValueError("expected one weight for each sequence, as spans are scored, got one for each step")
-        return entity_scores(true, predicted, list(weights)).total.f1
+        return entity_scores(true, predicted, weights=list(weights)).total.f1
     right = [np.array([a == b for a, b in zip(*pair, strict=True)]) for pair in zip(true, predicted, strict=True)]
     each = [np.broadcast_to(weight, part.shape) for weight, part in zip(weights, right, strict=True)]
     return float(np.average(np.concatenate(right), weights=np.concatenate(each)))
