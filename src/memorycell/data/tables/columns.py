@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import is_valid, to_numpy
+from memorycell.data.tables.date_reading import DateReading
 from memorycell.data.tables.dates import Stamps, read_time
 from memorycell.data.tables.frequency import Frequency
 from memorycell.data.tables.grid import Layout, lay_out, say
@@ -110,10 +111,13 @@ def read_values(table: Table, name: str) -> NDArray:
     return table.numbers(name)
 
 
-def stamps_of(table: Table, columns: list[str], series: Sequence[str] | None) -> NDArray:
+def stamps_of(
+    table: Table, columns: list[str], series: Sequence[str] | None, reading: DateReading | None = None
+) -> NDArray:
     """The time of each row: from its columns, or counted (in each series from 0) when there are none."""
     if columns:
-        return read_time(table, columns).values
+        codes = series_codes(table, series)[0] if series else None
+        return read_time(table, columns, reading, codes).values
     if not series:
         return np.arange(len(table))
     codes, ids = series_codes(table, series)
@@ -124,7 +128,14 @@ def stamps_of(table: Table, columns: list[str], series: Sequence[str] | None) ->
     return steps
 
 
-def place(table: Table, stamps: Stamps | None, series: list[str], frequency: Frequency | None, roles: Roles) -> Placed:
+def place(
+    table: Table,
+    stamps: Stamps | None,
+    series: list[str],
+    frequency: Frequency | None,
+    roles: Roles,
+    holidays: list[int] | None = None,
+) -> Placed:
     """Put the rows of a table on its grid and find how far each series was observed."""
     notes: list[dict] = []
     values = stamps.values if stamps is not None else None
@@ -134,7 +145,8 @@ def place(table: Table, stamps: Stamps | None, series: list[str], frequency: Fre
         values = stamps_of(table, [], series)
     codes, ids = series_codes(table, series) if series else (None, ["series"])
     used = [*roles.targets, *roles.past, *roles.known, *roles.codes]
-    layout = lay_out(table, values, codes, ids, frequency, lambda a, b: _same(table, used, a, b))
+    zone = None if stamps is None else stamps.reading.zone
+    layout = lay_out(table, values, codes, ids, frequency, lambda a, b: _same(table, used, a, b), zone, holidays)
     observed = _observed(table, layout, roles)
     return Placed(table, layout, observed, notes + layout.notes + _future_note(layout, observed))
 
@@ -187,6 +199,6 @@ def _future_note(layout: Layout, observed: NDArray[np.int64]) -> list[dict]:
     if not rest.any():
         return []
     series = int(np.argmax(rest > 0))
-    first = layout.frequency.grid(layout.starts[series], int(observed[series]) + 1)[-1]
+    first = layout.frequency.local(layout.dates()[layout.offsets[series] + observed[series]][None])[0]
     text = f"{int(rest.sum()):,} rows at the end (from {say(first)}) have no target: they are read as the future."
     return [note("future", text)]

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from memorycell.data.figures import Figures, shortened
 from memorycell.data.lines import counted
+from memorycell.data.tables.frequency import Frequency
 
 
 @dataclass(repr=False)
@@ -60,6 +61,7 @@ class EncodedTable:
     static_code_sizes: list[int]
     target_names: list[str]
     notes: list[dict] = field(default_factory=list)  # what was done to the data: {"kind", "text", ...}
+    frequency: Frequency | None = None  # of the grid, with the zone in which its dates (in UTC then) are shown
 
     def __repr__(self) -> str:
         what = f"{len(self.dates):,} rows of {len(self.ids):,} series, targets {shortened(self.target_names)}"

@@ -11,22 +11,23 @@ from memorycell.data.scaling import fill_missing, moments_by_series, safe_scales
 from memorycell.data.tables.arrow import as_array
 from memorycell.data.tables.calendar import calendar_features
 from memorycell.data.tables.columns import Coded, Number, Placed, place, read_values
-from memorycell.data.tables.dates import Stamps, read_time
+from memorycell.data.tables.dates import Stamps
 from memorycell.data.tables.encoded import EncodedTable
 from memorycell.data.tables.future import FutureRows, known_names, require_known
 from memorycell.data.tables.grid import Layout
 from memorycell.data.tables.roles import Roles, codes_of, require
 from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.table_fields import TableFields
+from memorycell.data.tables.timing import SINCE, read_stamps
 
 
 def encode_placed(codec: TableFields, table: Table, horizon: int, future: Table | None) -> EncodedTable:
     """See `TableCodec.encode`."""
     roles = _required_roles(codec, table)
-    stamps = read_time(table, codec.time_) if codec.time_ else None
+    table, stamps, told = read_stamps(codec, table)
     _check_time(codec, table, stamps)
     learned = [entry for entry in codec.notes_ if entry["kind"] == "dropped" and entry not in table.notes]
-    notes = [*table.notes, *(stamps.notes if stamps else []), *learned]
+    notes = [*table.notes, *told, *learned]
     placed = place(table, stamps, codec.series_, codec.frequency_, roles)
     notes += placed.notes
     placed.layout = layout = placed.layout.resized(placed.observed + horizon)
@@ -64,6 +65,7 @@ def encode_placed(codec: TableFields, table: Table, horizon: int, future: Table 
         static_code_sizes=[len(column.categories) + 1 for column in codec.static_codes_],
         target_names=list(codec.target_names_),
         notes=notes,
+        frequency=codec.frequency_,
     )
 
 
@@ -72,7 +74,18 @@ def _required_roles(codec: TableFields, table: Table) -> Roles:
     roles = Roles(codec.target_names_, [c.name for c in codec.past_], [c.name for c in codec.known_])
     roles.codes = {column.name: column.known for column in codec.codes_}
     statics = [c.name for c in codec.static_] + [c.name for c in codec.static_codes_]
-    require(table, [*codec.series_, *codec.time_, *roles.past, *roles.known, *roles.codes, *statics], "needed")
+    require(
+        table,
+        [
+            *codec.series_,
+            *codec.time_,
+            *(name for name in roles.past if name != SINCE),
+            *roles.known,
+            *roles.codes,
+            *statics,
+        ],
+        "needed",
+    )
     return roles
 
 
@@ -210,7 +223,7 @@ def _known(
     masked = [c.name for c in [*codec.targets_, *codec.past_, *codec.known_] if c.masked]
     past_names += [f"{name} was missing" for name in masked]
     if codec.calendar_:
-        calendar_features(dates, codec.calendar_, known[:, : len(codec.calendar_)])
+        calendar_features(codec.frequency_.local(dates), codec.calendar_, known[:, : len(codec.calendar_)])
     for j, column in enumerate(codec.known_, len(codec.calendar_)):
         grid = placed.grid(column.name, notes=notes)
         if plan is not None and len(plan.rows):

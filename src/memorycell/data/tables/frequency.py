@@ -193,6 +193,38 @@ class Frequency:
         places = (away + self.step // 2) // self.step
         return places, places * self.step == away
 
+    def floor(self, stamps: NDArray) -> NDArray:
+        """The step that each time belongs to, for rows to be put together: its first time, of ends of months the last.
+
+        Steps begin at full hours, days and quarters; weeks on Monday.
+        """
+        if self.kind == "step":
+            return stamps // self.step * self.step
+        local = to_local(stamps, self.zone) if self._local or self.zone is not None else stamps
+        floored = self._floor(local)
+        return to_utc(floored, self.zone) if self.zone is not None else floored
+
+    def _floor(self, stamps: NDArray) -> NDArray:
+        days = stamps.astype("datetime64[D]")
+        if self.kind == "fixed":
+            start = np.datetime64("1970-01-05", "ns") if self.step % DAY == 0 else np.datetime64("1970-01-01", "ns")
+            return stamps - ((stamps - start).astype(np.int64) % self.step).astype("timedelta64[ns]")
+        if self.kind == "business":
+            return np.busday_offset(days, 0, roll="backward").astype("datetime64[ns]")
+        if self.kind == "month":
+            late = (
+                0 if self.day in (1, 31) else (days < on_day(stamps.astype("datetime64[M]"), self.day)).astype(np.int64)
+            )
+            months = (stamps.astype("datetime64[M]").astype(np.int64) - late) // self.step * self.step
+            last = self.step - 1 if self.day == 31 else 0
+            return on_day((months + last).astype("datetime64[M]"), self.day).astype("datetime64[ns]")
+        if self.kind == "days":
+            months, place = np.divmod(self._index_days(stamps)[0], len(self.days))
+            return on_day(months.astype("datetime64[M]"), np.array(self.days)[place]).astype("datetime64[ns]")
+        begin = offsets.before(self.rule, days.min())
+        places = offsets.index(self.rule, days.astype("datetime64[ns]"), begin)[0]
+        return offsets.grid(self.rule, begin, int(places.max()) + 1)[places]
+
     def _index_days(self, stamps: NDArray) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         months = stamps.astype("datetime64[M]")
         days = stamps.astype("datetime64[D]")

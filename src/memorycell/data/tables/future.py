@@ -11,6 +11,7 @@ from memorycell.data.tables.roles import require
 from memorycell.data.tables.series import series_codes
 from memorycell.data.tables.table import Table
 from memorycell.data.tables.table_fields import TableFields
+from memorycell.data.tables.timing import read_stamps
 
 
 class FutureRows:
@@ -19,7 +20,8 @@ class FutureRows:
     def __init__(self, codec: TableFields, table: Table, layout: Layout, observed: NDArray[np.int64]) -> None:
         needed = [*codec.time_, *codec.series_]
         require(table, [*needed, *known_names(codec)], "known-future")
-        stamps = stamps_of(table, codec.time_, codec.series_)
+        table, found, _ = read_stamps(codec, table)
+        stamps = stamps_of(table, [], codec.series_) if found is None else found.values
         owner = np.zeros(len(table), np.int64)
         if codec.series_:
             codes, ids = series_codes(table, codec.series_)
@@ -28,16 +30,34 @@ class FutureRows:
         if codec.time_:
             position = np.full(len(table), -1)
             own = owner >= 0
-            position[own], fits = layout.frequency.index(stamps[own], layout.starts[owner[own]])
-            if not fits.all() and layout.frequency.kind != "month":
-                bad = say(stamps[own][np.argmin(fits)])
+            if layout.frequency.kind == "irregular":
+                # Rows to come have no grid yet: they follow each other after the last reading.
+                position[own], fits = _after(stamps[own], owner[own], layout, observed), np.ones(int(own.sum()), bool)
+            else:
+                position[own], fits = layout.frequency.index(stamps[own], layout.starts[owner[own]])
+            if not fits.all() and layout.frequency.kind != "month" and layout.frequency.open is None:
+                bad = say(layout.frequency.local(stamps[own])[np.argmin(fits)])
                 raise ValueError(f"{table.source}: {bad} does not lie on the regular step of one {layout.frequency}")
+            if layout.frequency.open is not None:
+                position[np.flatnonzero(own)[~fits]] = -1  # closed: what is known of these times is of no use
         else:
             position = stamps + observed[owner]
         lengths = np.diff(layout.offsets)
         self.table = table
         self.rows = np.flatnonzero((owner >= 0) & (position >= observed[owner]) & (position < lengths[owner]))
         self.places = layout.offsets[owner[self.rows]] + position[self.rows]
+
+
+def _after(stamps: NDArray, owner: NDArray, layout: Layout, observed: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of a series in order of time, the first after its last reading at the first step to come; -1 before."""
+    dates = layout.dates()
+    last = dates[layout.offsets[:-1] + observed - 1][owner]
+    place = np.full(len(stamps), -1)
+    later = np.flatnonzero(stamps > last)
+    order = later[np.lexsort((stamps[later], owner[later]))]
+    firsts = np.searchsorted(owner[order], owner[order])
+    place[order] = observed[owner[order]] + np.arange(len(order)) - firsts
+    return place
 
 
 def known_names(codec: TableFields) -> list[str]:

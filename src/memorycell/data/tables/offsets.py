@@ -71,6 +71,15 @@ def grid(rule: str, start: Any, n: int) -> NDArray:
     return points.to_numpy().astype("datetime64[ns]")
 
 
+def before(rule: str, day: Any) -> Any:
+    """The last point up to a day."""
+    import pandas as pd
+
+    offset, moment = offset_of(rule), pd.Timestamp(day)
+    start = moment if rule.startswith(_COMPOSED) else offset.rollback(moment)
+    return np.datetime64(start.to_datetime64(), "ns")
+
+
 def index(rule: str, stamps: NDArray, start: Any) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Points from `start` (one, or one a stamp) to the last one up to each stamp, and whether that is the stamp."""
     starts = np.broadcast_to(np.asarray(start, "datetime64[ns]"), stamps.shape)

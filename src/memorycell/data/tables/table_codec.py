@@ -13,16 +13,19 @@ from memorycell.data.log import note
 from memorycell.data.scaling import FILLS
 from memorycell.data.tables.calendar import calendar_names
 from memorycell.data.tables.columns import Placed, place
-from memorycell.data.tables.dates import Stamps, find_time
+from memorycell.data.tables.date_reading import DateReading
 from memorycell.data.tables.encoded import EncodedTable
 from memorycell.data.tables.encoding import encode_placed
 from memorycell.data.tables.fitting import fit_columns
 from memorycell.data.tables.frequency import Frequency
+from memorycell.data.tables.open_times import days_of_dates
 from memorycell.data.tables.reading import read_table
 from memorycell.data.tables.roles import decide_roles, find_series
-from memorycell.data.tables.table import Table, listing
+from memorycell.data.tables.table import listing
 from memorycell.data.tables.table_fields import TableFields
 from memorycell.data.tables.table_state import codec_fields, codec_state
+from memorycell.data.tables.timing import AGGREGATES, find_stamps, grid_frequency, holidays_of
+from memorycell.data.tables.zones import check_zone
 
 Holdout = float | Callable[[NDArray[np.int64], list[NDArray[np.bool_]] | None], NDArray[np.int64]]
 
@@ -36,7 +39,8 @@ class TableCodec(TableFields):
     target : str or list of str, optional
         What to forecast; may be left out when the table has one numeric column (or is ``unique_id, ds, y``).
     time : str or list of str, optional
-        The column of dates or step numbers, or several that make a date. By default found.
+        The column of dates or step numbers, or several that make a date. By default found. "rows": rows are steps,
+        whatever dates there are; "irregular": readings are steps, and the time since the last one is an input.
     series : str or list of str, optional
         The column that says which series a row belongs to, or several that do together. By default the levels of a
         frame's index beside its time, or ``unique_id``.
@@ -47,8 +51,19 @@ class TableCodec(TableFields):
     fill : {"auto", "forward", "median", "error"}
         Missing inputs take the last value before them, else the training median ("auto", "forward"); always
         the median; or are refused. Missing targets are never learned from.
-    freq : str, optional
-        The step of the grid ("h", "15min", "D", "MS", ...). By default found.
+    freq : str or offset of pandas, optional
+        The step of the grid ("h", "15min", "D", "MS", "4W", "WOM-3FRI", ...). By default found, with the hours and
+        weekdays at which readings never come left out.
+    dayfirst : bool, optional
+        Whether 01/02/2024 is in February. By default found: the order whose dates keep a calendar's step best.
+    date_format : str, optional
+        How dates are written, as `datetime.strptime` has it.
+    timezone : str, optional
+        Zone ("Europe/Berlin", "+01:00") of times that are written without one, and in which all are counted.
+    aggregate : {"none", "mean", "sum", "min", "max", "first", "last"}
+        How the rows of one step are put together: several of a date, or readings at irregular times with `freq`.
+    holidays : dates, or the name of a file of dates
+        Days that are closed: they have no steps.
 
     Attributes
     ----------
@@ -79,7 +94,12 @@ class TableCodec(TableFields):
         exclude: Sequence[str] = (),
         calendar: bool = True,
         fill: str = "auto",
-        freq: str | Frequency | None = None,
+        freq: Any = None,
+        dayfirst: bool | None = None,
+        date_format: str | None = None,
+        timezone: str | None = None,
+        aggregate: str = "none",
+        holidays: Any = (),
     ) -> None:
         if fill not in FILLS:
             raise ValueError(f"expected fill to be one of {listing(FILLS)}, got {fill!r}")
@@ -93,6 +113,12 @@ class TableCodec(TableFields):
         self.calendar = calendar
         self.fill = fill
         self.freq = None if freq is None else Frequency.parse(freq)
+        zone = None if timezone is None else check_zone(timezone)
+        self.reading = DateReading(dayfirst, date_format, zone)
+        if aggregate not in AGGREGATES:
+            raise ValueError(f"expected aggregate to be one of {listing(AGGREGATES, 9)}, got {aggregate!r}")
+        self.aggregate = aggregate
+        self.holidays = holidays_of(holidays)
 
     def fit(self, table: Any, *, holdout: Holdout = 0.0) -> TableCodec:
         """Learn roles, frequency, categories and scales.
@@ -109,7 +135,8 @@ class TableCodec(TableFields):
         ValueError
             Whatever makes the table unfit: see docs/tables.md.
         """
-        table = read_table(table)
+        table = read_table(table, text=self.names_in_text())
+        self.as_read_ = table.reading
         self.series_ = find_series(table, self.series)
         taken = {
             *self.series_,
@@ -119,8 +146,8 @@ class TableCodec(TableFields):
             *self.categorical,
             *self.exclude,
         }
-        stamps = find_time(table, self.time, taken)
-        notes = _time_notes(table, stamps, self.time is not None)
+        self.reading_ = self.reading
+        table, stamps, notes = find_stamps(self, table, taken)
         self.series_text_ = [name for name in self.series_ if table.is_text(name)]
         if table.keys and self.series is None:
             told = f"The index tells the series apart: {listing(self.series_)}."
@@ -132,7 +159,8 @@ class TableCodec(TableFields):
             static=self.static, categorical=self.categorical, exclude=self.exclude,
         )  # fmt: skip
         self.target_names_ = roles.targets
-        placed = place(table, stamps, self.series_, self.freq, roles)
+        frequency = grid_frequency(self, stamps)
+        placed = place(table, stamps, self.series_, frequency, roles, days_of_dates(self.holidays))
         self.frequency_ = placed.layout.frequency
         self.ids_ = placed.layout.ids
         notes += [*roles.notes, *placed.notes]
@@ -164,7 +192,13 @@ class TableCodec(TableFields):
             raise ValueError("this TableCodec is not fitted yet: call fit first")
         if horizon < 0:
             raise ValueError(f"expected horizon of 0 or more, got {horizon}")
-        return encode_placed(self, read_table(table), horizon, None if future is None else read_table(future))
+        how: Any = {"text": self.names_in_text(), "as_read": self.as_read_}
+        ahead = None if future is None else read_table(future, **how)
+        return encode_placed(self, read_table(table, **how), horizon, ahead)
+
+    def names_in_text(self) -> list[str]:
+        """Columns that are read as names rather than numbers: of series and categories."""
+        return [*(self.series or []), *self.categorical]
 
     def decode(
         self, scaled: Any, series: NDArray[np.int64] | None = None, *, encoded: EncodedTable | None = None
@@ -192,6 +226,8 @@ class TableCodec(TableFields):
         codec = cls(**options)
         for name, value in learned.items():
             setattr(codec, name, value)
+        told = codec.reading
+        codec.reading_ = codec.reading_.with_(dayfirst=told.dayfirst, format=told.format, timezone=told.timezone)
         return codec
 
     @property
@@ -204,13 +240,6 @@ def _names(names: str | Sequence[str] | None) -> list[str] | None:
     if names is None:
         return None
     return [names] if isinstance(names, str) else [str(name) for name in names]
-
-
-def _time_notes(table: Table, stamps: Stamps | None, given: bool) -> list[dict]:
-    if stamps is None:
-        return [note("time", "No column of dates was found: rows count as steps, in their order.")]
-    found = [] if given else [note("time", f"Time is taken from {listing(stamps.columns)}.")]
-    return [*found, *stamps.notes]
 
 
 def _training_rows(placed: Placed, holdout: Holdout, targets: list[str]) -> NDArray[np.int64]:

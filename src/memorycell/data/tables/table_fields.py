@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.tables.columns import Coded, Number
+from memorycell.data.tables.date_reading import DateReading
 from memorycell.data.tables.frequency import Frequency
 
 
@@ -22,14 +25,19 @@ class TableFields:
     calendar: bool
     fill: str
     freq: Frequency | None
+    reading: DateReading
+    aggregate: str
+    holidays: list[str]
 
     target_names_: list[str]
     ids_: list[str]
+    as_read_: dict[str, Any]
     series_: list[str]
     series_text_: list[str]
     time_: list[str]
     dated_: bool
     frequency_: Frequency
+    reading_: DateReading
     calendar_: list[str]
     center_: NDArray[np.float64]
     scale_: NDArray[np.float64]

@@ -10,11 +10,15 @@ from memorycell.data.codec import Json, checked, is_count, is_list, is_name, is_
 from memorycell.data.scaling import FILLS
 from memorycell.data.tables.calendar import split_name
 from memorycell.data.tables.columns import Coded, Number
+from memorycell.data.tables.date_reading import DateReading
 from memorycell.data.tables.frequency import Frequency
+from memorycell.data.tables.how import check_remembered
 from memorycell.data.tables.table import MOST_COLUMNS
 from memorycell.data.tables.table_fields import TableFields
+from memorycell.data.tables.timing import AGGREGATES
 
-_VERSION = 1
+_VERSION = 2
+_FIRST_VERSION = 1  # what has nothing that is new in 2 is read by every version
 _MOST_SERIES = 1_000_000
 _LISTS = ("known_future", "static", "categorical", "exclude")
 
@@ -26,9 +30,11 @@ def codec_state(codec: TableFields) -> Json:
     options = {name: getattr(codec, name) for name in ("target", "time", "series", *_LISTS, "calendar", "fill")}
     options["freq"] = None if codec.freq is None else codec.freq.to_json()
     options["series"] = _one(codec.series)
+    options |= _time_options(codec)
     learned: Json = {
         "target_names": codec.target_names_,
         "time": codec.time_,
+        "as_read": codec.as_read_,
         "dated": codec.dated_,
         "series": _one(codec.series_),
         "series_text": codec.series_text_,
@@ -38,6 +44,7 @@ def codec_state(codec: TableFields) -> Json:
         "scale": codec.scale_.tolist(),
         "pooled": [list(pair) for pair in codec.pooled_],
         "calendar": codec.calendar_,
+        "reading": codec.reading_.learnings(),
         "notes": [{"kind": str(n["kind"]), "text": str(n["text"])} for n in codec.notes_],
     }
     for key in ("targets", "past", "known", "static"):
@@ -45,7 +52,27 @@ def codec_state(codec: TableFields) -> Json:
         learned[key] = [[c.name, c.center, c.scale, c.fill, c.masked] for c in columns]
     for key in ("codes", "static_codes"):
         learned[key] = [[c.name, c.categories, c.known] for c in getattr(codec, f"{key}_")]
-    return {"codec": "TableCodec", "version": _VERSION, "options": options, "learned": learned}
+    version = _VERSION if _is_new(codec, options) else _FIRST_VERSION
+    return {"codec": "TableCodec", "version": version, "options": options, "learned": learned}
+
+
+def _time_options(codec: TableFields) -> Json:
+    """What the user said of times, of what versions before 2 know nothing; only where it was said."""
+    plain = DateReading()
+    told = {name: getattr(codec.reading, name) for name in ("dayfirst", "format", "timezone")}
+    told = {name: value for name, value in told.items() if value != getattr(plain, name)}
+    found: Json = {"reading": told} if told else {}
+    if codec.aggregate != "none":
+        found["aggregate"] = codec.aggregate
+    return {**found, "holidays": codec.holidays} if codec.holidays else found
+
+
+def _is_new(codec: TableFields, options: Json) -> bool:
+    """Whether a version before 2 would read times another way than this one."""
+    frequency, reading = codec.frequency_, codec.reading_
+    plain = frequency.zone is None and not frequency.wall and frequency.open is None
+    asked = {"reading", "aggregate", "holidays"} & options.keys()
+    return bool(not plain or reading.order or reading.unit or reading.century or asked)
 
 
 def codec_fields(state: Any) -> tuple[Json, Json]:
@@ -69,6 +96,11 @@ def _options(state: Json) -> Json:
     options["series"] = _series(state)
     options["calendar"] = checked(state, "calendar", lambda v: isinstance(v, bool), "true or false")
     options["fill"] = checked(state, "fill", lambda v: isinstance(v, str) and v in FILLS, f"one of {FILLS}")
+    told = DateReading.from_json(state.get("reading"), None)
+    options |= {"dayfirst": told.dayfirst, "date_format": told.format, "timezone": told.timezone}
+    options["aggregate"] = checked({"aggregate": "none", **state}, "aggregate", AGGREGATES.__contains__, "a known one")
+    days = is_list(lambda day: isinstance(day, str) and len(day) == 10, most=100_000)
+    options["holidays"] = checked({"holidays": [], **state}, "holidays", days, "a list of dates")
     freq = checked(state, "freq", lambda v: v is None or isinstance(v, dict), "a frequency")
     options["freq"] = None if freq is None else Frequency.from_json(freq)
     return options
@@ -85,6 +117,7 @@ def _learned(state: Json) -> Json:
         "target_names_": targets,
         "ids_": ids,
         "time_": checked(state, "time", names, "a list of column names"),
+        "as_read_": check_remembered(state.get("as_read", {})),
         "dated_": dated,
         "series_": _series(state),
         "frequency_": Frequency.from_json(checked(state, "frequency", lambda v: isinstance(v, dict), "a frequency")),
@@ -93,11 +126,13 @@ def _learned(state: Json) -> Json:
         "calendar_": checked(state, "calendar", lambda v: _is_calendar(v) and (dated or not v), "calendar features"),
         "notes_": checked(state, "notes", is_list(_is_note, most=10_000), "a list of notes"),
     }
+    learned["reading_"] = DateReading.from_json(None, state.get("reading"))
     text = checked({"series_text": [], **state}, "series_text", names, "a list of column names")
     learned["series_text_"] = text if "series_text" in state else learned["series_"]
     pooled = checked(state, "pooled", is_list(_is_pair, k), f"{k} pairs of level and spread")
     learned["pooled_"] = [(float(level), float(spread)) for level, spread in pooled]
-    if (learned["frequency_"].kind == "step") == dated or len(set(ids)) < len(ids):
+    irregular = learned["frequency_"].kind == "irregular"
+    if (not irregular and (learned["frequency_"].kind == "step") == dated) or len(set(ids)) < len(ids):
         raise ValueError("the stored codec is damaged: its frequency or series do not fit its times")
     for key in ("targets", "past", "known", "static"):
         columns = checked(state, key, is_list(_is_number_column, most=MOST_COLUMNS), "a list of fitted columns")

@@ -12,6 +12,7 @@ from memorycell.data.tables.encoded import Forecasts
 from memorycell.data.tables.series import series_columns
 from memorycell.data.tables.table import Table
 from memorycell.data.tables.table_codec import TableCodec
+from memorycell.data.tables.zones import aware
 
 
 def quantile_name(target: str, level: float) -> str:
@@ -35,12 +36,23 @@ def forecast_columns(forecasts: Forecasts, codec: TableCodec, table: Table) -> d
         names = [forecasts.ids[s] for s in forecasts.series]
         keys = series_columns(table, codec.series_, names, text=codec.series_text_)
         columns |= {name: np.repeat(values, horizon) for name, values in keys.items()}
-    columns[codec.time_name] = forecasts.dates.reshape(-1)
+    columns[codec.time_name] = as_written(forecasts.dates.reshape(-1), codec)
     for k, target in enumerate(forecasts.target_names):
         columns[target] = forecasts.point[:, :, k].reshape(-1)
         for j, level in enumerate(forecasts.levels):
             columns[quantile_name(target, level)] = forecasts.quantiles[:, :, k, j].reshape(-1)
     return columns
+
+
+def as_written(dates: NDArray, codec: TableCodec) -> NDArray:
+    """Dates as the user's table has them: with their zone where there is one, steps in its own units."""
+    if dates.dtype.kind == "M":
+        zone = codec.frequency_.zone
+        return dates if zone is None else aware(dates, zone)
+    reading = codec.reading_
+    if reading.scale == 1 and not reading.origin:
+        return dates
+    return np.round(dates * reading.scale + reading.origin, 9)
 
 
 def to_frame(columns: dict[str, NDArray], table: Table, keys: Sequence[str] = ()) -> Any:
