@@ -5,6 +5,7 @@ Loads nothing but the standard library, so that ``memorycell fit … --help`` is
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import numbers
@@ -356,6 +357,38 @@ class Names(Value):
             raise TypeError(
                 f"expected {name} to be the name of a column or a list of names, got {kind}: give names only"
             )
+
+
+@dataclass(frozen=True)
+class Step(Value):
+    """The step of a grid of times: an alias such as "h", an offset of pandas, a span of time, or None."""
+
+    @property
+    def shape(self) -> str:
+        return "FREQ"
+
+    def check(self, name: str, value: Any) -> None:
+        if value is None or isinstance(value, str | datetime.timedelta) or hasattr(value, "freqstr"):
+            return
+        if not hasattr(value, "grid"):
+            raise TypeError(f"expected {name} to be an alias such as 'h' or an offset of pandas, got {value!r:.60}")
+
+
+@dataclass(frozen=True)
+class Days(Value):
+    """Dates, or names of files of dates; on the command line an option that may be repeated."""
+
+    repeated = True
+
+    @property
+    def shape(self) -> str:
+        return "DATE|FILE"
+
+    def check(self, name: str, value: Any) -> None:
+        if isinstance(value, str | os.PathLike | datetime.date) or hasattr(value, "tolist"):
+            return
+        if not isinstance(value, Iterable) or isinstance(value, Mapping | bytes):
+            raise TypeError(f"expected {name} to be dates or the name of a file of dates, got {value!r:.60}")
 
 
 @dataclass(frozen=True)
