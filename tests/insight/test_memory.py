@@ -253,7 +253,7 @@ def test_the_sentence_tells_time() -> None:
     found = memory(lstm(forget=[logit(0.9), logit(0.9), logit(0.99)]).trace(readings()))
     assert found.sentence() == (
         "Half of the units forget half of what they hold within 6.6 steps; the one with the longest memory, unit 2 "
-        "(layer), takes 69 steps. Of 3 units 3 never move and none counts."
+        "(layer), takes 69 steps. Of 3 units 3 never move."
     )
     assert "within 6.6 hours" in found.sentence(span=3600) and "takes 2.9 days" in found.sentence(span=3600)
 

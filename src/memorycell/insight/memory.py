@@ -158,16 +158,17 @@ class Memory(Figures):
         trunk = [each for each in self.layers if each.trunk]
         units = sum(len(each.dead) for each in trunk)
         dead, counts = sum(int(each.dead.sum()) for each in trunk), sum(int(each.counts.sum()) for each in trunk)
-        told = f"Of {units:,} units {dead or 'none'} never move{'s' * (dead < 2)} and {counts or 'none'} "
-        told += f"count{'s' * (counts < 2)}."
+        said = [f"{dead:,} never move{'s' * (dead == 1)}"] * bool(dead)
+        said += [f"{counts:,} count{'s' * (counts == 1)}"] * bool(counts)
+        told = f"Of {units:,} units {' and '.join(said)}." if said else ""
         if self.longest is None:
-            return f"No gate of this network keeps: its units tell nothing of how long they remember. {told}"
+            return f"No gate of this network keeps: its units tell nothing of how long they remember. {told}".rstrip()
         layer, unit = self.longest
         lives = np.concatenate([each.half_life for each in trunk if each.gate])
         half, most = (say_steps(float(each), span) for each in (np.median(lives), layer.half_life[unit]))
         return (
             f"Half of the units forget half of what they hold within {half}; the one with the longest memory, "
-            f"unit {unit} ({layer.label}), takes {most}. {told}"
+            f"unit {unit} ({layer.label}), takes {most}. {told}".rstrip()
         )
 
     def _said(self) -> tuple[str, str]:

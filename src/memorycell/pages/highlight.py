@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.lines import in_sign
 from memorycell.pages.page import Html, element, escaped
 
 LEVELS = 5
@@ -64,6 +65,8 @@ def _coloured(text: str, weight: float, strongest: float) -> str:
         return _plain(text)
     level = min(LEVELS, max(1, int(np.ceil(LEVELS * share))))
     sign = "for" if weight > 0 else "against"
+    if not any(c.isprintable() for c in text):  # a line break that counted is to be seen
+        text = "".join(map(in_sign, text.replace("\r\n", "\n"))) + "\n" * text.count("\n")
     return element("mark", text, class_=f"{sign}{level}", title=f"{weight:+.2f}".replace("-", "−"))
 
 

@@ -108,7 +108,11 @@ def table(
         classes = {i: ' class="strong"' for i in strong}
         made = "".join(f"<tr{classes.get(i, '')}>{cells('td', row)}</tr>" for i, row in numbered)
         head = f"<thead><tr>{cells('th', headings)}</tr></thead>"
-        return Html(f'<div class="scroll" tabindex="0"><table>{head}<tbody>{made}</tbody></table></div>')
+        named = html.escape(", ".join(filter(None, map(str, headings)))[:80])
+        return Html(
+            f'<div class="scroll" role="region" aria-label="Table: {named}" tabindex="0"><table>{head}'
+            f"<tbody>{made}</tbody></table></div>"
+        )
 
     numbered = list(enumerate(rows))
     if not shown or len(rows) <= shown + 3:

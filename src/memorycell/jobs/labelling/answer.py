@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from memorycell.data.lines import visible
 from memorycell.insight.asking import checked_row, class_index
 from memorycell.insight.explained import Explained
 from memorycell.jobs.labelling.reading import SequenceSamples
@@ -18,18 +19,18 @@ def classified(model: Any, samples: SequenceSamples, explained: Explained, where
     """See `Job.answer`."""
     row = checked_row(where.get("row", 0), len(samples))
     shares = model.served(model.raw(samples.take([row])))[0]
-    names = [str(name) for name in model.classes_]
+    names = [visible(name, 60) for name in model.classes_]
     said = where.get("output")
     k = int(shares.argmax()) if said is None else class_index(model.classes_.tolist(), said)
     order = np.argsort(-shares, kind="stable")[:MOST_CHOICES]
     true = _truth(samples, row)
     lead = f"The model gives “{names[k]}” {percent(float(shares[k]), 1)} to row {row}."
     if true is not None:
-        lead += f" In the data it is “{true}”" + (
-            "." if str(true) == names[k] else ": that is not what the model says."
+        lead += f" In the data it is “{visible(true, 60)}”" + (
+            "." if visible(true, 60) == names[k] else ": that is not what the model says."
         )
     cards = {"answer": names[int(shares.argmax())], "probability": percent(float(shares.max()), 1)}
-    cards |= {"in the data": str(true)} if true is not None else {}
+    cards |= {"in the data": visible(true, 60)} if true is not None else {}
     return Answer(f"Why “{names[k]}”?", lead, cards, [choices([(names[c], float(shares[c])) for c in order], names[k])])
 
 

@@ -16,7 +16,7 @@ from memorycell.pages.page import Html, Section, bullets, facts, figure, paragra
 from memorycell.pages.plots.classes import class_counts, histogram
 from memorycell.pages.sections.data import own_notes, span_of
 from memorycell.pages.sections.scores import is_new, trained_on
-from memorycell.pages.wording import counted, percent
+from memorycell.pages.wording import counted, percent, significant
 
 READS = {"text": "texts", "numbers": "series", "symbols": "sequences of symbols"}
 _NOUNS = {"text": "text", "numbers": "series", "symbols": "sequence"}
@@ -61,7 +61,7 @@ def judge(model: Any, samples: SequenceSamples, evaluation: CrossValidation | No
         new = is_new(evaluation, seen) is True
         return Judged(kind, evaluation.rows, evaluation.targets, ours.answers, ours.measures, own, new)
     rows = np.arange(len(samples))
-    answers = kind.answers(model, samples)
+    answers = kind.answers_to(rows, model, samples)
     return Judged(kind, rows, kind.y, answers, kind.measures(rows, answers), True, seen is False)
 
 
@@ -128,6 +128,8 @@ def _outcomes(model: Any, samples: SequenceSamples) -> Html:
     kind: Any = model.kind_of(samples)
     if kind.name == "numbers":
         values = kind.y
+        if len(np.unique(values[:, 0])) < 2:
+            return paragraph(f"All numbers to be predicted are {significant(float(values[0, 0]))}.")
         return figure(
             lambda width: histogram(values[:, 0], "target" if values.shape[1] == 1 else "first target", width=width),
             "targets",
@@ -135,6 +137,8 @@ def _outcomes(model: Any, samples: SequenceSamples) -> Html:
         )
     counts = kind.y.sum(0) if kind.name == "labels" else np.bincount(kind.y, minlength=len(kind.classes))
     more = len(kind.classes) - 30
+    if (counts > 0).sum() == 1:
+        return paragraph(f"All are of one class, {kind.classes[int(counts.argmax())]}.")
     return figure(
         lambda width: class_counts(kind.classes, counts.tolist(), width=width),
         "classes-counted",

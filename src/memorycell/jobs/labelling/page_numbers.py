@@ -19,6 +19,7 @@ from memorycell.pages.sections.memory import AT_MOST, remembering
 from memorycell.pages.sections.scores import FOOTER, MEASURE, accuracy, headline, is_new, measured
 from memorycell.pages.wording import counted, significant
 
+_FEWEST = 3  # numbers that make a picture
 _MOST_OUTPUTS = 4
 
 
@@ -79,7 +80,7 @@ def _numbers(samples: SequenceSamples, judged: Judged | None, seen: bool | None)
         name = "all" if outputs == 1 else f"output {k + 1}"
         rows.append([name, *(MEASURES[each].show(found[each]) for each in ("rmse", "mae", "r2")), bias])
     section.add(table(["", "RMSE", "MAE", "R²", "mean of predicted less true"], rows, shown=12))
-    for k in range(min(outputs, _MOST_OUTPUTS)):
+    for k in range(min(outputs, _MOST_OUTPUTS) if len(true) >= _FEWEST else 0):
         section.add(
             figure(
                 lambda width, k=k: predicted_and_true(true[:, k], predicted[:, k], width=width),  # type: ignore[misc]

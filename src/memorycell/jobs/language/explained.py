@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.lines import visible
 from memorycell.data.text.language_stream import as_ids
 from memorycell.data.text.text_codec import SPECIALS
 from memorycell.insight.asking import check_trace_size, checked_row, nothing, repeated, some_rows, unit_noun
@@ -80,7 +81,7 @@ def explained(
     token, other = token_text(codec, k), token_text(codec, j)
     return NextToken(
         function, values, nothing(values, network.trunk), network.trunk,
-        f"score of {token!r} less that of {other!r} after {_tail(text, stands)}",
+        f"score of “{visible(token)}” less that of “{visible(other)}” after {_tail(text, stands)}",
         [text[a:b] if b > a else _START for a, b in stands], "text", text=text, spans=stands, anchor=len(seen) - 1,
         exact=_EXACT, noun=unit_noun(codec.unit), token=token, shares=scores.double().softmax(0).cpu().numpy(),
     )  # fmt: skip

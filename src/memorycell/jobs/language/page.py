@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.lines import visible
 from memorycell.data.text.text_codec import SPECIALS, UNK
 from memorycell.evaluation.result import CrossValidation
 from memorycell.jobs.language.measures import LanguageEvaluation
 from memorycell.jobs.language.text import TextSamples, Token
-from memorycell.pages.drawing import label
 from memorycell.pages.highlight import Span, legend, surprises
 from memorycell.pages.page import Html, Page, Section, bullets, element, facts, figure, paragraph, table
 from memorycell.pages.plots.classes import histogram, surprise_through_text
@@ -33,7 +33,6 @@ _SHOWN = 1_000
 _LISTED = 12
 _WRITTEN = {"character": 300, "subword": 90, "word": 60, "whitespace": 60}  # tokens of a sample
 _TEMPERATURES = (0.5, 1.0)
-_BLANK = {"": "end of line", "\n": "end of line", " ": "space"}
 
 
 @dataclass
@@ -232,7 +231,7 @@ def _listed(passage: Passage) -> Html:
         token = passage.tokens[place]
         before = " ".join(passage.text[max(0, token.start - 34) : token.start].split())
         written = passage.text[token.start : token.stop]
-        name = _BLANK.get(written) or label(written, 24)
+        name = visible(written, 24) if written else "end of line"
         note = element("small", "unknown word") if token.token == SPECIALS[UNK] else ""
         shown = Html(f"{element('span', name)}{note}")
         rows.append([Html(f"<bdi>…{element('span', before)}</bdi>"), shown, f"{nats[place]:.2f}",

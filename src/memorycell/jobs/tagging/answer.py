@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from memorycell.data.lines import visible
 from memorycell.insight.asking import checked_row, class_index
 from memorycell.insight.explained import Explained
 from memorycell.jobs.tagging.reading import TaggedSamples
@@ -25,7 +26,7 @@ def tagged(model: Any, samples: TaggedSamples, explained: Explained, where: Mapp
     names = [str(name) for name in model.classes_]
     said = where.get("output")
     k = names.index(tags[place]) if said is None else class_index(model.classes_.tolist(), said, "labels")
-    word = f"“{explained.labels[place]}”" if explained.kind == "words" else f"step {place}"
+    word = f"“{visible(explained.labels[place])}”" if explained.kind == "words" else f"step {place}"
     order = np.argsort(-shares, kind="stable")[:MOST_CHOICES]
     parts = [choices([(names[c], float(shares[c])) for c in order], names[k])]
     if explained.kind == "words":
@@ -38,7 +39,8 @@ def tagged(model: Any, samples: TaggedSamples, explained: Explained, where: Mapp
 def _tags(words: Sequence[Any], tags: Sequence[str], place: int) -> Html:
     """The sentence with a label under each word, the one explained set off."""
     made = "".join(
-        f'<span class="tagged{" asked" if i == place else ""}">{element("span", word)}{element("small", tag)}</span>'
+        f'<span class="tagged{" asked" if i == place else ""}">{element("span", visible(word))}'
+        f"{element('small', tag)}</span>"
         for i, (word, tag) in enumerate(zip(words, tags, strict=True))
     )
     return Html(f'<blockquote class="sentence" dir="auto">{made}</blockquote>')

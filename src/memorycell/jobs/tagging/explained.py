@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from memorycell.data.lines import visible
 from memorycell.insight.asking import (
     checked_row,
     class_index,
@@ -53,7 +54,7 @@ def explained(
         raise ValueError(f"expected a label that can stand at place {place}, got {never}: the scheme forbids it")
     shown = None if words else np.asarray(sequence, np.float64).reshape(len(sequence), -1)
     what, link = ("log-odds", "against") if crf else ("score", "less that of")
-    which = repr(sequence[place]) if words else f"step {place}"
+    which = f"“{visible(sequence[place])}”" if words else f"step {place}"
     trunk = network.trunk
     return Explained(
         function, values, nothing(values, trunk), trunk,

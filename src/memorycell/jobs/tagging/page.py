@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from memorycell.data.lines import visible
 from memorycell.evaluation.result import CrossValidation
 from memorycell.jobs.tagging.measures import TagScores
 from memorycell.jobs.tagging.reading import TaggedSamples
@@ -217,7 +218,7 @@ def _words(judged: Judged, i: int) -> Html:
         below = element("small", str(answer)) if right else Html(
             f"<small><s>{element('span', str(answer))}</s> {element('span', str(label))}</small>"
         )  # fmt: skip
-        shown = word if len(word) <= 40 else f"{word[:39]}…"
+        shown = visible(word)
         parts.append(
             element("span", Html(element("span", shown) + below), class_="tagged" if right else "tagged wrong")
         )

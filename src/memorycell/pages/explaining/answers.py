@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from memorycell.data.lines import visible
 from memorycell.pages.page import Html, element
 from memorycell.pages.wording import percent
 
@@ -48,13 +49,11 @@ def choices(shares: Sequence[tuple[str, float]], chosen: str) -> Html:
 
 
 def spoken(token: str) -> str:
-    """A token as it can be seen.
+    """A token as it can be seen and said.
 
     Example
     -------
-    >>> spoken(" "), spoken("word")
-    ('␣', 'word')
+    >>> spoken(" "), spoken("word"), spoken("\\n")
+    ('space', 'word', 'line break')
     """
-    from memorycell.pages.plots.steps import token as seen
-
-    return seen(token, 24)
+    return visible(token, 24)

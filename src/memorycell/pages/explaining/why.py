@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from memorycell.data.lines import visible
 from memorycell.insight.explained import Explained
 from memorycell.insight.explanation import Explanation
 from memorycell.insight.methods import METHODS, explain_by
@@ -28,7 +29,10 @@ def why(material: Material) -> Section:
     explained, explanation = material.explained, material.explanation
     section = Section("why", f"Which {material.noun} made it")
     section.add(paragraph(*_said(material)))
-    caption = "Each part adds to the number or takes from it; together they are the number. What is left over is shown."
+    caption = (
+        "Each part adds to the number or takes from it; together they are the number. What is left over is shown."
+        + _beginning(material)
+    )
     if material.words:
         text, spans = _text(explained)
         weights = [Span(a, b, float(score)) for (a, b), score in zip(spans, explanation.scores, strict=True) if b > a]
@@ -51,6 +55,15 @@ def why(material: Material) -> Section:
     return section
 
 
+def _beginning(material: Material) -> str:
+    """What the baseline is, where there is one."""
+    if "baseline" not in material.explanation.terms:
+        return ""
+    said = significant(material.explanation.terms["baseline"])
+    nothing = "with its words blotted out (embeddings of zero)" if material.words else "of inputs at their usual level"
+    return f" Baseline: what the model says {nothing}, {said}; the {material.noun} are what it moves from there by."
+
+
 def _said(material: Material) -> list[str]:
     """The number, and the steps that moved it most."""
     explanation = material.explanation
@@ -69,8 +82,8 @@ def _said(material: Material) -> list[str]:
 
 
 def _name(material: Material, place: int) -> str:
-    word = called(material.explained.labels[place])
-    return f"“{word}”" if material.words else word
+    step = material.explained.labels[place]
+    return f"“{visible(step, 28)}”" if material.words else called(step)
 
 
 def _plus(score: float) -> str:

@@ -32,6 +32,7 @@ from memorycell.pages.drawing import (
     write,
     x_label,
 )
+from memorycell.pages.plots.ranges import beyond, in_sight
 from memorycell.pages.plots.steps import shortened, word_width
 from memorycell.pages.wording import percent
 
@@ -41,6 +42,7 @@ _MOST_ON_PHONES = 15  # of a confusion matrix on a narrow picture
 _IN_ORDER = 12  # classes up to which a confusion matrix keeps their order
 _LEAST_CELL = 16.0  # pixels: its name is read beside it
 FEWEST = 5  # answers of a group whose share of right ones is drawn
+_LEAST_RANGE = 10.0  # percent: of the axis of scores
 _STRONGEST = 0.6  # opacity of a cell that holds a whole row: text on it is still read
 _MOST_POINTS = 2000  # of a scatter plot
 _MOST_OUTPUTS = 4
@@ -65,9 +67,16 @@ def models_scored(evaluation: CrossValidation, *, width: float = WIDE) -> Figure
     far_left(figure, f"{measure.name}{' in %' if measure.in_percent else ''}{band}")
     _sideways(ax, width)
     scale = 100 if measure.in_percent else 1
+    low, high = _range_of(evaluation)
     for place, model in enumerate(ranking):
         colour = PALETTE["blue"] if model is evaluation.models[0] else PALETTE["grey"]
         found, value = model.intervals[measure.key], evaluation.value_of(model)
+        if value > high:
+            beyond(ax, place, measure.show(value).removesuffix(" %"), colour)
+            continue
+        if value < low:
+            write(ax, 0.012, place, f"◂ {measure.show(value)}", colour, transform=ax.get_yaxis_transform())
+            continue
         if math.isfinite(found.low):
             ends = [scale * found.low, scale * found.high]
             ax.plot(ends, [place, place], color=colour, linewidth=5, alpha=0.3, solid_capstyle="butt")
@@ -79,7 +88,26 @@ def models_scored(evaluation: CrossValidation, *, width: float = WIDE) -> Figure
         tick.set_color(PALETTE["blue"] if model is evaluation.models[0] else PALETTE["ink"])
     ax.set_ylim(len(ranking) - 0.5, -0.75)
     ax.margins(x=0.08)
+    left, right = ax.get_xlim()
+    if measure.in_percent:  # as wide as is worth looking at, and never beyond what shares can be
+        wide = max(0.0, _LEAST_RANGE - (right - left)) / 2
+        ax.set_xlim(max(-2, left - wide), min(102, right + wide))
+    elif math.isfinite(high):  # room for the mark of those that are beyond
+        ax.set_xlim(left, right + 0.16 * (right - left))
     return figure
+
+
+def _range_of(evaluation: CrossValidation) -> tuple[float, float]:
+    """Between which scores the axis goes: errors far beyond all others, and R² far below 0, would squash the rest."""
+    measure, ours = evaluation.ranked_by, evaluation.score
+    known = [value for value in map(evaluation.value_of, evaluation.models) if math.isfinite(value)]
+    if measure.in_percent or len(known) < 2:
+        return -math.inf, math.inf
+    if measure.better == "less" and min(known) >= 0:
+        last = in_sight(known, ours)
+        return -math.inf, last if last < max(known) else math.inf
+    low = min(known)
+    return (-1.0 if measure.perfect == 1 and low < -1 < min(ours, max(known)) else -math.inf), math.inf
 
 
 def _sideways(ax: Axes, width: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,6 +36,43 @@ if TYPE_CHECKING:
 
 MOST_LAYERS = 6
 _SMALLEST = 1e-16  # of the greatest norm: below it a gradient is gone
+
+
+def in_words(memory: Memory) -> Memory:
+    """The memory of a model with its layers called what people call them, not what its modules are called.
+
+    Example
+    -------
+    >>> import torch
+    >>> from memorycell import LSTM, trace_network
+    >>> from memorycell.insight.memory import memory
+    >>> network = torch.nn.ModuleDict({"encoder": LSTM(1, 2, batch_first=True, bidirectional=True)})
+    >>> found = memory(trace_network(network, lambda: network["encoder"](torch.zeros(1, 3, 1))))
+    >>> [layer.label for layer in found.layers], [layer.label for layer in in_words(found).layers]
+    (['encoder', 'encoder, backward'], ['layer 1, forward', 'layer 1, backward'])
+    """
+    both = {(layer.name, layer.layer) for layer in memory.layers if layer.direction == 1}
+    names: dict[tuple[str, int], str] = {}
+    for layer in memory.layers:
+        if (layer.name, layer.layer) not in names:
+            module, again, _ = layer.name.partition(" (")  # a module that ran again: see ModelTrace
+            if again or "decoder" in module:
+                what = "the steps ahead" + (f", layer {layer.layer + 1}" if layer.layer else "")
+            elif layer.trunk:
+                what = f"layer {1 + sum(name.startswith('layer ') for name in names.values())}"
+            else:
+                what = label(module.partition(".")[0].replace("_", " "))
+            names[layer.name, layer.layer] = what
+    ways = (", forward", "")  # of backward ones the label says it itself
+    layers = [
+        replace(
+            layer,
+            name=names[layer.name, layer.layer] + ways[layer.direction] * ((layer.name, layer.layer) in both),
+            layer=0,
+        )
+        for layer in memory.layers
+    ]
+    return replace(memory, layers=layers)
 
 
 def memory_lengths(memory: Memory, *, span: float | None = None, width: float = WIDE) -> Figure:
@@ -166,9 +204,10 @@ def lookback(found: Lookback, *, width: float = WIDE) -> Figure:
     if found.reach is not None:
         ax.axvspan(-0.02 * last, found.reach, color=PALETTE["blue"], alpha=0.1, linewidth=0)
         far = found.reach > 0.55 * last
-        time = f" ({say_steps(found.reach, found.span)})" if found.span else ""
+        time = f" ({say_steps(found.reach, found.span)})" if found.span and found.reach else ""
         more = " and more" if found.cut else ""
-        said = f"{percent(found.share)} within {say_steps(found.reach, None, noun)}{time}{more}"
+        within = say_steps(found.reach, None, noun) if found.reach else f"the newest {noun}"
+        said = f"{percent(found.share)} within {within}{time}{more}"
         ax.annotate(
             said, (found.reach, 1), xycoords=ax.get_xaxis_transform(), xytext=(-6 if far else 6, -9),
             textcoords="offset points", ha="right" if far else "left", color=PALETTE["blue"], fontsize=FONT - 1,

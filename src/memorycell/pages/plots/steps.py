@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
+from memorycell.data.lines import in_sign
 from memorycell.data.tables.calendar import say_date
 from memorycell.pages.drawing import FONT, PALETTE, label, x_label
 
@@ -31,8 +32,8 @@ def token(text: Any, most: int = _TOKEN) -> str:
     ('memory', '␣', '⏎', '(empty)')
     """
     word = str(text)
-    if word and word.isspace():
-        return "".join("⏎" if c in "\r\n" else "␣" for c in word)[:most]
+    if word and not any(c.isprintable() and not c.isspace() for c in word):
+        return "".join(map(in_sign, word.replace("\r\n", "\n")))[:most]
     return label(word, most) if word else "(empty)"
 
 

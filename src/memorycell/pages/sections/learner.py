@@ -9,7 +9,7 @@ from memorycell.data.samples import Source
 from memorycell.evaluation.result import CrossValidation
 from memorycell.pages.page import Section, facts, table
 from memorycell.pages.sections import model as report_model
-from memorycell.pages.wording import percent, significant
+from memorycell.pages.wording import counted, listing, percent, significant
 
 _RISEN = 0.1  # of the validation loss, from which over-fitting is said
 _NAMES = {
@@ -88,13 +88,14 @@ def network_section(model: Any, more: Mapping[str, Any] | None = None) -> Sectio
 def network_text(model: Any) -> str:
     """The network in one line."""
     config, encoder = model.network_.config(), model.network_.encoder
+    layers = counted(len(encoder.hidden_sizes), "layer")
     sizes = "-".join(str(size) for size in encoder.hidden_sizes)
     extra = [" in each direction"] if encoder.bidirectional else []
-    extra += [f", {', '.join(config['pooling'])} pooled"] if config.get("pooling") else []
+    extra += [f"; pooled by {listing(config['pooling'])}"] if config.get("pooling") else []
     extra += [", convolutions beside it"] if config.get("convolution") else []
     extra += [", a conditional random field on top"] if model.plan_.get("crf") else []
     extra += [", the output tied to the embedding"] if config.get("tied") else []
-    return f"{type(model.network_).__name__}: {encoder.cell} of {sizes} units{''.join(extra)}"
+    return f"{encoder.cell}, {layers} of {sizes} units{''.join(extra)}"
 
 
 def choices(model: Any, names: Mapping[str, str] = _NAMES) -> list[list[str]]:

@@ -7,7 +7,7 @@ from typing import Any
 from memorycell.insight.lookback import Lookback
 from memorycell.insight.memory import Memory
 from memorycell.pages.page import Html, Section, figure, paragraph
-from memorycell.pages.plots.memory import lookback, memory_lengths
+from memorycell.pages.plots.memory import in_words, lookback, memory_lengths
 from memorycell.pages.sections.data import unwarned
 
 AT_MOST = 256  # sequences that are looked at
@@ -35,7 +35,9 @@ def remembering(model: Any, data: Any, subject: str) -> Section:
 
 
 def looked_back(back: Lookback) -> Html:
-    """How far back answers look, as a figure."""
+    """How far back answers look, as a figure; nothing where there is no way back."""
+    if back.window < 2:
+        return Html()
     return figure(
         lambda width: lookback(back, width=width),
         "lookback",
@@ -46,6 +48,7 @@ def looked_back(back: Lookback) -> Html:
 
 def half_lives(memory: Memory, span: float | None, *before: str) -> list[Html]:
     """The half-lives of units, in words and as a figure; `span` are the seconds of a step of the layers."""
+    memory = in_words(memory)
     said = [paragraph(*before, memory.sentence(span))]
     if any(layer.gate for layer in memory.layers):
         said.append(

@@ -15,7 +15,7 @@ from memorycell.data.samples import Source
 from memorycell.kernels.native import library
 from memorycell.pages.page import Html, Section, element, facts, figure, paragraph
 from memorycell.pages.plots.network import learning_curve
-from memorycell.pages.wording import counted, significant
+from memorycell.pages.wording import counted, listing, significant
 
 
 def learning(model: Any, of: str = ", standardised", *remarks: str) -> Section:
@@ -32,6 +32,11 @@ def learning(model: Any, of: str = ", standardised", *remarks: str) -> Section:
     }
     best = f"Epoch {model.best_epoch_} did best on validation." if watched else ""
     again = next((note["text"] for note in model.notes_ if note.get("kind") == "refit"), "")
+    if epochs == 1:  # one point is no curve
+        losses = [("training", history[0].get("loss")), ("validation", history[0].get("val_loss"))]
+        said = listing([f"{name} loss {significant(loss)}" for name, loss in losses if loss is not None])
+        section.add(paragraph(f"One epoch{of}: {said}.", again), *(paragraph(remark) for remark in remarks))
+        return section
     section.add(
         paragraph(f"{counted(epochs, 'epoch')}.", ended.get(model.stopped_, ""), best, again),
         figure(

@@ -24,6 +24,11 @@ MEASURE = Html(
 UNKNOWN = "Whether it was trained on some of them is not recorded: if it was, these figures flatter it."
 OLD = "It was trained on them: these figures say what it has learned, not how good it is."
 FOOTER = "What it does on samples like these tells of others only as far as those are like them."
+ALONE = (
+    "Nothing simpler stands beside it: baselines are fitted on its training data, which this page was not given "
+    "(train=)."
+)
+_FEWEST_COMPARED = 5  # rows, below which a picture of scores would show chance alone
 _FEWEST = 50  # answers, below which their probabilities are not judged
 
 
@@ -69,7 +74,7 @@ def accuracy(
 
     `honest` and `setting`: measures on data that are known to be new, and what those data are. `new`: see `is_new`.
     """
-    section = Section("accuracy", "How good it is, beside what else one would try")
+    section = Section("accuracy", beside(evaluation))
     if evaluation is None:
         if honest is not None:
             shown = [measure_of(key) for key in honest.shown if key in honest.values]
@@ -79,13 +84,8 @@ def accuracy(
         return section
     section.add(
         paragraph(_setting(evaluation, new)),
-        paragraph(evaluation.outcome),
-        figure(
-            lambda width: models_scored(evaluation, width=width),
-            "models",
-            f"{evaluation.ranked_by.title} of each model; {evaluation.ranked_by.better_words}. "
-            f"Intervals: {evaluation.interval_method}.",
-        ),
+        paragraph(evaluation.outcome if _several(evaluation) else ALONE),
+        *_scored(evaluation),
         _models(evaluation),
         bullets(f"{_capital(found.text)}." for found in evaluation.comparisons),
         paragraph(evaluation.overfitting or ""),
@@ -98,12 +98,36 @@ def accuracy(
     return section
 
 
+def _several(evaluation: Any) -> bool:
+    return evaluation is not None and len(evaluation.models) > 1
+
+
+def beside(evaluation: Any) -> str:
+    """The heading of the section on how good a model is: of what stands beside it only where something does."""
+    return "How good it is, beside what else one would try" if _several(evaluation) else "How good it is"
+
+
+def _scored(evaluation: CrossValidation) -> list[Html]:
+    """The scores as a picture, where there is something to compare and enough to compare it by."""
+    if not _several(evaluation) or len(evaluation.rows) < _FEWEST_COMPARED:
+        return []
+    measure = evaluation.ranked_by
+    return [
+        figure(
+            lambda width: models_scored(evaluation, width=width),
+            "models",
+            f"{measure.title} of each model; {measure.better_words}. Intervals: {evaluation.interval_method}.",
+        )
+    ]
+
+
 def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
 def _setting(evaluation: CrossValidation, new: bool | None) -> str:
-    rows, folds = f"{len(evaluation.rows):,} {evaluation.noun}", len(evaluation.sizes)
+    count, folds = len(evaluation.rows), len(evaluation.sizes)
+    rows = f"{count:,} {evaluation.noun}" if count != 1 else f"1 {evaluation.noun.removesuffix('s')}"
     if evaluation.split == "held out":
         train = evaluation.sizes[0][0]
         fitted = f" The baselines were fitted on its {train:,} training {evaluation.noun}." if train else ""
@@ -151,26 +175,47 @@ def _folds(evaluation: CrossValidation) -> list[Html]:
 
 def per_class(measures: Measures, what: str, *, shown: int = 12) -> Html:
     """Precision, recall and F1 of each class, the most frequent first."""
-    found = sorted(measures.per_class, key=lambda row: -row["support"])
-    rows = [[row["class"], *(percent(row[name], 1) for name in ("precision", "recall", "f1")), f"{row['support']:,}"]
+    met = _met(measures)
+    found = sorted(
+        (row for row, kept in zip(measures.per_class, met, strict=True) if kept), key=lambda row: -row["support"]
+    )
+    rows = [[row["class"], *(percent(row[name], 1) for name in ("precision", "recall", "f1")), f"{row['support']:,.0f}"]
             for row in found]  # fmt: skip
-    return table([what, "precision", "recall", "F1", "there are"], rows, shown=shown)
+    left = len(met) - len(found)
+    said = (
+        paragraph(f"{counted(left, f'other {what}')} neither occur{'s' * (left == 1)} here nor was answered.")
+        if left
+        else ""
+    )
+    return Html(table([what, "precision", "recall", "F1", "there are"], rows, shown=shown) + said)
+
+
+def _met(measures: Measures) -> list[bool]:
+    """Which classes occur or were answered; all where that is not known."""
+    counts = measures.confusion
+    if counts is None or len(counts) != len(measures.per_class):
+        return [True] * len(measures.per_class)
+    return ((counts.sum(0) + counts.sum(1)) > 0).tolist()
 
 
 def confusions(measures: Measures, noun: str = "class") -> list[Html]:
     """The confusion matrix as a picture, and in words what is most often taken for what."""
-    counts = measures.confusion
-    if counts is None or len(counts) < 2:
+    if measures.confusion is None:
         return []
+    met = np.flatnonzero(_met(measures)) if len(measures.per_class) == len(measures.confusion) else slice(None)
+    counts = measures.confusion[met][:, met]
+    classes = np.array([*measures.classes, None], object)[:-1][met].tolist()
     k = len(counts)
+    if k < 2:
+        return []
     return [
         figure(
-            lambda width: confusion(counts, measures.classes, width=width),
+            lambda width: confusion(counts, classes, width=width),
             "confusion",
             f"Each row is a true {noun}, each column an answer; numbers are the share of the row in %"
             f", with counts where there is room. Blue is right, vermilion wrong.{in_order(k)}",
         ),
-        _most_common(counts, measures.classes) if k > 2 else Html(),
+        _most_common(counts, classes) if k > 2 else Html(),
     ]
 
 
@@ -219,13 +264,16 @@ def probabilities(measures: Measures, note: str) -> list[Html]:
                 "(expected calibration error, 15 bins).",
                 note,
             ),
-            figure(
-                lambda width: reliability(measures.reliability, width=width),
-                "reliability",
-                f"Answers by their probability, in groups of {FEWEST} and more, large dots for many. Below the dotted "
-                "line it is too sure of itself, above it too unsure.",
-            ),
         ]
+        if sum(found["count"] >= FEWEST for found in measures.reliability) > 1:
+            parts.append(
+                figure(
+                    lambda width: reliability(measures.reliability, width=width),
+                    "reliability",
+                    f"Answers by their probability, in groups of {FEWEST} and more, large dots for many. Below the "
+                    "dotted line it is too sure of itself, above it too unsure.",
+                )
+            )
     return parts
 
 

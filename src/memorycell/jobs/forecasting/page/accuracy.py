@@ -20,28 +20,32 @@ from memorycell.jobs.forecasting.page.plots import (
     models_compared,
 )
 from memorycell.pages.page import Html, Section, bullets, element, figure, paragraph, table
+from memorycell.pages.sections.scores import beside
 from memorycell.pages.wording import counted, listing, percent, say_when, significant
 
 _METRICS = measures_of("rmse", "mae", "smape", "mase", "crps")
+_FEWEST_TIMES = 3  # origins in time that make a line
 _MOST_TIMES = 3  # targets whose errors are drawn through time
 
 
 def accuracy(material: Material, other: Evaluation | None = None) -> Section:
     """Errors of the model and of what one would try first; `other` is a second evaluation, shown briefly."""
-    section = Section("accuracy", "How good it is, beside what else one would try")
-    evaluation = material.evaluation
+    section, evaluation = Section("accuracy", beside(material.evaluation)), material.evaluation
     if evaluation is None:
         return section
     frequency = material.forecaster.codec_.frequency_
     section.add(
         paragraph(_setting(evaluation, frequency)),
         paragraph(evaluation.outcome),
-        figure(
-            lambda width: models_compared(evaluation, width=width),
-            "models",
-            f"{evaluation.measure} of each model over the whole horizon; {evaluation.ranked_by.better_words}.",
-        ),
     )
+    if sum(np.isfinite(model.error) for model in evaluation.models) > 1:
+        section.add(
+            figure(
+                lambda width: models_compared(evaluation, width=width),
+                "models",
+                f"{evaluation.measure} of each model over the whole horizon; {evaluation.ranked_by.better_words}.",
+            )
+        )
     section.add(*_tables(evaluation, material))
     section.add(bullets(_sentence(verdict.text) for verdict in evaluation.verdicts))
     notes = [f"{one.name}: {text}" for one in evaluation.models for text in one.notes]
@@ -163,7 +167,7 @@ def _by_horizon(evaluation: Evaluation, k: int) -> Html:
 def _through_time(evaluation: Evaluation, k: int, material: Material) -> list[Html]:
     ours = evaluation.models[0].forecasts
     made = []
-    if len(evaluation.fold) > 1:
+    if len(np.unique(ours.origin_dates)) >= _FEWEST_TIMES:
         made += [
             figure(
                 lambda width: forecasts_through_time(ours, target=k, unit=material.unit, width=width),

@@ -68,12 +68,11 @@ def model(material: Material) -> Section:
     section = Section("model", "The model")
     forecaster = material.forecaster
     network = forecaster.network_
-    layers = f"{counted(network.num_layers, 'layer')} of {network.cell}"
     carried = forecaster.state == "carried"
     section.add(
         facts(
             {
-                "network": f"{type(network).__name__}: {layers}",
+                "network": f"{network.cell}, {counted(network.num_layers, 'layer')} of {network.hidden_size} units",
                 "parameters": f"{forecaster.n_parameters_:,}",
                 "horizon": counted(forecaster.horizon, "step") + ", forecast at once",
                 "state": "carried through the series" if carried else "each window from zero",

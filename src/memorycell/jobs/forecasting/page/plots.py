@@ -35,6 +35,7 @@ from memorycell.pages.drawing import (
     write,
     x_label,
 )
+from memorycell.pages.plots.ranges import above, beyond, in_sight
 from memorycell.pages.wording import percent, significant
 
 MOST_PANELS = 6
@@ -248,7 +249,7 @@ def errors_by_horizon(evaluation: Evaluation, *, target: int = 0, metric: str = 
     unit = {"smape": "%", "mase": ""}.get(metric, scores.unit)
     heading(ax, f"{metric.upper()} of {label(scores.target)}{_in_unit(unit)}")
     x_label(ax, "steps ahead")
-    steps, ends = np.arange(1, evaluation.horizon + 1), []
+    steps, drawn = np.arange(1, evaluation.horizon + 1), []
     for model, (colour, dashes) in reversed(
         list(zip(evaluation.models, model_colours(evaluation).values(), strict=True))
     ):
@@ -265,11 +266,33 @@ def errors_by_horizon(evaluation: Evaluation, *, target: int = 0, metric: str = 
             markersize=4,
         )
         known = errors[np.isfinite(errors)]
-        ends.append((float(known[-1]) if len(known) else math.nan, label(model.name, 16), colour))
-    ax.set_ylim(0, None)
+        drawn.append((label(model.name, 16), colour, known))
+    _within_sight(ax, drawn, 170)
     ax.margins(x=0.02)
-    end_labels(ax, ends, 170)
     return figure
+
+
+def _within_sight(ax: Axes, drawn: Sequence[tuple[str, str, NDArray[np.float64]]], height: float) -> None:
+    """The range of errors that has all lines (name, colour, errors) but those that would squash the others.
+
+    Ours is the last of them. Lines in sight are named where they end, the others at the top, with how far they go.
+    """
+    most = [float(errors.max()) if len(errors) else math.nan for _, _, errors in drawn]
+    last = in_sight(most, most[-1] if math.isfinite(most[-1]) else 0.0)
+    ax.set_ylim(0, (1.08 * last) or 1.0)
+    kept = [(name, colour, errors) for (name, colour, errors), top in zip(drawn, most, strict=True) if not top > last]
+    ends = [(float(errors[-1]) if len(errors) else math.nan, name, colour) for name, colour, errors in kept]
+    out = [(name, colour, errors) for (name, colour, errors), top in zip(drawn, most, strict=True) if top > last]
+    if out:
+        ax.set_ylim(0, (1.08 + 0.1 * len(out)) * last)
+    above(
+        ax,
+        [
+            (f"{name} ↑ {significant(float(errors.min()))} to {significant(float(errors.max()))}", colour)
+            for name, colour, errors in out
+        ],
+    )
+    end_labels(ax, ends, height)
 
 
 def errors_through_time(evaluation: Evaluation, *, target: int = 0, width: float = WIDE) -> Figure:
@@ -282,11 +305,11 @@ def errors_through_time(evaluation: Evaluation, *, target: int = 0, width: float
     unit = first.scores[target].unit
     heading(ax, f"MAE of {label(first.scores[target].target)}{_in_unit(unit)}{smooth}")
     time_axis(ax, first.forecasts.origin_dates, width)
-    ends = []
+    drawn = []
     for model, (colour, dashes) in reversed(
         list(zip(evaluation.models, model_colours(evaluation).values(), strict=True))
     ):
-        ours, last = model is first, math.nan
+        ours, found = model is first, [np.empty(0)]
         for fold in range(len(evaluation.folds)):
             when, errors = _errors_by_date(model.forecasts, evaluation.fold == fold, target)
             errors = np.convolve(errors, np.full(size, 1 / size), "valid") if len(errors) >= size else errors[:0]
@@ -298,11 +321,10 @@ def errors_through_time(evaluation: Evaluation, *, target: int = 0, width: float
                 linewidth=1.8 if ours else 1.1,
                 marker="o" if len(errors) == 1 else None,
             )
-            last = float(errors[-1]) if len(errors) else last
-        ends.append((last, label(model.name, 16), colour))
-    ax.set_ylim(0, None)
+            found.append(errors)
+        drawn.append((label(model.name, 16), colour, np.concatenate(found)))
+    _within_sight(ax, drawn, 170)
     ax.margins(x=0.01)
-    end_labels(ax, ends, 170)
     return figure
 
 
@@ -385,10 +407,11 @@ def models_compared(evaluation: Evaluation, *, width: float = WIDE) -> Figure:
     ax.grid(visible=False, axis="y")
     ax.grid(visible=True, axis="x", color=PALETTE["grid"], linewidth=0.7)
     ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 120)), steps=[1, 2, 5, 10]))
+    last = in_sight([model.error for model in ranking], evaluation.models[0].error)
     for place, model in enumerate(ranking):
         colour = colours[model.name][0]
         folds = [error for error in model.fold_errors if math.isfinite(error)]
-        if len(folds) > 1:
+        if len(folds) > 1 and model.error <= last:
             ax.plot(
                 [min(folds), max(folds)],
                 [place, place],
@@ -398,6 +421,9 @@ def models_compared(evaluation: Evaluation, *, width: float = WIDE) -> Figure:
                 solid_capstyle="butt",
             )
         if not math.isfinite(model.error):
+            continue
+        if model.error > last:
+            beyond(ax, place, significant(model.error), colour)
             continue
         ax.plot(model.error, place, "o", color=colour, markersize=9)
         ax.annotate(
@@ -414,6 +440,9 @@ def models_compared(evaluation: Evaluation, *, width: float = WIDE) -> Figure:
         tick.set(parse_math=False, color=colours[model.name][0], fontsize=FONT)
     ax.set_ylim(len(ranking) - 0.5, -0.7)
     ax.margins(x=0.08)
+    if any(model.error > last for model in ranking):  # room for their marks
+        left, right = ax.get_xlim()
+        ax.set_xlim(left, right + 0.16 * (right - left))
     return figure
 
 
