@@ -28,7 +28,7 @@ BYTES = {
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "not a"),
     "a web page": (b"<!DOCTYPE html>\n<html><body><p>404 not found</p></body></html>\n", "HTML"),
     "Latin-1": (b"date,temp,ort\n" + "2024-01-01,1.5,Zürich\n".encode("latin-1") * 50, "UTF-8"),
-    "UTF-16": ("date,temp\n2024-01-01,1.5\n".encode("utf-16"), "UTF-16"),
+    "UTF-16 cut short": ("date,temp\n2024-01-01,1.5\n".encode("utf-16")[:-1], "UTF-16"),
     "a Parquet file cut short": (b"PAR1" + bytes(100), "Parquet"),
     "zipped": (gzip.compress(bytes(100)), ""),
 }

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from command_cases import refused, run
 
+from memorycell.cli.options import unfolded
 from memorycell.jobs.forecasting.network import NETWORKS
 from memorycell.jobs.forecasting.parameters import Forecasting
 from memorycell.jobs.forecasting.task import Forecaster
@@ -36,7 +37,7 @@ def test_help_states_the_default(option: Any) -> None:
 
 def test_help_names_every_option() -> None:
     said = run("fit", "forecast", "--help").out
-    for option in OPTIONS:
+    for option in unfolded(OPTIONS):
         assert f"  {option.first}" in said
         assert not option.default_said or f"default: {option.default_said}" in " ".join(said.split())
 

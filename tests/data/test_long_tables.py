@@ -67,7 +67,7 @@ def test_symbols() -> None:
 
 
 def test_sequences_without_a_label_are_left_out_and_counted() -> None:
-    data = read_labelled(change(kind=["run", None, None, "NA", "run"]), id="walk", values=["x"], target="kind")
+    data = read_labelled(change(kind=["run", None, None, "NaN", "run"]), id="walk", values=["x"], target="kind")
     assert (data.ids, data.y.tolist(), data.rows.tolist()) == (["b"], ["run"], [0])
     assert data.notes[-1]["text"] == "1 of 2 sequences have no label in column 'kind' (first walk 'a'): left out."
 

@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from memorycell.cli.pipes import called
 from memorycell.cli.words import bullets, epochs_text, markdown, size, threads, training_text
 
 
@@ -14,7 +15,7 @@ def fit_summary(model: Any, output: Path, data: Path, report: Path | None) -> st
     lines = [f"{output}: {model.headline()}", f"  {model.network_text()}", f"  {training_text(model)}"]
     if report is not None:
         lines.append(f"  report: {report}")
-    names = {"model": shlex.quote(str(output)), "data": shlex.quote(str(data))}
+    names = {"model": shlex.quote(str(output)), "data": shlex.quote(called(data))}
     return "\n".join([*lines, "Next:", *(f"  {command.format(**names)}" for command in type(model).JOB.next)])
 
 

@@ -18,8 +18,14 @@ USER, BUG, INTERRUPTED, PIPE = 2, 1, 130, 141
 # typer has its own copy of click in new releases and depends on click in old ones: this is either's ClickException.
 _Usage: type[Exception] = typer.BadParameter.__mro__[2]
 # Parameters of the floors below that are options here, where a message has them as a word of their own.
-_NAMES = "target|time|series|known_future|static|categorical|exclude|freq|fill|device|future|at|row"
-_PARAMETER = re.compile(rf"(?<=\s)({_NAMES})=(?:(?=([\"']))|(?=[\s,;:.)]|$))")
+_NAMES = (
+    "target|time|series|known_future|static|categorical|exclude|freq|fill|device|future|at|row|text|group|id|"
+    "delimiter|decimal|thousands|encoding|skip_rows|na_values|sheet|"
+    "dayfirst|date_format|timezone|aggregate|holidays"
+)
+_PARAMETER = re.compile(rf"(?<=[\s(])({_NAMES})=(?:(?=([\"'\d-]))|(?=[\s,;:.)]|$))")
+_SWITCHES = {"header=False": "--no-header", "header=True": "--header", "dayfirst=True": "--dayfirst yes",
+             "dayfirst=False": "--dayfirst no"}  # fmt: skip
 # What the floors below raise for input that cannot be used, and for machines that cannot do what is asked.
 _EXPECTED = (ValueError, TypeError, OSError, ImportError, MemoryError)
 
@@ -60,6 +66,8 @@ def as_options(text: str) -> str:
     >>> as_options('give freq="h", or name the column with known_future=')
     'give --freq "h", or name the column with --known-future'
     """
+    for said, option in _SWITCHES.items():
+        text = text.replace(said, option)
     return re.sub(_PARAMETER, lambda found: f"--{found[1].replace('_', '-')}" + (" " if found[2] else ""), text)
 
 

@@ -10,6 +10,7 @@ from memorycell.cli.errors import say
 from memorycell.cli.fitting import command_line
 from memorycell.cli.options import of_all, with_options
 from memorycell.cli.output import PAGE, check_output, print_json, print_notes, silent
+from memorycell.cli.pipes import local
 from memorycell.jobs.registry import registry
 
 _METHODS = "integrated gradients, occlusion, decomposition or, of at most 300 steps, contextual decomposition."
@@ -24,7 +25,9 @@ def command() -> Callable[..., None]:
     def explain(
         context: typer.Context,
         model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit wrote.")],
-        data: Annotated[Path, typer.Argument(metavar="DATA", help="File of the kind that fit was given.")],
+        data: Annotated[
+            Path, typer.Argument(metavar="DATA", callback=local, help="File of the kind that fit was given.")
+        ],
         method: Annotated[str, typer.Option(metavar="NAME", help=_METHODS)] = "integrated gradients",
         page: Annotated[
             Path | None,

@@ -8,6 +8,7 @@ import typer
 
 from memorycell.cli.fitting import FileOptions, FitRun
 from memorycell.cli.options import with_options
+from memorycell.cli.pipes import local
 from memorycell.jobs.card import Job, resolved
 from memorycell.jobs.parameters import TrainingParameters, options
 
@@ -22,9 +23,12 @@ def fit_command(job: Job) -> Callable[..., None]:
     @with_options([*own, *parameters])
     def command(
         context: typer.Context,
-        data: Annotated[Path, typer.Argument(metavar=job.data, help=data_help)],
+        data: Annotated[Path, typer.Argument(metavar=job.data, callback=local, help=data_help)],
         validation: Annotated[
-            Path | None, typer.Option(metavar="FILE", help="Data that decide when to stop, instead of some held out.")
+            Path | None,
+            typer.Option(
+                metavar="FILE", callback=local, help="Data that decide when to stop, instead of some held out."
+            ),
         ] = None,
         output: FileOptions.output = None,
         checkpoint: FileOptions.checkpoint = None,

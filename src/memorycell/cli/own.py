@@ -6,6 +6,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ import typer
 from memorycell.cli.errors import say
 from memorycell.cli.options import with_options
 from memorycell.cli.output import print_json
+from memorycell.cli.pipes import local
 from memorycell.jobs.card import Job
 from memorycell.jobs.parameters import TrainingParameters
 from memorycell.jobs.parameters import options as declared
@@ -39,6 +41,7 @@ def command(job: Job, name: str) -> Callable[..., None]:
 
     @functools.wraps(function)
     def wrapped(as_json: bool, quiet: bool, **given: Any) -> None:
+        given = {key: local(value) if isinstance(value, Path) else value for key, value in given.items()}
         if "progress" in signature.parameters:
             given["progress"] = None if quiet else say
         _print(function(**given), as_json)

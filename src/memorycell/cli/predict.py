@@ -10,6 +10,7 @@ import typer
 from memorycell.cli.errors import say
 from memorycell.cli.options import check_known, of_all, parted, with_options
 from memorycell.cli.output import check_output, print_json, print_notes, silent, write_columns
+from memorycell.cli.pipes import local
 from memorycell.jobs.registry import registry
 
 
@@ -23,7 +24,9 @@ def command() -> Callable[..., None]:
         model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit wrote.")],
         data: Annotated[
             Path,
-            typer.Argument(metavar="DATA", help="File of the kind that fit was given; a forecast follows its end."),
+            typer.Argument(
+                metavar="DATA", callback=local, help="File of the kind that fit was given; a forecast follows its end."
+            ),
         ],
         output: Annotated[
             Path | None, typer.Option("--output", "--out", "-o", metavar="FILE", help=f"Write {suffixes}, by the job.")

@@ -2,10 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from memorycell.jobs.parameters import Option
-from memorycell.jobs.values import File, Name, Switch, Whole
+from memorycell.jobs.values import File, Name, Names, OneOf, Switch, Value, Whole
 
 LABELS = "Labels and language"
+FILES = "Files"
+
+ENCODING = Option("encoding", Name("NAME"), FILES, "Encoding of the file: utf-8, cp1252, …", reading=True)
+# How a table is read. A fitted model remembers it: later files of the kind need not be told again.
+READING = (
+    Option("delimiter", Name("TEXT"), FILES, "What separates columns.", said="found by itself", reading=True),
+    Option("decimal", OneOf(".", ","), FILES, "The decimal mark.", said="found by itself", reading=True),
+    Option("thousands", Name("MARK"), FILES, "The mark between thousands.", said="found by itself", reading=True),
+    ENCODING,
+    Option("header", Switch(), FILES, "Whether a line names the columns.", said="found by itself", reading=True),
+    Option("skip_rows", Whole(0), FILES, "Lines above the table.", said="found by itself", reading=True),
+    Option("na_values", Names("VALUE"), FILES, "What else stands for a missing value; may be repeated.", reading=True),
+    Option("sheet", Name("NAME", place=True), FILES, "Sheet of a workbook, or file of an archive.", reading=True),
+)
+
+
+class Reading(Value):
+    """How files are read: None, or a mapping of arguments; on the command line an option each.
+
+    Example
+    -------
+    >>> Reading((ENCODING,)).check("reading", {"encodin": "cp1252"})
+    Traceback (most recent call last):
+    ValueError: expected reading to say encoding, got 'encodin'
+    """
+
+    def __init__(self, parts: tuple[Option, ...]) -> None:
+        self.parts = parts
+
+    def check(self, name: str, value: Any) -> None:
+        if value is None:
+            return
+        if not isinstance(value, Mapping):
+            raise TypeError(f"expected {name} to be a mapping or None, got {type(value).__name__}")
+        known = [option.name for option in self.parts]
+        for key in value:
+            if key not in known:
+                raise ValueError(f"expected {name} to say {', '.join(known)}, got {key!r}")
+
 
 ROW = Option("row", Whole(least=None, optional=True), LABELS, "Which text, series or line, from 0.")
 PLACE = Option(

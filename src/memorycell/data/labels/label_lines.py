@@ -13,7 +13,8 @@ from memorycell.data.log import note
 from memorycell.data.tables.delimited import find_delimiter
 from memorycell.data.text.text_file import read_text
 
-_TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq")
+_TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq", ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".json", ".jsonl")
+_MAGIC = (b"PAR1", b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"ARRO", b"FEA1", b"BZh", b"\xfd7zX", b"\x28\xb5\x2f\xfd")
 _HEADERS = {"label", "labels", "target", "class", "category", "sentiment", "y", "text", "sentence", "message"}
 _PREFIX = "__label__"
 _HEAD = 200
@@ -24,13 +25,13 @@ _NUMBER = re.compile(r"[+-]?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][+-]?\d{1,2})?")
 def is_label_lines(path: Path, encoding: str = "utf-8") -> bool:
     """Whether a file holds a label and a text in each line, rather than a table.
 
-    Not with the name of a table (.csv, .tsv, .parquet), nor where commas, semicolons, bars or more than one tab cut
+    Not with the name of a table (.csv, .parquet, .xlsx, …), nor where commas, semicolons, bars or more than one tab cut
     its first lines into equally many fields.
     """
     if path.name.lower().removesuffix(".gz").endswith(_TABLES) or not path.is_file():
         return False
     with path.open("rb") as file:
-        if file.read(4) == b"PAR1":
+        if file.read(4).startswith(_MAGIC):
             return False
     lines = [line for line in read_text(path, encoding).split("\n")[:_HEAD] if line.strip()]
     if lines[0].startswith(_PREFIX):

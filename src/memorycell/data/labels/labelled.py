@@ -15,7 +15,7 @@ from memorycell.data.tables.roles import require
 from memorycell.data.tables.table import Table
 
 Column = str | int
-NO_LABEL = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "<NA>")
+NO_LABEL = ("", "#N/A", "NaN", "nan", "<NA>")  # what programs write; "NA" is Namibia, and "none" a class
 
 
 @dataclass(repr=False)
@@ -46,7 +46,7 @@ class Labelled:
     columns : dict
         Of a table: arguments of `read_labelled` that read another of its kind the same way, without guessing, as
         plain JSON: `text`, `target`, `group`, `values`, `id`, `time`, `channels`, and
-        `header` False, where they were used.
+        `header` False, where they were used; `as_read`, how `read_table` read it.
     """
 
     x: Any
@@ -81,10 +81,12 @@ def column_name(table: Table, column: Column, role: str) -> str:
 def labels_of(table: Table, name: str) -> tuple[NDArray, NDArray[np.bool_]]:
     """The labels in a column (texts, truth values, whole or other numbers), and which rows have one.
 
-    Rows without one hold any value. Empty, NA, NaN, null and the like are none; "none", "?" and "-" are labels.
+    Rows without one hold any value. In a column of numbers NA, null and the like are none, too; in one of words they
+    are labels, and only empty, "NaN" and "<NA>" are none.
     """
     column = table.data.column(name)
     if table.is_text(name):
+        column = table.texts(name)
         valid = is_valid(column) & ~to_numpy(pc.is_in(column, as_texts(NO_LABEL)), missing=False)
         return np.array(["" if label is None else label for label in column.to_pylist()]), valid
     if not table.is_numeric(name):

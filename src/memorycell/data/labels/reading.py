@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from memorycell.data.labels.label_lines import is_label_lines, read_label_lines
 from memorycell.data.labels.labelled import Column, Labelled, column_name, groups_of, labels_of, weights_of
 from memorycell.data.log import note
 from memorycell.data.signals.ts_files import read_ts
-from memorycell.data.tables.arrow import to_numpy
+from memorycell.data.tables.arrow import as_texts, to_numpy
 from memorycell.data.tables.long_tables import read_long
 from memorycell.data.tables.reading import read_table
 from memorycell.data.tables.table import Table, listing
@@ -39,8 +39,13 @@ def read_labelled(
     channels: int = 1,
     delimiter: str | None = None,
     decimal: str | None = None,
-    encoding: str = "utf-8",
+    thousands: str | None = None,
+    encoding: str | None = None,
     header: bool | None = None,
+    skip_rows: int | None = None,
+    na_values: str | float | Sequence[str | float] = (),
+    sheet: str | int | None = None,
+    as_read: Mapping[str, Any] | None = None,
     weight: Column | None = None,
     optional: Sequence[str] = (),
 ) -> Labelled:
@@ -68,8 +73,8 @@ def read_labelled(
     channels : int
         In a table with a sequence in each row: how many columns side by side make one step, default 1. Values
         missing at the end of a row mean that its sequence is shorter.
-    delimiter, decimal, encoding, header
-        Of a text file, see `read_table`.
+    delimiter, decimal, thousands, encoding, header, skip_rows, na_values, sheet, as_read
+        How a file is read, see `read_table`.
     weight : str or int, optional
         Column of how much each sample counts; constant within a sequence in long form.
     optional : names of arguments
@@ -98,11 +103,15 @@ def read_labelled(
         columns = {"text": text, "target": target, "group": group, "id": id, "time": time, "values": values}
         columns |= {} if "weight" in optional else {"weight": weight}
         if path.name.lower().removesuffix(".gz").endswith(".ts"):
-            return _from_ts(path, encoding, columns, labels)
-        plain = all(part is None for part in (*columns.values(), delimiter, decimal, header))
-        if plain and is_label_lines(path, encoding):
-            return read_label_lines(path, encoding, labelled=labels != "none")
-    table = read_table(source, delimiter=delimiter, decimal=decimal, encoding=encoding, header=header, samples=True)
+            return _from_ts(path, encoding or "utf-8", columns, labels)
+        plain = all(part is None for part in (*columns.values(), delimiter, decimal, thousands, header, sheet))
+        if plain and not skip_rows and is_label_lines(path, encoding or "utf-8"):
+            return read_label_lines(path, encoding or "utf-8", labelled=labels != "none")
+    table = read_table(
+        source, delimiter=delimiter, decimal=decimal, thousands=thousands, encoding=encoding, header=header,
+        skip_rows=skip_rows, na_values=na_values, sheet=sheet, as_read=as_read, samples=True,
+        text=[column for column in (id, group) if isinstance(column, str)],
+    )  # fmt: skip
     chosen = _Chosen(table, labels, *_targets(table, target, labels))
     chosen.group = None if group is None else column_name(table, group, "group")
     if weight is not None and ("weight" not in optional or weight in table.columns):
@@ -144,6 +153,7 @@ class _Chosen:
         target = self.targets if self.several else self.targets[0] if self.targets else None
         header = None if self.table.header else False
         used = {"target": target, "group": self.group, "weight": self.weight, "header": header, **others}
+        used["as_read"] = self.table.reading or None
         return {name: value for name, value in used.items() if value is not None}
 
 
@@ -239,6 +249,7 @@ def _labelled_rows(chosen: _Chosen) -> tuple[Any, NDArray[np.bool_]]:
     valid = np.logical_and.reduce([there for _, there in parts])
     if not valid.any():
         raise ValueError(f"{table.source} has no label in any row of column {listing(chosen.targets)}")
+    chosen.notes += [said for name in chosen.targets for said in _words_for_none(table, name)]
     missing = int((~valid).sum())
     if missing:
         first = table.where(int(np.argmax(~valid)))
@@ -250,6 +261,20 @@ def _labelled_rows(chosen: _Chosen) -> tuple[Any, NDArray[np.bool_]]:
     if words:
         raise ValueError(f"several targets have to be numbers, got text in column {listing(words)} of {table.source}")
     return np.stack([values.astype(np.float64) for values, _ in parts], axis=1), valid
+
+
+def _words_for_none(table: Table, name: str) -> list[dict]:
+    """That labels which may stand for none are labels."""
+    if not table.is_text(name):
+        return []
+    labels = table.texts(name)
+    found = []
+    for word in ("NA", "N/A", "n/a", "NULL", "null", "None"):
+        count = pc.sum(pc.equal(labels, as_texts([word])[0])).as_py()
+        if count:
+            said = f"{word!r} in column {name!r} is a label ({count:,} rows); if it stands for none, give na_values="
+            found.append(note("labels", f"{said}{word!r}."))
+    return found
 
 
 def _finish(chosen: _Chosen, x: Any, y: Any, kept: NDArray[np.bool_], names: list[str], **columns: Any) -> Labelled:
@@ -320,12 +345,13 @@ def _wide(values: list[str] | None, channels: int, chosen: _Chosen) -> Labelled:
         first = table.where(int(np.argmax(empty)))
         if not (kept & ~empty).any():
             raise ValueError(f"{table.source} has rows without a value (first {first}): leave them out")
-        count = f"{int(empty.sum()):,} of {len(table):,} rows"
+        missing = int(empty.sum())
+        count = f"{missing:,} of {len(table):,} rows {'has' if missing == 1 else 'have'}"
         if chosen.labels == "none":
             lengths[empty] = steps.shape[1]
-            chosen.notes.append(note("empty", f"{count} have no value (first {first}): no answer there."))
+            chosen.notes.append(note("empty", f"{count} no value (first {first}): no answer there."))
         else:
-            chosen.notes.append(note("empty", f"{count} have no value (first {first}): left out."))
+            chosen.notes.append(note("empty", f"{count} no value (first {first}): left out."))
             kept = kept & ~empty
     names, columns = [f"x{j}" for j in range(channels)], {"values": values, "channels": channels}
     if (lengths[kept] == steps.shape[1]).all():

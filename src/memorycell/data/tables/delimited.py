@@ -64,7 +64,7 @@ def read_delimited(raw: Raw, how: How) -> Delimited:
     """The columns of a text file. See `read_table`."""
     notes: list[dict] = []
     _refuse_other_kinds(raw)
-    data = as_utf8(raw, how.encoding, notes)
+    data = as_utf8(raw, how.encoding, notes, how.encoding_said)
     text = _decoded_head(raw.name, data)
     lines, offset, number = _first_lines(raw.name, text, how)
     delimiter = how.delimiter

@@ -20,10 +20,11 @@ _PLAIN = ("utf8", "utf8sig")
 _HEAD = 1 << 18
 
 
-def as_utf8(raw: Raw, encoding: str | None, notes: list[dict]) -> pa.Buffer:
+def as_utf8(raw: Raw, encoding: str | None, notes: list[dict], said: bool = True) -> pa.Buffer:
     """The bytes of a text file as UTF-8 without byte order mark, lone carriage returns as line ends.
 
-    UTF-16 is known by its byte order mark; any other encoding has to be said.
+    UTF-16 is known by its byte order mark; any other encoding has to be said. Where it was said of an earlier file
+    (`said` False), text that can only be UTF-8 is that.
 
     Raises
     ------
@@ -33,6 +34,8 @@ def as_utf8(raw: Raw, encoding: str | None, notes: list[dict]) -> pa.Buffer:
     start = raw.head(4)
     mark = next((name for bom, name in _MARKS if start.startswith(bom)), "")
     plain = encoding is None or encoding.lower().replace("-", "").replace("_", "") in _PLAIN
+    if not plain and not said and (mark == "utf-8-sig" or _is_utf8(raw.head(_HEAD))):
+        encoding, plain = None, True
     if plain and mark in ("utf-16", "utf-32"):
         notes.append(note("read", f"{raw.name} is {mark.upper()} text, as its first bytes say."))
         encoding, plain = mark, False
@@ -53,6 +56,14 @@ def as_utf8(raw: Raw, encoding: str | None, notes: list[dict]) -> pa.Buffer:
     if b"\r" in head and b"\n" not in head:  # the old Macintosh
         data = pa.py_buffer(data.to_pybytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
     return data
+
+
+def _is_utf8(head: bytes) -> bool:
+    """Whether bytes beyond ASCII are UTF-8, which no other encoding is by chance."""
+    try:
+        return not head.isascii() and bool(head[: head.rfind(b"\n") + 1].decode())
+    except UnicodeDecodeError:
+        return False
 
 
 def _looks_wide(head: bytes) -> bool:

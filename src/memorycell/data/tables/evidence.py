@@ -20,6 +20,7 @@ _POINT, _COMMA = re.compile(patterns(".")), re.compile(patterns(","))
 _EITHER = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 _ZEROS = re.compile(r"\s*0\d+\s*")
 _LONG = re.compile(r"\s*[+-]?\d{16,}\s*")
+_WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
 _EXACT = 2.0**53
 
 
@@ -30,12 +31,14 @@ class Columns:
     Attributes
     ----------
     decimal : the mark that Arrow takes for the decimal's
+    names : columns of identifiers
     texts : columns that are read as text, and looked at afterwards
     whole : columns of whole numbers below 1,000 in the first rows: a mark between thousands may come later
     """
 
     decimal: str
     evidence: Evidence
+    names: frozenset[str] = frozenset()
     texts: set[str] = field(default_factory=set)
     whole: set[str] = field(default_factory=set)
 
@@ -45,7 +48,7 @@ class Columns:
         for name, column in zip(table.column_names, table.columns, strict=True):
             if not pa.types.is_floating(column.type) or types.get(name) == pa.string():
                 continue
-            if name in self.whole and _may_be_thousands(column):
+            if name in self.names or (name in self.whole and _may_be_thousands(column)):
                 found.add(name)
                 continue
             ends = pc.min_max(column).as_py()
@@ -65,6 +68,7 @@ class _Column:
     dots: int = 0  # 1.234
     commas: int = 0  # 1,234
     small: int = 0
+    whole: int = 0
     dates: int = 0
     text: bool = False
 
@@ -83,12 +87,13 @@ def look_at(names: Sequence[str], rows: Sequence[Sequence[str]], delimiter: str,
         decimal = "," if not seen and alone and delimiter != "," else decimal
     german = delimiter == ";" and any(each.dates for each in looked)
     evidence = Evidence(how.decimal, how.thousands, dict(how.learned), seen, german, delimiter)
-    columns = Columns(decimal, evidence)
+    columns = Columns(decimal, evidence, how.text | {"unique_id"})
     for name, each in zip(names, looked, strict=True):
         own = each.point or each.comma
         doubtful = (each.dots if decimal == "." else each.commas) and not own and how.decimal is None
         people = each in numeric and (each.comma if decimal == "." else each.point)
-        if each.text or name in how.text or name == "unique_id" or name in how.learned or doubtful or people:
+        identifies = name in columns.names and each.whole < each.values
+        if each.text or identifies or name in how.learned or doubtful or people:
             columns.texts.add(name)
         elif each.values and each.small == each.values and how.decimal is None and not seen:
             columns.whole.add(name)
@@ -115,6 +120,7 @@ def _of(place: int, rows: Sequence[Sequence[str]]) -> _Column:
         if _EITHER.fullmatch(body):
             found.dots += MARKS[0] in body
             found.commas += MARKS[1] in body
+        found.whole += bool(_WHOLE.fullmatch(cell.strip()))
         found.small += body.isdigit() and len(body) <= 3
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from memorycell.data.tables.numbers import Marks, check_marks
+from memorycell.data.tables.numbers import MARKS, Marks, check_marks
 
 # What is remembered of a reading, so that later files of the kind need not be told again.
 KEPT = ("delimiter", "decimal", "thousands", "encoding", "header", "skip_rows", "na_values", "sheet")
@@ -33,6 +33,7 @@ class How:
     samples: bool = False
     text: frozenset[str] = frozenset()
     learned: Mapping[str, Marks] = field(default_factory=dict)
+    encoding_said: bool = True
 
     @classmethod
     def of(
@@ -56,7 +57,8 @@ class How:
         rows = said.get("skip_rows", 0)
         if isinstance(rows, bool) or not isinstance(rows, int) or rows < 0:
             raise ValueError(f"expected skip_rows of 0 or more, a whole number, got {rows!r}")
-        return cls(**said, samples=samples, text=frozenset(text), learned=marks)
+        told = "encoding" not in known or given.get("encoding") is not None
+        return cls(**said, samples=samples, text=frozenset(text), learned=marks, encoding_said=told)
 
     def remembered(self, marks: Mapping[str, Marks]) -> dict[str, Any]:
         """What a later table of the same kind is read by, as plain JSON."""
@@ -72,6 +74,20 @@ class How:
     def without_file(self) -> How:
         """Without what concerns text files alone."""
         return replace(self, delimiter=None, encoding=None, header=None, skip_rows=0)
+
+
+def check_remembered(state: Any) -> dict[str, Any]:
+    """What a model's file says of how its tables are read; ValueError for anything damaged."""
+    try:
+        marks = state.get("marks", {})
+        if not all(len(pair) == 2 and pair[0] in MARKS and isinstance(pair[1], str) for pair in marks.values()):
+            raise ValueError("marks of numbers")
+        How.of(remembered=state)
+        if not all(isinstance(state.get(name, ""), str) for name in ("delimiter", "encoding")):
+            raise ValueError("texts")
+    except (TypeError, ValueError, AttributeError, KeyError):
+        raise ValueError("the stored codec is damaged: how its tables are read") from None
+    return dict(state)
 
 
 def _values(given: Any) -> tuple[str | float, ...]:

@@ -31,7 +31,7 @@ def read_table(
     sheet: str | int | None = None,
     samples: bool = False,
     text: Collection[str] = (),
-    reading: Mapping[str, Any] | None = None,
+    as_read: Mapping[str, Any] | None = None,
 ) -> Table:
     """Read a table of one row per time step (or of one row per series and time step).
 
@@ -67,7 +67,7 @@ def read_table(
         may have up to 50,000 columns, and a first line whose texts come again in their columns is no header.
     text : collection of str
         Columns that are names rather than numbers, such as ids: read as they are written, but for whole numbers.
-    reading : mapping, optional
+    as_read : mapping, optional
         How an earlier table of the kind was read (`Table.reading`): other arguments go before it.
 
     Returns
@@ -98,7 +98,7 @@ def read_table(
     if isinstance(source, Table):
         return source
     how = How.of(
-        remembered=reading, samples=samples, text=text, delimiter=delimiter, decimal=decimal, thousands=thousands,
+        remembered=as_read, samples=samples, text=text, delimiter=delimiter, decimal=decimal, thousands=thousands,
         encoding=encoding, header=header, skip_rows=skip_rows, na_values=na_values, sheet=sheet,
     )  # fmt: skip
     table, evidence = _taken(source, how)

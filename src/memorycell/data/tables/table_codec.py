@@ -54,8 +54,8 @@ class TableCodec(TableFields):
     freq : str or offset of pandas, optional
         The step of the grid ("h", "15min", "D", "MS", "4W", "WOM-3FRI", ...). By default found, with the hours and
         weekdays at which readings never come left out.
-    dayfirst : bool, optional
-        Whether 01/02/2024 is in February. By default found: the order whose dates keep a calendar's step best.
+    dayfirst : bool or "auto"
+        Whether 01/02/2024 is in February. "auto": the order whose dates keep a calendar's step best.
     date_format : str, optional
         How dates are written, as `datetime.strptime` has it.
     timezone : str, optional
@@ -95,7 +95,7 @@ class TableCodec(TableFields):
         calendar: bool = True,
         fill: str = "auto",
         freq: Any = None,
-        dayfirst: bool | None = None,
+        dayfirst: bool | str = "auto",
         date_format: str | None = None,
         timezone: str | None = None,
         aggregate: str = "none",
@@ -114,7 +114,7 @@ class TableCodec(TableFields):
         self.fill = fill
         self.freq = None if freq is None else Frequency.parse(freq)
         zone = None if timezone is None else check_zone(timezone)
-        self.reading = DateReading(dayfirst, date_format, zone)
+        self.reading = DateReading(None if dayfirst == "auto" else bool(dayfirst), date_format, zone)
         if aggregate not in AGGREGATES:
             raise ValueError(f"expected aggregate to be one of {listing(AGGREGATES, 9)}, got {aggregate!r}")
         self.aggregate = aggregate

@@ -97,7 +97,11 @@ def _options(state: Json) -> Json:
     options["calendar"] = checked(state, "calendar", lambda v: isinstance(v, bool), "true or false")
     options["fill"] = checked(state, "fill", lambda v: isinstance(v, str) and v in FILLS, f"one of {FILLS}")
     told = DateReading.from_json(state.get("reading"), None)
-    options |= {"dayfirst": told.dayfirst, "date_format": told.format, "timezone": told.timezone}
+    options |= {
+        "dayfirst": "auto" if told.dayfirst is None else told.dayfirst,
+        "date_format": told.format,
+        "timezone": told.timezone,
+    }
     options["aggregate"] = checked({"aggregate": "none", **state}, "aggregate", AGGREGATES.__contains__, "a known one")
     days = is_list(lambda day: isinstance(day, str) and len(day) == 10, most=100_000)
     options["holidays"] = checked({"holidays": [], **state}, "holidays", days, "a list of dates")

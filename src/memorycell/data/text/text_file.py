@@ -44,7 +44,10 @@ class TextFile:
         self._start, self._stop = 0, sys.maxsize
         if not self.path.is_file():
             raise FileNotFoundError(f"expected a text file, got {str(self.path)!r}: there is none")
-        codecs.lookup(encoding)
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise ValueError(f"unknown encoding {encoding!r}: try 'utf-8', 'cp1252' or 'utf-16'") from None
 
     def __iter__(self) -> Iterator[str]:
         return text_pieces(self._own())
@@ -170,7 +173,7 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
     try:
         text = raw.decode("utf-8-sig" if plain else encoding)
     except LookupError:
-        raise ValueError(f"unknown encoding {encoding!r}: try 'utf-8', 'latin-1' or 'utf-16'") from None
+        raise ValueError(f"unknown encoding {encoding!r}: try 'utf-8', 'cp1252' or 'utf-16'") from None
     except UnicodeDecodeError as error:
         start, line = error.start, raw[: error.start].count(b"\n") + 1
         start += 3 if plain and raw.startswith(b"\xef\xbb\xbf") else 0

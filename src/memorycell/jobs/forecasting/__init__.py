@@ -1,6 +1,7 @@
 """Forecasts: what comes next in tables of readings."""
 
 from memorycell.jobs.card import Job
+from memorycell.jobs.options import READING
 from memorycell.jobs.parameters import Option
 from memorycell.jobs.values import File, Name, Names, Real, Whole
 
@@ -43,10 +44,10 @@ FORECAST = Job(
     tiny=f"{_ROOM}.tiny:weather",
     options={
         "fit": (TARGET,),
-        "predict": (_FUTURE,),
-        "evaluate": (_STEP, _SHARE),
-        "report": (_STEP, _SHARE, _FUTURE),
-        "plot": (_AT, _WHICH, _SERIES, _FUTURE),
+        "predict": (_FUTURE, *READING),
+        "evaluate": (_STEP, _SHARE, *READING),
+        "report": (_STEP, _SHARE, _FUTURE, *READING),
+        "plot": (_AT, _WHICH, _SERIES, _FUTURE, *READING),
         "explain": (
             _AT,
             Option("row", Whole(least=None, optional=True), _GROUP, "Which text, series or line, from 0; of a forecast "
@@ -55,6 +56,7 @@ FORECAST = Job(
             _WHICH,
             _SERIES,
             _FUTURE,
+            *READING,
         ),
     },
     commands={"compare": f"{_ROOM}.commands:compare"},

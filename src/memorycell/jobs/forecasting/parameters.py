@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
+from typing import Any
 
+from memorycell.jobs.options import READING, Reading
 from memorycell.jobs.parameters import declared
 from memorycell.jobs.values import (
     SHARE,
     SHARE_OR_AUTO,
+    Days,
     Levels,
     Name,
     Names,
     OneOf,
     Real,
     Sizes,
+    Step,
     Switch,
     Whole,
     YesNo,
@@ -75,7 +79,18 @@ class Forecasting:
     )
     time: str | Sequence[str] | None = declared(
         None, Names(optional=True), _COLUMNS, "Column of dates or step numbers; may be repeated.",
-        "Several columns make one date.", said="found by itself")  # fmt: skip
+        'Several columns make one date. "rows": rows are steps, whatever dates there are; "irregular": readings are '
+        "steps, and the time since the last one is an input.", said="found by itself")  # fmt: skip
+    dayfirst: bool | str = declared(
+        "auto", YesNo(), _COLUMNS, "Whether 01/02/2024 is in February.",
+        '"auto": the order whose dates keep a calendar\'s step best.')  # fmt: skip
+    date_format: str | None = declared(
+        None, Name("FORMAT"), _COLUMNS, "How dates are written, such as %d.%m.%Y.", "As `datetime.strptime` has it.",
+        said="found by itself")  # fmt: skip
+    timezone: str | None = declared(
+        None, Name("ZONE"), _COLUMNS, "Zone of times that are written without one, such as Europe/Berlin.",
+        "Steps are days and hours of its clocks, and forecasts are dated in it. Times that have a zone keep theirs.",
+        said="none")  # fmt: skip
     series: str | Sequence[str] | None = declared(
         None, Names(optional=True), _COLUMNS, "Column that says which series a row belongs to; may be repeated.",
         "Several name one together. `unique_id` is found by itself, and so are levels of an index.")  # fmt: skip
@@ -83,12 +98,24 @@ class Forecasting:
     static: Sequence[str] = declared((), Names(), _COLUMNS, "Column constant within a series; may be repeated.")
     categorical: Sequence[str] = declared((), Names(), _COLUMNS, "Column to treat as categories; may be repeated.")
     exclude: Sequence[str] = declared((), Names(), _COLUMNS, "Column to leave out; may be repeated.")
+    reading: Mapping[str, Any] | None = declared(
+        None, Reading(READING), _COLUMNS, "How files are read: arguments of `memorycell.read_table`.",
+        "delimiter, decimal, thousands, encoding, header, skip_rows, na_values, sheet. Later files are read in the "
+        "same way.")  # fmt: skip
     calendar: bool = declared(
         True, Switch(), _COLUMNS, "Add time of day, day of week and time of year.", "Where the grid resolves them."
     )
-    freq: str | None = declared(
-        None, Name("FREQ"), _COLUMNS, "Step of the grid: h, 15min, D, MS, …", "None infers it.", said="found by itself"
-    )
+    freq: Any = declared(
+        None, Step(), _COLUMNS, "Step of the grid: h, 15min, D, MS, 4W, SMS, WOM-3FRI, …",
+        "Any offset of pandas, as its alias or itself. None infers it, and leaves out hours and weekdays at which "
+        "readings never come.", said="found by itself")  # fmt: skip
+    aggregate: str = declared(
+        "none", OneOf("none", "mean", "sum", "min", "max", "first", "last"), _COLUMNS,
+        "How the rows of one step are put together.",
+        "Several rows of a date, or readings at irregular times with `freq`.")  # fmt: skip
+    holidays: Sequence[Any] = declared(
+        (), Days(), _COLUMNS, "Day that is closed, or a file of such days; may be repeated.",
+        "Dates in any form; they have no steps.")  # fmt: skip
     fill: str = declared(
         "auto", OneOf("auto", "forward", "median", "error"), _COLUMNS, "How missing inputs are filled.",
         "See `TableCodec`.")  # fmt: skip

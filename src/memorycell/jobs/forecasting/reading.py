@@ -16,6 +16,7 @@ from memorycell.data.tables.future import known_names
 from memorycell.data.tables.reading import read_table
 from memorycell.data.tables.table import Table
 from memorycell.data.tables.table_codec import TableCodec
+from memorycell.jobs.forecasting.parameters import Forecasting
 
 
 class TableSamples(Samples):
@@ -53,14 +54,14 @@ class TableSamples(Samples):
         self._lacking: dict[int, str] = {}
 
     @classmethod
-    def of(cls, source: Any, future: Any = None) -> TableSamples:
+    def of(cls, source: Any, future: Any = None, **how: Any) -> TableSamples:
         """A table out of whatever holds one, see `read_table`; samples as they are, unless another future is given."""
-        ahead = None if future is None else read_table(future)
+        ahead = None if future is None else read_table(future, **how)
         if isinstance(source, TableSamples):
             if ahead is None:
                 return source
             return cls(source.given, future=ahead, notes=source.given.notes, source=source.source)
-        table, named = read_table(source), Source.of(source)
+        table, named = read_table(source, **how), Source.of(source)
         named = named if named.file is not None else Source(table.source)
         return cls(table, future=ahead, notes=table.notes, source=named)
 
@@ -123,6 +124,15 @@ class TableSamples(Samples):
     def _keep(self, horizon: int, table: EncodedTable) -> None:
         self._tables[horizon] = table
         self.notes += [note for note in table.notes if note not in self.notes]
+
+
+def read_samples(
+    told: Forecasting, source: Any, future: Any = None, codec: TableCodec | None = None, given: Any = None
+) -> TableSamples:
+    """A table as a forecaster reads it: as its parameters say, as the training's was read, and as is given, in turn."""
+    names = [[each] if isinstance(each, str) else [*(each or ())] for each in (told.series, told.categorical)]
+    known = {**(told.reading or {}), **({} if codec is None else codec.as_read_)}
+    return TableSamples.of(source, future, text=names[0] + names[1], as_read=known, **(given or {}))
 
 
 def without_rows_to_come(encoded: EncodedTable) -> EncodedTable:

@@ -24,7 +24,7 @@ from memorycell.jobs.forecasting.conformal import Calibration
 from memorycell.jobs.forecasting.frames import forecast_columns, to_frame
 from memorycell.jobs.forecasting.network import TableShape
 from memorycell.jobs.forecasting.parameters import Forecasting
-from memorycell.jobs.forecasting.reading import TableSamples
+from memorycell.jobs.forecasting.reading import TableSamples, read_samples
 from memorycell.jobs.forecasting.running import Runner, run_network, scaled_outcomes
 from memorycell.jobs.forecasting.stream import ForecastStream
 from memorycell.jobs.learner import Learner, Progress
@@ -84,22 +84,22 @@ class Forecaster(Learner, Forecasting):
 
     # ------------------------------------------------------------------ reading
 
-    def read(self, source: Any, *, labelled: bool | None = True, future: Any = None) -> TableSamples:
-        """A table, read once.
+    def read(self, source: Any, *, labelled: bool | None = True, future: Any = None, **reading: Any) -> TableSamples:
+        """A table, read once, and the way the training's was.
 
         Parameters
         ----------
-        source : path to a CSV or Parquet file, pandas/polars/pyarrow frame, numpy array or dict of columns; samples as
-            they are
+        source : whatever `memorycell.read_table` reads; samples as they are
         labelled : of no matter: what is forecast is a column like the others
         future : table of the known-future columns over the horizon, where there are such columns
+        reading : arguments of `memorycell.read_table`, such as ``decimal=","``, where they differ from the training's
 
         Raises
         ------
         ValueError, TypeError, FileNotFoundError
             See `memorycell.read_table`.
         """
-        return TableSamples.of(source, future)
+        return read_samples(self, source, future, vars(self).get("codec_"), reading)
 
     def asked(self, table: Any, future: Any = None) -> TableSamples:
         """See `Learner.asked`; without a table, that of `fit`."""
@@ -146,7 +146,7 @@ class Forecaster(Learner, Forecasting):
         """
         self._begin()
         begin = self._beginning(init_from)
-        samples, checked = self.read(table), None if validation is None else self.read(validation)
+        samples, checked = (None if given is None else read_samples(self, given) for given in (table, validation))
         encoded, (origins, held_out, recent) = self._prepare(samples, target, checked, begin)
         watched = None
         if len(held_out):
@@ -249,6 +249,8 @@ class Forecaster(Learner, Forecasting):
         codec = TableCodec(
             target, time=self.time, series=self.series, known_future=self.known_future, static=self.static,
             categorical=self.categorical, exclude=self.exclude, calendar=self.calendar, fill=self.fill, freq=self.freq,
+            dayfirst=self.dayfirst, date_format=self.date_format, timezone=self.timezone,
+            aggregate=self.aggregate, holidays=self.holidays,
         )  # fmt: skip
         self.codec_: TableCodec = codec.fit(samples.given, holdout=holdout)
 

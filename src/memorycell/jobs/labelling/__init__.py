@@ -1,7 +1,7 @@
 """Labels for whole sequences: classes, several labels, numbers."""
 
 from memorycell.jobs.card import Job
-from memorycell.jobs.options import AGAINST, FOLD_OPTIONS, LABEL, LABELS, ROW
+from memorycell.jobs.options import AGAINST, FOLD_OPTIONS, LABEL, LABELS, READING, ROW
 from memorycell.jobs.parameters import Option
 from memorycell.jobs.values import Whole
 
@@ -11,7 +11,9 @@ _NEXT = ("memorycell evaluate {model} {data} --folds 5", "memorycell report {mod
 _OUTPUT = Option(
     "output", Whole(least=0, optional=True), LABELS, "Explain this output, where there are several.", flag="--class"
 )
-_OPTIONS = {"evaluate": FOLD_OPTIONS, "report": FOLD_OPTIONS}
+_OPTIONS = {
+    "predict": READING, "evaluate": (*FOLD_OPTIONS, *READING), "report": (*FOLD_OPTIONS, *READING), "plot": READING,
+}  # fmt: skip
 
 CLASSIFY = Job(
     verb="classify",
@@ -33,7 +35,7 @@ CLASSIFY = Job(
     plot=f"{_ROOM}.pictures:classes",
     drawn="Of a classifier: what is taken for what; of several labels each, how well each is found.",
     tiny=f"{_ROOM}.tiny:texts",
-    options={**_OPTIONS, "explain": (ROW, LABEL, AGAINST)},
+    options={**_OPTIONS, "explain": (ROW, LABEL, AGAINST, *READING)},
 )
 
 REGRESS = Job(
@@ -53,7 +55,7 @@ REGRESS = Job(
     plot=f"{_ROOM}.pictures:numbers",
     drawn="Of a regressor: predicted numbers against the true ones.",
     tiny=f"{_ROOM}.tiny:waves",
-    options={**_OPTIONS, "explain": (ROW, _OUTPUT)},
+    options={**_OPTIONS, "explain": (ROW, _OUTPUT, *READING)},
 )
 
 JOBS = (CLASSIFY, REGRESS)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from memorycell.jobs import options
 from memorycell.jobs.parameters import Option, declared
 from memorycell.jobs.values import (
     SHARE,
@@ -63,20 +64,8 @@ READING = (
     Option("values", Names(optional=True), _COLUMNS, "Column of numbers to read; may be repeated.",
            said="all that are left", flag="--value"),
     Option("channels", Whole(optional=True), _COLUMNS, "Columns side by side that make one step of a row.", said="1"),
-    Option("delimiter", Name("TEXT"), _COLUMNS, "What separates columns.", said="found by itself"),
-    Option("encoding", Name("NAME"), _COLUMNS, "Encoding of the file.", said="utf-8"),
-    Option("header", Switch(), _COLUMNS, "Whether the first line names the columns.", said="found by itself"),
+    *options.READING,
 )  # fmt: skip
-
-
-class Reading(Value):
-    """Further arguments of `read_labelled`: None or a mapping; on the command line an option each."""
-
-    parts = READING
-
-    def check(self, name: str, value: Any) -> None:
-        if value is not None and not isinstance(value, Mapping):
-            raise TypeError(f"expected {name} to be a mapping or None, got {type(value).__name__}")
 
 
 def _dropout(what: str, default: float | str = "auto") -> Any:
@@ -110,10 +99,10 @@ class Regressing:
     )
     reading: Mapping[str, Any] | None = declared(
         None,
-        Reading(),
+        options.Reading(READING),
         _COLUMNS,
         "Further arguments of `memorycell.read_labelled` for files.",
-        "id, time, values, channels, delimiter, encoding, header, …",
+        "id, time, values, channels, delimiter, decimal, thousands, encoding, header, skip_rows, na_values, sheet.",
     )
     kind: str = declared(
         "auto",

@@ -99,10 +99,11 @@ def read_source(source: Any, labelled: bool, columns: Mapping[str, Any], order: 
     if order is None:
         return read_labelled(given, labels="sequence" if labelled else "none", **columns), None
     from memorycell.data.tables.columns import stamps_of
+    from memorycell.data.tables.how import KEPT
     from memorycell.data.tables.reading import read_table
     from memorycell.data.tables.roles import require
 
-    how = {name: columns[name] for name in ("delimiter", "encoding", "header") if columns.get(name) is not None}
+    how = {name: columns[name] for name in (*KEPT, "as_read") if columns.get(name) is not None}
     table = read_table(given, samples=True, **how)
     require(table, [order], "order")
     rest = {name: value for name, value in columns.items() if name not in how}

@@ -1,7 +1,7 @@
 """Language models: what comes next in a text, how surprising each word was, and writing."""
 
 from memorycell.jobs.card import Job
-from memorycell.jobs.options import AGAINST, CURVE, LABEL, PLACE, ROW, TRAIN
+from memorycell.jobs.options import AGAINST, CURVE, ENCODING, LABEL, PLACE, ROW, TRAIN
 
 _ROOM = "memorycell.jobs.language"
 
@@ -27,8 +27,10 @@ LANGUAGE = Job(
     plot=f"{_ROOM}.picture:surprise",
     drawn="Of a language model: how much each token of a text surprised it.",
     tiny=f"{_ROOM}.tiny:book",
-    options={"evaluate": (TRAIN, CURVE), "report": (TRAIN, CURVE), "plot": (ROW,),
-             "explain": (ROW, PLACE, LABEL, AGAINST)},
+    options={
+        "predict": (ENCODING,), "evaluate": (TRAIN, CURVE, ENCODING), "report": (TRAIN, CURVE, ENCODING),
+        "plot": (ROW, ENCODING), "explain": (ROW, PLACE, LABEL, AGAINST, ENCODING),
+    },
     commands={"generate": f"{_ROOM}.commands:generate"},
     demo=f"{_ROOM}.demo:demo",
     lends=("text encoder",),

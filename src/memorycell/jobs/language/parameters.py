@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from memorycell.jobs.parameters import declared
-from memorycell.jobs.values import AUTO, OneOf, Real, Sizes, Switch, Value, Whole, YesNo
+from memorycell.jobs.values import AUTO, Name, OneOf, Real, Sizes, Switch, Value, Whole, YesNo
 
 CELLS = ("LSTM", "GRU", "RNN")
 UNITS = ("word", "character", "subword", "whitespace")
@@ -67,6 +67,7 @@ class Modelling:
         "auto", Whole(auto=True), _TEXT, "Rarer tokens are unknown ones.",
         'Counted in the training text. "auto": 2 for words, 1 for the rest.',
     )  # fmt: skip
+    encoding: str = declared("utf-8", Name("NAME", optional=False), _TEXT, "Encoding of files: utf-8, cp1252, …")
     lowercase: bool = declared(False, Switch(), _TEXT, "Read the text in lower case.", flag="--lowercase/--keep-case")
     normalization: str | None = declared(
         "NFC", OneOf("NFC", "NFKC", optional=True), _TEXT, "Unicode normalisation.", "None: the text as it is."

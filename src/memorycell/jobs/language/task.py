@@ -68,20 +68,21 @@ class LanguageModel(Learner, Modelling):
 
     # ------------------------------------------------------------------ reading
 
-    def read(self, source: Any, *, labelled: bool | None = True) -> TextSamples:
+    def read(self, source: Any, *, labelled: bool | None = True, encoding: str | None = None) -> TextSamples:
         """Texts out of whatever holds them, read once; a file of more than 64 MB stays where it is.
 
         Parameters
         ----------
         source : as X of `fit`; `TextSamples` as they are
         labelled : makes no difference: what is to be answered is the text itself
+        encoding : of a file, where it is not that of the training's
 
         Raises
         ------
         FileNotFoundError, TypeError, ValueError
             For no such file, something else than text, or a text that is empty.
         """
-        return read_samples(source)
+        return read_samples(source, encoding or self.encoding)
 
     # ------------------------------------------------------------------ fitting
 

@@ -147,13 +147,14 @@ def documents(corpus: Corpus) -> Iterator[NDArray[Any]]:
         yield corpus.ids[first : stop + 1]
 
 
-def read_samples(given: Any) -> TextSamples:
+def read_samples(given: Any, encoding: str = "utf-8") -> TextSamples:
     """Texts from whatever holds them.
 
     Parameters
     ----------
     given : the path of a text file, a `TextFile`, a text, a list of texts, a `Corpus`, or samples as they are
         A `str` of one line is a path where there is such a file or it is named like a text file; else it is the text.
+    encoding : of a file
 
     Raises
     ------
@@ -174,7 +175,7 @@ def read_samples(given: Any) -> TextSamples:
     if isinstance(given, os.PathLike) or (isinstance(given, str) and _is_path(given)):
         path = Path(given)
         held = path.is_file() and path.stat().st_size <= _HELD
-        return TextSamples((HeldText if held else TextFile)(path), source=Source(path.name, path))
+        return TextSamples((HeldText if held else TextFile)(path, encoding), source=Source(path.name, path))
     texts = [given] if isinstance(given, str) else given.tolist() if hasattr(given, "tolist") else given
     if not isinstance(texts, list | tuple):
         raise TypeError(f"expected a path, a text or a list of texts, got {type(texts).__name__}")

@@ -24,7 +24,6 @@ from memorycell.jobs.forecasting.measures.result import Evaluation, Fold, ModelR
 from memorycell.jobs.forecasting.measures.ridge import Ridge
 from memorycell.jobs.forecasting.measures.seasons import main_season
 from memorycell.jobs.forecasting.measures.splits import Rows, block_origins, blocks_of_time, cut_table, rows_seen
-from memorycell.jobs.forecasting.reading import TableSamples
 
 _LOG = logger(__name__)
 
@@ -96,7 +95,7 @@ def backtest(
     from sklearn.base import clone
 
     _check(step, baselines)
-    table = TableSamples.of(table).given
+    table = forecaster.read(table).given
     codec = _codec(forecaster, target).fit(table)  # only to lay the rows on their grid: each fold fits its own
     whole = codec.encode(table)
     blocks = blocks_of_time(whole, folds if refit else 1, test_fraction, forecaster.horizon)
@@ -149,7 +148,7 @@ def evaluate_fitted(
     30
     """
     _check(step, baselines)
-    encoded = TableSamples.of(table).observed(forecaster.codec_, forecaster.horizon)
+    encoded = forecaster.read(table).observed(forecaster.codec_, forecaster.horizon)
     seen = rows_seen(encoded, forecaster.train_end_)
     after = encoded.observed_rows - seen
     if after.max() < forecaster.horizon:
@@ -212,7 +211,9 @@ def _run_fold(
     forecasts = fitted.forecast_at(encoded, origins)
     name = name_of(fitted)
     train_stop = encoded.offsets[:-1] + start
-    scales = mase_scales(encoded, train_stop, season or main_season(encoded.dates[: encoded.offsets[1]]))
+    scales = mase_scales(
+        encoded, train_stop, season or main_season(encoded.dates[: encoded.offsets[1]], encoded.frequency)
+    )
     trained = train_stop[start > 0] - 1
     ahead = origins[:, None] + np.arange(1, horizon + 1)
     fold = Fold(

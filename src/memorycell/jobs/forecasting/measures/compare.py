@@ -17,7 +17,6 @@ from memorycell.evaluation.tables import format_number, plain, text_table
 from memorycell.jobs.forecasting.measures.backtest import Progress, backtest
 from memorycell.jobs.forecasting.measures.metrics import Array
 from memorycell.jobs.forecasting.measures.result import Evaluation
-from memorycell.jobs.forecasting.reading import TableSamples
 
 
 @dataclass(frozen=True)
@@ -202,7 +201,7 @@ def compare_cells(
     chosen = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
     if not chosen or not cells:
         raise ValueError(f"expected at least one cell and one seed, got cells={cells!r}, seeds={seeds!r}")
-    table = TableSamples.of(table).given
+    table = forecaster.read(table).given
     results: list[CellResult] = []
     evaluations: list[Evaluation] = []
     with Bar("cells and seeds", len(cells) * len(chosen), show=wanted(forecaster, progress)) as bar:
