@@ -51,7 +51,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function):
 
 
 @pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures of pages are drawn for a page only, and not for a phone, too."""
+    monkeypatch.setattr("memorycell.pages.page.WIDTHS", {"wide": 720})
+
+
+@pytest.fixture
+def undrawn(wide: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures of pages are made, but not turned into SVG: for tests of all else that pages say and read."""
     monkeypatch.setattr("memorycell.pages.page.inline_svg", lambda figure, key, caption: "<svg></svg>")
 

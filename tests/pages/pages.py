@@ -60,9 +60,12 @@ class Page(HTMLParser):
         assert "\u202e" not in self.text and "\u0007" not in self.text
 
 
-def page_of(folder, *args, drawn=False, **options) -> Page:
-    """The report as a page that was checked; its figures are made, but put into it only if they are to be `drawn`."""
+def page_of(folder, *args, drawn=False, phone=False, **options) -> Page:
+    """The report as a page that was checked; its figures are made, but put into it only if they are to be `drawn`, and
+    made as wide as for a phone, too, only if it is to be one for a `phone`."""
     with pytest.MonkeyPatch.context() as patch:
+        if not phone:
+            patch.setattr("memorycell.pages.page.WIDTHS", {"wide": 720})
         if not drawn:
             patch.setattr("memorycell.pages.page.inline_svg", lambda figure, key, caption: "<svg></svg>")
         path = write_report(folder / "r.html", *args, force=True, **options)

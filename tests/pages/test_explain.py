@@ -198,8 +198,10 @@ class Explanation(Page):
         super().check_safe()
 
 
-def explained_page(path: Path, *args: Any, **options: Any) -> tuple[str, Explanation]:
+def explained_page(path: Path, *args: Any, phone: bool = False, **options: Any) -> tuple[str, Explanation]:
     with pytest.MonkeyPatch.context() as patch:
+        if not phone:
+            patch.setattr("memorycell.pages.page.WIDTHS", {"wide": 720})
         patch.setattr("memorycell.pages.page.inline_svg", lambda figure, key, caption: "<svg></svg>")
         text = write_explanation(path, *args, **options).read_text(encoding="utf-8")
     script = re.search(r"\n<script>(.*)</script>\n", text, re.DOTALL)
@@ -250,7 +252,7 @@ ASKED = {
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_has_a_page(models: dict[str, Any], task: str, tmp_path: Path) -> None:
     model, data = models[task]
-    text, page = explained_page(tmp_path / "why.html", model, data, **ASKED[task])
+    text, page = explained_page(tmp_path / "why.html", model, data, phone=True, **ASKED[task])
     attended = ["attention"] if task in ("SequenceClassifier", "SequenceRegressor") else []
     assert page.sections == ["why", "cell", "gates", *attended, "memory", "method"]
     assert "Inside the cell, step by step" in page.text
@@ -352,6 +354,7 @@ def test_no_page_replaces_data_or_devices(
     assert (tmp_path / "own.csv").read_text() == "mine"
 
 
+@pytest.mark.usefixtures("wide")
 def test_the_same_answer_gives_the_same_page(models: dict[str, Any], tmp_path: Path) -> None:
     model, data = models["Forecaster"]
     first, second = (write_explanation(tmp_path / f"{name}.html", model, data).read_bytes() for name in "ab")
@@ -368,9 +371,9 @@ def test_of_a_long_sequence_it_is_said_how_much_was_read(tmp_path: Path) -> None
         assert len([each for each in caught if each.category is UserWarning]) <= 1
         assert re.search(rf"Only the first 5 of {count or '[0-9]+'} {noun} were read", page.text), page.text
         assert f"Which {noun} made it" in page.text
-        _, page = explained_page(tmp_path / "why.html", model, ["a"], method="occlusion", force=True)
-        assert "Only the first" not in page.text
-        assert f"Which {noun} made it" in page.text
+    _, page = explained_page(tmp_path / "why.html", model, ["a"], method="occlusion", force=True)
+    assert "Only the first" not in page.text
+    assert f"Which {noun} made it" in page.text
     model = SequenceRegressor(hidden_size=3, max_length=6, **QUICK).fit(
         [np.arange(6.0) + k for k in range(6)], range(6)
     )

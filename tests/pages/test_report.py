@@ -105,6 +105,7 @@ def test_a_backtest_comes_first_and_the_evaluation_after_it(tmp_path, fitted, ju
     assert page.text.index(again.outcome) < page.text.index("This very model") < page.text.rindex(judged.outcome)
 
 
+@pytest.mark.usefixtures("wide")
 @pytest.mark.parametrize("name", [HOSTILE, '"><img src=x onerror=alert(1)>', "$x^2$ a&b 日本語\u202e --><b>"])
 def test_names_of_columns_are_only_text(tmp_path, name):
     data = rows(90, name)
@@ -118,6 +119,7 @@ def test_names_of_columns_are_only_text(tmp_path, name):
     assert "\u202e" not in text
 
 
+@pytest.mark.usefixtures("wide")
 def test_names_of_series_and_files_are_only_text(tmp_path):
     lines = ["unique_id,ds,y"]
     for series in (HOSTILE, "b"):

@@ -24,7 +24,7 @@ def fitted():
 
 def test_every_section_is_there(tmp_path, fitted):
     found = fitted.evaluate(OTHER)
-    page = page_of(tmp_path, fitted, OTHER, evaluation=found, command=f"echo '{HOSTILE}'", drawn=True)
+    page = page_of(tmp_path, fitted, OTHER, evaluation=found, command=f"echo '{HOSTILE}'", drawn=True, phone=True)
     assert page.sections == SECTIONS and HOSTILE in page.text
     assert found.text in page.text
     for words in (

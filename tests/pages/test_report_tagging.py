@@ -28,7 +28,7 @@ def fitted():
 
 def test_every_section_is_there_and_wrong_labels_are_marked(tmp_path, fitted):
     found = fitted.evaluate(*sentences())
-    page = page_of(tmp_path, fitted, sentences(), evaluation=found, seen=False, drawn=True)
+    page = page_of(tmp_path, fitted, sentences(), evaluation=found, seen=False, drawn=True, phone=True)
     assert page.sections == SECTIONS
     for words in ("66 words that it had not seen", "known words", "unknown words", "Each label", "what is most often"):
         assert words.lower() in page.text.lower(), words

@@ -18,6 +18,8 @@ from matplotlib.figure import Figure
 
 from memorycell.pages.drawing import NARROW, PALETTE, WIDE, inline_svg
 
+WIDTHS = {"wide": WIDE, "narrow": NARROW}  # of each figure's drawings, in pixels, by the class in the style sheet
+
 
 class Html(str):
     """Text that is markup already; everything else is escaped on its way into the page."""
@@ -143,9 +145,10 @@ def figure(draw: Callable[[float], Figure], key: str, caption: str) -> Html:
     caption : one or two sentences, which are also what a screen reader reads
     """
     with _uncollected():
-        wide = inline_svg(draw(WIDE), f"{key}-w", caption)
-        narrow = inline_svg(draw(NARROW), f"{key}-n", caption)
-    drawings = f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
+        drawings = "".join(
+            f'<div class="{name}">{inline_svg(draw(width), f"{key}-{name[0]}", caption)}</div>'
+            for name, width in WIDTHS.items()
+        )
     return Html(f"<figure>{drawings}{element('figcaption', caption)}</figure>")
 
 
