@@ -44,7 +44,9 @@ def judged(fitted):
 
 
 def test_every_section_is_there_with_the_evaluation_s_own_words(tmp_path, fitted, judged):
-    page = page_of(tmp_path, fitted, opinions(seed=1), evaluation=judged, command="memorycell report …", drawn=True, phone=True)
+    page = page_of(
+        tmp_path, fitted, opinions(seed=1), evaluation=judged, command="memorycell report …", drawn=True, phone=True
+    )
     assert page.sections == SECTIONS
     assert judged.outcome in page.text and "60 rows that it had not seen" in page.text
     for found in judged.comparisons:
