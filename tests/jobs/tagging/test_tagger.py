@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -314,3 +315,59 @@ def test_a_language_model_of_characters_is_refused() -> None:
     ).fit("abba\n" * 100)
     with pytest.raises(ValueError, match=r"got one of characters: train it with LanguageModel\(unit="):
         Tagger(**SMALL, pretrained=language).fit(X, Y)
+
+
+BLANK = {"hidden_size": 4, "embedding_size": 4, "characters": False, "epochs": 1, "verbose": False, "n_threads": 1}
+
+
+def test_empty_sequences_get_no_labels() -> None:
+    tagger = Tagger(**BLANK).fit([["a", "dog"], ["the", "cat"]] * 10, [["DET", "NOUN"]] * 20)
+    there = tagger.predict([["a", "cat"]])
+    assert tagger.predict([["a", "cat"], [], None]) == [*there, [], []]
+    assert tagger.predict([[]]) == [[]]
+    shares = tagger.predict_proba([[], ["a", "cat"]])
+    assert [each.shape for each in shares] == [(0, 2), (2, 2)]
+    with pytest.raises(ValueError, match="sequence 1 is empty: leave it out"):
+        tagger.evaluate([["a"], []], [["DET"], []])
+
+
+def test_steps_of_which_nothing_is_known_get_no_labels() -> None:
+    steps = np.random.default_rng(0).normal(size=(20, 6, 2))
+    tagger = Tagger(**BLANK).fit(steps, [["a", "b"] * 3] * 20)
+    found = tagger.predict([steps[0], np.full((3, 2), np.nan), np.zeros((0, 2))])
+    assert found == [tagger.predict(steps[:1])[0], [None] * 3, []]
+    assert np.isnan(tagger.predict_proba([np.full((3, 2), np.nan)])[0]).all()
+    with pytest.raises(ValueError, match=r"2 steps, but 6 labels.*axes look exchanged: expected \(6, 2\)"):
+        Tagger(**BLANK).fit(steps.transpose(0, 2, 1), [["a", "b"] * 3] * 20)
+
+
+@pytest.mark.parametrize(
+    ("labels", "scheme"),
+    [
+        (["B-PER", "L-PER", "O", "U-LOC"], "BILOU"),
+        (["B-PER", "E-PER", "O", "S-LOC"], "BIOES"),
+        (["B-PER", "E-PER", "O", "W-LOC"], "BMEWO"),
+        (["I-PER", "B-PER", "O", "I-LOC"], "IOB1"),
+        (["I-PER", "I-PER", "O", "I-LOC"], "IO"),
+    ],
+)
+def test_every_scheme_is_learned_and_comes_back(labels: list[str], scheme: str, tmp_path: Path) -> None:
+    x = [["Anna", "Smith", "in", "Rome"], ["Anna", "Smith", "in", "Oslo"]] * 2
+    quick = {"epochs": 12, "learning_rate": 0.1, "min_count": 1, "dropout": 0.0, "word_dropout": 0.0}
+    tagger = Tagger(**BLANK | quick, validation_fraction=0.0, random_state=0).fit(x, [labels] * 4)
+    wide = "BMEWO" if "W-LOC" in labels else scheme
+    assert tagger.plan_["scheme"] == wide and tagger.plan_["crf"] and tagger.plan_["constrained"]
+    assert tagger.predict(x[:1]) == [labels]
+    assert tagger.evaluate(x, [labels] * 4).entities.total.f1 == 1.0
+    tagger.save(tmp_path / "a.safetensors")
+    again = Tagger.load(tmp_path / "a.safetensors")
+    assert again.predict(x[:1]) == [labels]
+    assert again.network_.head.scheme == ("IOB1" if scheme == "IOB1" else None)
+
+
+def test_a_frame_with_a_word_a_row() -> None:
+    frame = pd.DataFrame({"Sentence #": ["1", None] * 20, "Word": ["a", "dog"] * 20, "Tag": ["DET", "NOUN"] * 20})
+    frame["Sentence #"] = [f"Sentence: {row // 2}" if row % 2 == 0 else None for row in range(40)]
+    tagger = Tagger(**BLANK).fit(frame)
+    assert len(tagger.predict(frame)) == 20
+    assert tagger.evaluate(frame).accuracy >= 0

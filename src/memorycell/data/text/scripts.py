@@ -127,11 +127,10 @@ def said(scripts: Iterable[Script]) -> str:
     scripts = list(scripts)
     if not scripts:
         return ""
-    each = {script == IDEOGRAPHS for script in scripts}
-    tokens = {
-        (True,): "each character is a token",
-        (False,): "each cluster of a consonant and its signs is a token",
-    }.get(tuple(each), "each character, or cluster of a consonant and its signs, is a token")
+    whole, split = IDEOGRAPHS in scripts, any(script != IDEOGRAPHS for script in scripts)
+    tokens = "each character is a token" if whole else "each cluster of a consonant and its signs is a token"
+    if whole and split:
+        tokens = "each character, or cluster of a consonant and its signs, is a token"
     languages = listing([script.language for script in scripts])
     verb = "is" if len(scripts) == 1 else "are"
     return f"{languages} {verb} written without spaces between words: {tokens}."

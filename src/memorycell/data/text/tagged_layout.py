@@ -20,8 +20,8 @@ _WORD_ID = re.compile(r"\d+")
 _COMMENT = re.compile(r"#\s*[\w:.-]+\s*=|#\s+(id|sent_id|newdoc|newpar|text)\b")
 _HEAD = 2000  # lines that are looked at
 # What columns are called, without case and signs; of tags, those first that are meant before others.
-_WORDS = ("word", "words", "token", "tokens", "form", "wordform", "text")
-_TAGS = (
+WORDS = ("word", "words", "token", "tokens", "form", "wordform", "text")
+TAGS = (
     "tag", "tags", "label", "labels", "ner", "nertag", "nertags", "entity", "entities", "bio", "iob", "iobtag", "class",
     "upos", "pos", "postag", "postags", "xpos",
 )  # fmt: skip
@@ -117,8 +117,8 @@ def joined_fields(fields: Sequence[str], separator: str) -> str:
     if separator in (" ", "\t"):
         return separator.join(fields)
     out = io.StringIO()
-    csv.writer(out, delimiter=separator, lineterminator="").writerow(fields)
-    return out.getvalue()
+    csv.writer(out, delimiter=separator, lineterminator="\n").writerow(fields)
+    return out.getvalue()[:-1]
 
 
 def layout_of(name: str, text: str) -> Layout:
@@ -136,20 +136,19 @@ def layout_of(name: str, text: str) -> Layout:
         raise ValueError(f"{name} has no words: expected a word and its tag in each line")
     separator = "\t" if 2 * sum("\t" in line for _, line in head) >= len(head) else " "
     if table and separator == " ":
-        first = head[0][1]
-        separator = max(",;", key=first.count)
+        separator = max(",;", key=head[0][1].count)
         lines = _records(name, lines, separator)
         head = [(number, line) for number, line in enumerate(lines[:_HEAD]) if _is_word(line)]
     counts = Counter(len(split_fields(line, separator)) for _, line in head)
     columns = counts.most_common(1)[0][0] if separator != " " else len(split_fields(head[0][1], separator))
     if len(counts) > 1 and counts.most_common(1)[0][1] < 0.9 * len(head):
         columns = len(split_fields(head[0][1], separator))
-    first = next(number for number, line in head if len(split_fields(line, separator)) == columns)
-    layout = Layout(name, lines, separator, columns, first)
-    layout.conllu = separator == "\t" and columns == len(CONLLU) and bool(_WORD_ID.match(lines[first]))
-    if not layout.conllu and _is_header(layout, [line for number, line in head if number > first], table):
-        layout.header, layout.names = first, [each.strip() for each in layout.fields(lines[first])]
-        layout.first = next((number for number, line in head if number > first), first)
+    place = next(number for number, line in head if len(split_fields(line, separator)) == columns)
+    layout = Layout(name, lines, separator, columns, place)
+    layout.conllu = separator == "\t" and columns == len(CONLLU) and bool(_WORD_ID.match(lines[place]))
+    if not layout.conllu and _is_header(layout, [line for number, line in head if number > place], table):
+        layout.header, layout.names = place, [each.strip() for each in layout.fields(lines[place])]
+        layout.first = next((number for number, line in head if number > place), place)
     return layout
 
 
@@ -174,20 +173,27 @@ def _records(name: str, lines: list[str], separator: str) -> list[str]:
     return found
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A column's name without case and signs.
+
+    Example
+    -------
+    >>> plain("Sentence #"), plain("NER_tags")
+    ('sentence', 'nertags')
+    """
     return re.sub(r"[^a-z]+", "", name.lower())
 
 
 def _is_sentence(name: str) -> bool:
-    return _plain(name).startswith("sent") and not _plain(name).startswith("sentiment")
+    return plain(name).startswith("sent") and not plain(name).startswith("sentiment")
 
 
 def _is_header(layout: Layout, rest: list[str], table: bool) -> bool:
     """Whether the first line names columns: by names one knows, or by a tag that is none where all others are."""
     fields = layout.fields(layout.lines[layout.first])
-    plain = [_plain(each) for each in fields]
-    known = all(each in _WORDS or each in _TAGS or each in _OTHERS or each.startswith("sent") for each in plain)
-    if known and any(each in _WORDS for each in plain) and (len(fields) > 1 or plain[0] in ("word", "token")):
+    names = [plain(each) for each in fields]
+    known = all(each in WORDS or each in TAGS or each in _OTHERS or each.startswith("sent") for each in names)
+    if known and any(each in WORDS for each in names) and (len(fields) > 1 or names[0] in ("word", "token")):
         return True
     others = [found for found in map(layout.fields, rest) if len(found) == len(fields)]
     if len(fields) < 2 or not others:
@@ -202,9 +208,9 @@ def found_columns(layout: Layout) -> tuple[int, int, int | None]:
     """The columns of words, of tags and of sentences, where nobody says them."""
     if layout.conllu:
         return CONLLU.index("FORM"), CONLLU.index("UPOS"), None
-    plain = [_plain(each) for each in layout.names]
-    word = next((plain.index(each) for each in _WORDS if each in plain), None)
-    tag = next((plain.index(each) for each in _TAGS if each in plain), None)
+    names = [plain(each) for each in layout.names]
+    word = next((names.index(each) for each in WORDS if each in names), None)
+    tag = next((names.index(each) for each in TAGS if each in names), None)
     sentence = next((place for place, each in enumerate(layout.names) if _is_sentence(each)), None)
     if not layout.names and layout.columns == 2:
         head = [layout.fields(line) for line in layout.lines[layout.first : _HEAD] if _is_word(line)]

@@ -64,7 +64,7 @@ def decode(codec: LabelCodec, scores: NDArray[np.float64], indicator: bool) -> A
 
     Where scores are missing there is no answer: None, or in a matrix NaN.
     """
-    blank = np.isnan(scores).any(axis=1)
+    blank: NDArray[np.bool_] = np.isnan(scores).any(axis=1)  # type: ignore[assignment]
     if codec.kind == "single":
         found = codec.decode(scores.argmax(axis=1))
         return np.where(blank, None, found.astype(object)) if blank.any() else found

@@ -1,7 +1,7 @@
 """A label at each step: parts of speech, names, frames of a recording."""
 
 from memorycell.jobs.card import Job
-from memorycell.jobs.options import AGAINST, CURVE, LABEL, PLACE, ROW, TRAIN
+from memorycell.jobs.options import AGAINST, CURVE, ENCODING, LABEL, PLACE, ROW, TRAIN
 
 _ROOM = "memorycell.jobs.tagging"
 
@@ -24,7 +24,13 @@ TAG = Job(
     plot=f"{_ROOM}.picture:tags",
     drawn="Of a tagger: how well each tag, or each kind of name, is found.",
     tiny=f"{_ROOM}.tiny:words",
-    options={"evaluate": (TRAIN, CURVE), "report": (TRAIN, CURVE), "explain": (ROW, PLACE, LABEL, AGAINST)},
+    options={
+        "predict": (ENCODING,),
+        "evaluate": (TRAIN, CURVE, ENCODING),
+        "report": (TRAIN, CURVE, ENCODING),
+        "plot": (ENCODING,),
+        "explain": (ROW, PLACE, LABEL, AGAINST, ENCODING),
+    },
     renamed={"hidden_sizes": "hidden_size"},
 )
 

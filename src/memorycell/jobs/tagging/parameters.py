@@ -24,14 +24,18 @@ class Tagging:
     tag: int | str | None = declared(
         None, Name(place=True), _COLUMNS, "Column of the labels.", "Of a file, as `word`.", said="found by itself"
     )
+    sentence: int | str | None = declared(
+        None, Name(place=True), _COLUMNS, "Column that says which sentence a word belongs to.",
+        "Of a file or frame with a word a row; where a cell is empty, that of the word before.", said="found by itself",
+    )  # fmt: skip
+    encoding: str = declared("utf-8", Name("NAME", optional=False), _COLUMNS, "Encoding of files: utf-8, cp1252, …")
     weight: int | str | None = declared(
         None, Name(place=True), _COLUMNS, "Column of how much each word counts in training.", "Of a file, as `word`."
     )
     crf: bool | str = declared(
         "auto", YesNo(), _NETWORK, "A conditional random field on top, which labels whole sequences.",
         '"auto": where labels mark spans (BIO, IOB1, BIOES, BILOU, BMES, BMEWO), unless `causal`. What the scheme '
-        "forbids is then never predicted, "
-        "unless the training labels break it themselves.",
+        "forbids is then never predicted, unless the training labels break it themselves.",
     )  # fmt: skip
     hidden_size: int | Sequence[int] | str = declared(
         "auto", Sizes(), _NETWORK, "Units per layer and direction.", '"auto": 200 for words, 128 for numbers.'

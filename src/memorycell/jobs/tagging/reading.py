@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 
 from memorycell.data.samples import Samples, Source
 from memorycell.data.text.tagged_files import Tagged, read_tagged
+from memorycell.data.text.tagged_tables import JSON, TABLES, read_tagged_json, read_tagged_table
 from memorycell.data.weights import checked_step_weights
 
 NAMES = {"words": "lists of words", "steps": "numeric sequences"}
@@ -65,14 +67,19 @@ def read_samples(
     tag: int | str | None,
     labelled: bool | None,
     weight: int | str | None = None,
+    sentence: int | str | None = None,
+    encoding: str = "utf-8",
+    blanks: bool = False,
 ) -> TaggedSamples:
     """Sequences and labels from lists, arrays, a file of tagged words, or one that was read.
 
     Parameters
     ----------
     given, labels : as X and y of `Tagger.fit`
-    word, tag, weight : columns of a file
+    word, tag, weight, sentence : columns of a file or frame
     labelled : whether labels are wanted; None: where there are some
+    encoding : of a file
+    blanks : whether sequences may be empty
 
     Raises
     ------
@@ -87,38 +94,49 @@ def read_samples(
     if isinstance(given, TaggedSamples):
         return given
     source, tagged = Source.of(given) if labels is None else Source("X, y"), None
-    if isinstance(given, str | os.PathLike):
+    if isinstance(given, str | os.PathLike | dict) or hasattr(given, "columns") or hasattr(given, "column_names"):
         if labels is not None:
             raise ValueError("expected the labels in the file, got them beside it: name their column with tag=")
-        given = _read_file(os.fspath(given), word, tag, labelled, weight if labelled else None)
+        columns = {"word": word, "tag": tag, "sentence": sentence, "weight": weight}
+        given = _read_file(os.fspath(given) if isinstance(given, os.PathLike) else given, labelled, columns, encoding)
     elif isinstance(given, Tagged):
         source = Source("tagged words")
     if isinstance(given, Tagged):
         tagged, given, labels = given, given.words, given.tags
-    sequences = _sequences(given)
-    kind = _kind(sequences[0])
+    sequences = _sequences(given, blanks or tagged is not None)
+    kind = _kind(next((each for each in sequences if len(each)), [""]))
     sequences = [_words(each, row) for row, each in enumerate(sequences)] if kind == "words" else sequences
     wanted = labels is not None if labelled is None else labelled
     samples = TaggedSamples(sequences, labels, source=source, notes=[] if tagged is None else tagged.notes)
     samples.targets = _labels(samples.labels, sequences, kind) if wanted else None
-    samples.kind, samples.tagged = kind, tagged
+    samples.kind, samples.tagged = kind, tagged if tagged is not None and tagged.lines else None
     if tagged is not None and tagged.weights is not None:
         samples.weights = checked_step_weights(tagged.weights, samples.lengths)
     return samples
 
 
-def _read_file(
-    path: str, word: int | str | None, tag: int | str | None, labelled: bool | None, weight: int | str | None
-) -> Tagged:
-    if labelled is not None:
-        return read_tagged(path, word, tag, labelled=labelled, weight=weight)
-    try:
-        return read_tagged(path, word, tag)
-    except ValueError:
-        return read_tagged(path, word, tag, labelled=False)
+def _read_file(given: Any, labelled: bool | None, columns: dict[str, Any], encoding: str) -> Tagged:
+    """The tagged words of a file or frame; `columns` are named as `read_tagged` names them."""
+    if labelled is None:
+        try:
+            return _read_file(given, True, columns, encoding)
+        except ValueError:
+            return _read_file(given, False, columns, encoding)
+    name = Path(given).name.lower().removesuffix(".gz") if isinstance(given, str) else ""
+    few = {key: value for key, value in columns.items() if key in ("word", "tag")}
+    weight = columns["weight"] if labelled else None
+    if name.endswith(JSON):
+        data = read_tagged_json(given, labelled=labelled, encoding=encoding, **few)
+    elif not name or name.endswith(TABLES):
+        data = read_tagged_table(given, labelled=labelled, sentence=columns["sentence"], **few)
+    else:
+        return read_tagged(given, labelled=labelled, encoding=encoding, **{**columns, "weight": weight})
+    if weight is not None:
+        raise ValueError("weights are read of TSV, CoNLL and CSV files: give sample_weight= to fit")
+    return data
 
 
-def _sequences(given: Any) -> list[Any]:
+def _sequences(given: Any, blanks: bool) -> list[Any]:
     if isinstance(given, dict | set | bytes) or not isinstance(given, Iterable):
         raise TypeError(f"expected a list of sequences or the path of a file, got {type(given).__name__}")
     sequences = list(given)
@@ -130,9 +148,12 @@ def _sequences(given: Any) -> list[Any]:
                 f"expected sequence {row} to be a list of words or an array, got text: "
                 "split it into words, or make a list of its characters"
             )
+        if blanks and (each is None or (isinstance(each, float) and each != each)):
+            sequences[row] = []
+            continue
         if not hasattr(each, "__len__") or isinstance(each, dict | set | bytes) or np.ndim(each) == 0:
             raise TypeError(f"expected sequence {row} to be a list of words or an array, got {type(each).__name__}")
-        if not len(each):
+        if not len(each) and not blanks:
             raise ValueError(f"sequence {row} is empty: leave it out")
     return sequences
 
@@ -167,8 +188,11 @@ def _labels(given: Any, sequences: list[Any], kind: str) -> list[list[Any]]:
             raise TypeError(f"expected a list of labels for sequence {row}, got {name}: a tagger labels each step")
         if len(labels) != len(sequence):
             what = "words" if kind == "words" else "steps"
+            shape = np.shape(sequence) if kind == "steps" else ()
+            turned = f" (its axes look exchanged: expected {shape[::-1]})" if shape[1:] == (len(labels),) else ""
             raise ValueError(
                 f"sequence {row} has {len(sequence)} {what}, but {len(labels)} labels: expected one label for each"
+                + turned
             )
         own = [each.item() if isinstance(each, np.generic) else each for each in labels]
         missing = [place for place, each in enumerate(own) if each is None or each != each]

@@ -50,8 +50,8 @@ class Tagger(Learner, InsightByRow, Tagging):
     """Labels at each step, from words and their spelling or from numeric sequences, by a bidirectional LSTM.
 
     Words are read as embedded words beside the final states of an LSTM over their characters; where labels mark spans
-    (BIO, BIOES, BILOU, …: `span_scheme`) a conditional random field on top labels whole sequences (Huang et al. 2015, arXiv 1508.01991; Lample
-    et al. 2016, arXiv 1603.01360).
+    (BIO, IOB1, BIOES, BILOU, BMES, BMEWO) a conditional random field on top labels whole sequences (Huang et al. 2015,
+    arXiv 1508.01991; Lample et al. 2016, arXiv 1603.01360).
 
     Attributes
     ----------
@@ -72,12 +72,15 @@ class Tagger(Learner, InsightByRow, Tagging):
 
     JOB: ClassVar[Job] = TAG
     CODECS: ClassVar[tuple[str, ...]] = ("codec_", "target_codec_")
+    LESS: ClassVar[str] = "a smaller hidden_size or embedding_size, or a larger min_count"
     EXPLAINS: ClassVar[str] = "memorycell.jobs.tagging.explained"
     LEARNED: ClassVar[tuple[str, ...]] = ("input_",)
 
     # ------------------------------------------------------------------ reading
 
-    def read(self, source: Any, y: Any = None, *, labelled: bool | None = True) -> TaggedSamples:
+    def read(
+        self, source: Any, y: Any = None, *, labelled: bool | None = True, encoding: str | None = None
+    ) -> TaggedSamples:
         """Sequences with their labels, out of whatever holds them; read once, and of the kind of the training's.
 
         Parameters
@@ -85,20 +88,26 @@ class Tagger(Learner, InsightByRow, Tagging):
         source : as X of `fit`; `TaggedSamples` as they are
         y : a list of labels for each sequence; not of a file, which holds them
         labelled : whether labels are wanted; None: where there are some
+        encoding : of a file, where it is not that of the training's
 
         Raises
         ------
         ValueError, TypeError, FileNotFoundError
             With what was expected, what came and where.
         """
-        return self._read(source, y, labelled, vars(self).get("input_"))
+        return self._read(source, y, labelled, vars(self).get("input_"), encoding)
 
-    def _read(self, source: Any, y: Any, labelled: bool | None, known: str | None) -> TaggedSamples:
+    def _read(
+        self, source: Any, y: Any, labelled: bool | None, known: str | None, encoding: str | None = None
+    ) -> TaggedSamples:
         """See `read`; `known` is the kind of the training's sequences, None before it."""
         if known == "steps" and isinstance(source, str | os.PathLike):
             raise ValueError("expected a tagger of words to tag a file, got one of numbers: use it from Python")
-        samples = read_samples(source, y, word=self.word, tag=self.tag, labelled=labelled, weight=self.weight)
-        if known is not None and samples.kind != known:
+        samples = read_samples(
+            source, y, word=self.word, tag=self.tag, labelled=labelled, weight=self.weight,
+            sentence=self.sentence, encoding=encoding or self.encoding, blanks=known is not None and y is None,
+        )  # fmt: skip
+        if known is not None and samples.kind != known and any(samples.lengths):
             raise TypeError(f"expected {NAMES[known]}, as in training, got {NAMES[samples.kind]}")
         return samples
 
@@ -345,15 +354,18 @@ class Tagger(Learner, InsightByRow, Tagging):
         return TaggedDataset(encoded, targets, weights, typical)
 
     def _raw(self, samples: Samples) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Rows, their raw scores and their lengths, batch by batch."""
+        """Rows, their raw scores and their lengths, batch by batch; without those that hold nothing."""
         self.check_fitted()
-        dataset, name = self.dataset(samples), self.network_.input
+        there = np.flatnonzero([_holds_something(sequence) for sequence in samples.given])
+        if not len(there):
+            return
+        dataset, name = self.dataset(samples.take(there)), self.network_.input
         for rows, batch in self._batches(dataset, rows_at_once(int(dataset.lengths.max()))):
-            yield rows, self.network_(batch), batch.lengths[name]
+            yield torch.from_numpy(there)[rows], self.network_(batch), batch.lengths[name]
 
     def predicted(self, samples: Samples) -> list[list[Any]]:
         """`predict` of samples."""
-        found: list[list[Any]] = [[] for _ in range(len(samples))]
+        found: list[list[Any]] = [[None] * len(sequence) for sequence in samples.given]
         for rows, raw, lengths in self._raw(samples):
             labels = self.network_.head.predict(raw, lengths).cpu().numpy()
             for place, each, length in zip(rows.tolist(), labels, lengths.tolist(), strict=True):
@@ -361,7 +373,7 @@ class Tagger(Learner, InsightByRow, Tagging):
         return found
 
     def _chances(self, samples: Samples) -> list[Numbers]:
-        found: list[Numbers] = [np.empty(0)] * len(samples)
+        found = [np.full((len(sequence), len(self.classes_)), np.nan) for sequence in samples.given]
         for rows, raw, lengths in self._raw(samples):
             chances = self.network_.head.probabilities(raw, lengths).double().cpu().numpy()
             for place, each, length in zip(rows.tolist(), chances, lengths.tolist(), strict=True):
@@ -370,6 +382,8 @@ class Tagger(Learner, InsightByRow, Tagging):
 
     def predict(self, X: Any) -> list[list[Any]]:
         """The labels of each sequence; with a CRF the most probable sequence of labels.
+
+        An empty sequence has none, and the labels of one with missing numbers alone are None.
 
         Parameters
         ----------
@@ -525,6 +539,16 @@ def _counts(labels: Sequence[Sequence[Any]], names: Sequence[Any]) -> dict[str, 
     """How often each label occurs, in the order of `names`, others behind."""
     counts = Counter(label for row in labels for label in row)
     return {str(name): counts[name] for name in dict.fromkeys([*names, *counts])}
+
+
+def _holds_something(sequence: Any) -> bool:
+    """Whether there is a word, or a number that is not missing."""
+    if not len(sequence):
+        return False
+    if isinstance(sequence[0], str):
+        return True
+    values = np.asarray(sequence)
+    return values.dtype.kind != "f" or values.flat[0] == values.flat[0] or not np.isnan(values).all()
 
 
 def _objects(values: Sequence[Any]) -> NDArray[Any]:

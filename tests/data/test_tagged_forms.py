@@ -1,0 +1,153 @@
+"""Files of tagged words in the forms that people have: lines that name columns, tables, JSON, comments, tags first."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from memorycell.data.text.tagged_files import format_tagged, read_tagged
+from memorycell.data.text.tagged_tables import read_tagged_json, read_tagged_table
+
+KAGGLE = (
+    "Sentence #,Word,POS,Tag\nSentence: 1,Thousands,NNS,O\n,of,IN,O\n"
+    ',"""",``,O\n,London,NNP,B-geo\nSentence: 2,"10,000",CD,O\n,NA,NN,B-org\n'
+)
+WORDS = [["Thousands", "of", '"', "London"], ["10,000", "NA"]]
+TAGS = [["O", "O", "O", "B-geo"], ["O", "B-org"]]
+
+
+def write(path: Path, text: str | bytes) -> Path:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def said(data) -> str:
+    return " ".join(entry["text"] for entry in data.notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.tsv", "word\ttag\nthe\tDET\ngull\tNOUN\n\nthe\tDET\n"),
+        ("a.tsv", "Token\tNER_tags\nthe\tDET\ngull\tNOUN\n\nthe\tDET\n"),
+        ("a.txt", "word pos tag\nthe X DET\ngull X NOUN\n\nthe X DET\n"),
+        ("a.txt", "-DOCSTART- -X- O\n\nword pos tag\nthe X DET\ngull X NOUN\n\nthe X DET\n"),
+        ("a.csv", "token,label\nthe,DET\ngull,NOUN\n\nthe,DET\n"),
+        ("a.csv", "mot;classe\nthe;DET\ngull;NOUN\n\nthe;DET\n"),
+        ("a.csv", "id,sentence_id,token,label\n0,7,the,DET\n1,7,gull,NOUN\n2,8,the,DET\n"),
+        ("a.tsv", "Sentence #\tWord\tTag\nSentence: 1\tthe\tDET\n\tgull\tNOUN\nSentence: 2\tthe\tDET\n"),
+        ("a.tsv", "\ufeffword\ttag\r\nthe\tDET\r\ngull\tNOUN\r\n  \t\r\nthe\tDET\r\n"),
+    ],
+)
+def test_a_line_that_names_columns(name: str, text: str, tmp_path: Path) -> None:
+    path = write(tmp_path / name, text)
+    data = read_tagged(path)
+    assert (data.words, data.tags) == ([["the", "gull"], ["the"]], [["DET", "NOUN"], ["DET"]])
+    assert "names the columns" in said(data)
+    assert format_tagged(data, data.tags).split() == path.read_text(encoding="utf-8-sig").split()
+    assert read_tagged(path, labelled=False).words == data.words
+
+
+@pytest.mark.parametrize("text", ["the\tDET\ngull\tNOUN\n\nthe\tDET\n", "word\tNOUN\ngull\tNOUN\n\nthe\tDET\n"])
+def test_a_line_that_names_none(text: str, tmp_path: Path) -> None:
+    data = read_tagged(write(tmp_path / "a.tsv", text))
+    assert [len(words) for words in data.words] == [2, 1]
+    assert not data.notes
+
+
+def test_a_first_tag_of_no_scheme_where_all_others_are_of_one(tmp_path: Path) -> None:
+    data = read_tagged(write(tmp_path / "a.tsv", "mot\tetiquette\nEU\tB-X\nla\tO\n\nEU\tB-X\n"))
+    assert data.words == [["EU", "la"], ["EU"]]
+    assert read_tagged(tmp_path / "a.tsv", word="mot", tag="Etiquette").tags == data.tags
+
+
+def test_columns_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", KAGGLE)
+    assert read_tagged(path, tag="POS").tags == [["NNS", "IN", "``", "NNP"], ["CD", "NN"]]
+    assert read_tagged(path, tag="pos").tags == read_tagged(path, tag=2).tags
+    with pytest.raises(ValueError, match="no column 'NER': expected one of 'Sentence #', 'Word', 'POS' and 'Tag'"):
+        read_tagged(path, tag="NER")
+    with pytest.raises(ValueError, match="sentences are in column 1, as words"):
+        read_tagged(path, sentence="Word")
+
+
+def test_a_table_with_a_column_of_sentences(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", KAGGLE)
+    data = read_tagged(path)
+    assert (data.words, data.tags) == (WORDS, TAGS)
+    assert said(data) == "Line 1 names the columns: words in 'Word', tags in 'Tag', sentences in 'Sentence #'."
+    assert format_tagged(data, TAGS) == KAGGLE
+    asked = read_tagged(write(tmp_path / "b.csv.gz", gzip.compress(KAGGLE.encode())), labelled=False)
+    lines = format_tagged(asked, [["1", "2", "3", "4"], ["5", "6"]]).split("\n")
+    assert lines[0] == "Sentence #,Word,POS,Tag,predicted_tag"
+    assert lines[3] == ',"""",``,O,3'
+    assert format_tagged(
+        read_tagged(write(tmp_path / "c.csv", "word\nthe\n\ngull\n"), labelled=False), [["X"], ["Y"]]
+    ) == ("word,tag\nthe,X\n\ngull,Y\n")
+
+
+def test_cells_with_line_breaks_and_rows_without_words(tmp_path: Path) -> None:
+    text = 'sentence,word,tag\n1,"a\nb",X\n1,,Y\n2,c,X\n'
+    data = read_tagged(write(tmp_path / "a.csv", text))
+    assert data.words == [["a\nb"], ["c"]]
+    assert "1 rows without a word were skipped" in said(data)
+    assert format_tagged(data, [["X"], ["Z"]]) == text.replace("c,X", "c,Z")
+
+
+def test_a_table_that_does_not_say_where_sentences_end(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "token,label,part\n" + "a,X,1\nb,Y,1\n" * 150 + "c,X,2\n")
+    with pytest.raises(
+        ValueError, match="does not say where its sentences end: name the column that does with sentence="
+    ):
+        read_tagged(path)
+    assert [len(words) for words in read_tagged(path, sentence="part").words] == [300, 1]
+    assert "The longest sentence has 1,200 words" in said(read_tagged(write(tmp_path / "a.tsv", "a\tX\nb\tY\n" * 600)))
+
+
+def test_comments_with_as_many_columns_as_words(tmp_path: Path) -> None:
+    data = read_tagged(
+        write(tmp_path / "a.txt", "# sent_id = 1\nthe DT B-NP O\nman NN I-NP O\n\n# text = hi you\nhi U O O\n")
+    )
+    assert data.words == [["the", "man"], ["hi"]]
+    multi = "# id 52\tdomain=en\nthe _ _ O\nrome _ _ B-LOC\n\n# id 53\tdomain=en\nhi _ _ O\n"
+    assert read_tagged(write(tmp_path / "b.conll", multi)).words == [["the", "rome"], ["hi"]]
+
+
+def test_tags_in_the_first_column(tmp_path: Path) -> None:
+    data = read_tagged(write(tmp_path / "a.bio", "B-ACTOR\tsteve\nI-ACTOR\tmcqueen\nO\tfilm\n\nO\tfilm\n"))
+    assert data.words == [["steve", "mcqueen", "film"], ["film"]]
+    assert "Column 0 has the tags" in said(data)
+    assert format_tagged(data, data.tags).startswith("B-ACTOR\tsteve\n")
+
+
+def test_frames() -> None:
+    frame = pd.DataFrame({"Sentence #": ["S1", None, "S2"], "Word": ["She", "NA", "Yes"], "Tag": ["A", "B", "C"]})
+    data = read_tagged_table(frame)
+    assert (data.words, data.tags) == ([["She", "NA"], ["Yes"]], [["A", "B"], ["C"]])
+    assert read_tagged_table(frame[["Sentence #", "Word"]], labelled=False).tags is None
+    numbered = frame.assign(**{"Sentence #": [1, 1, 2]}).rename(columns={"Sentence #": "s"})
+    with pytest.raises(ValueError, match="does not say where its sentences end"):
+        read_tagged_table(numbered)
+    assert read_tagged_table(numbered, sentence="s").words == data.words
+    with pytest.raises(ValueError, match="has no tag in column 'Tag' in row 1"):
+        read_tagged_table(frame.assign(Tag=["A", None, "C"]))
+
+
+def test_json(tmp_path: Path) -> None:
+    rows = [{"id": 1, "tokens": ["She", "sleeps"], "ner_tags": ["O", "B-x"]}, {"tokens": [], "ner_tags": []}]
+    lines = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
+    listed = write(tmp_path / "a.json", json.dumps(rows))
+    assert read_tagged_json(lines).words == read_tagged_json(listed).words == [["She", "sleeps"], []]
+    assert read_tagged_json(lines, labelled=False).tags is None
+    for text, message in (
+        ("{", "is no JSON"),
+        ("[1]", "object 0: expected a list of words"),
+        ('{"tokens": "She", "tags": ["X"]}', "object 0: expected a list of words, got 'tokens', 'tags'"),
+        ('{"tokens": ["She"], "y": ["X"]}', "expected a list of tags, got 'tokens', 'y': name it with tag="),
+        ('{"tokens": ["She"], "tags": []}', "1 words, but 0 tags"),
+        ('{"tokens": [], "tags": []}', "has no words"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            read_tagged_json(write(tmp_path / "b.json", text))
