@@ -69,6 +69,7 @@ def say_when(date: Any, frequency: Frequency | None = None) -> str:
     """
     if not isinstance(date, np.datetime64):
         return f"step {date}"
+    date = date if frequency is None else frequency.local(np.array([date], "datetime64[ns]"))[0]
     if frequency is None or frequency.kind != "month":
         return say_date(date)
     year, month = divmod(int(date.astype("datetime64[M]").astype(int)), 12)

@@ -29,7 +29,7 @@ def calendar_names(frequency: Frequency, span: float) -> list[str]:
     names = []
     for cycle, length in CYCLES.items():
         for harmonic in range(1, _HARMONICS + 1):
-            if frequency.span and length / harmonic > 2 * frequency.span and span >= 2 * length:
+            if frequency.span and length / harmonic > 2 * frequency.finest and span >= 2 * length:
                 suffix = "" if harmonic == 1 else f" {harmonic}"
                 names += [f"{cycle} sin{suffix}", f"{cycle} cos{suffix}"]
     return names

@@ -182,7 +182,7 @@ def _rises(name: str, values: NDArray, codes: NDArray | None) -> bool:
 
 
 def _steps(values: NDArray, whole: bool, reading: DateReading) -> Parsed | None:
-    """Step numbers; of fractions the multiples of what they are multiples of, else of their usual difference."""
+    """Step numbers; of fractions the multiples of their usual difference, else of a decimal place."""
     if whole:
         return Parsed(values.astype(np.int64), reading.with_(learned=True, unit="step"))
     for digits in range(1, 7):

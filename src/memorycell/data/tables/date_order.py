@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 _DOUBTFUL = 0.1  # orders whose dates are regular to within this share of each other are in doubt
 
 
-def regularity(days: NDArray) -> float:
+def regularity(days: NDArray, within_days: bool = False) -> float:
     """How wholly dates (datetime64[D], in the order of the rows) fill a calendar's grid: 1 where nothing is missing.
 
     Days, weekdays, weeks, months, quarters, some days of each month: the grid that they fill best counts. Rows that go
-    back in time count against them.
+    back in time count against them. Readings `within_days` go on from day to day.
 
     Example
     -------
@@ -25,7 +25,8 @@ def regularity(days: NDArray) -> float:
     if len(found) < 2:
         return 0.0
     back = float((np.diff(days).astype(np.int64) < 0).mean())
-    return max(_by_days(found), _by_months(found)) * (1 - 0.5 * back)
+    whole = 0.0 if within_days else _by_months(found)
+    return max(_by_days(found), whole) * (1 - 0.5 * back)
 
 
 def _by_days(days: NDArray) -> float:
@@ -55,7 +56,7 @@ def _by_months(days: NDArray) -> float:
     return 0.0
 
 
-def best_order(candidates: dict[str, NDArray | None], usual: str) -> tuple[str, bool]:
+def best_order(candidates: dict[str, NDArray | None], usual: str, within_days: bool = False) -> tuple[str, bool]:
     """The order whose dates are most regular, and whether another one does about as well.
 
     Parameters
@@ -64,8 +65,10 @@ def best_order(candidates: dict[str, NDArray | None], usual: str) -> tuple[str, 
         The dates by each order; None where they do not exist.
     usual : str
         The order that is taken in doubt.
+    within_days : bool
+        Whether there are several times of a day.
     """
-    scores = {order: regularity(days) for order, days in candidates.items() if days is not None}
+    scores = {order: regularity(days, within_days) for order, days in candidates.items() if days is not None}
     ranked = sorted(scores, key=lambda order: (scores[order], order == usual), reverse=True)
     if len(ranked) == 1:
         return ranked[0], False

@@ -228,7 +228,9 @@ class Fields:
         present = {order: each[self.present].astype("datetime64[D]") for order, each in possible.items()}
         dotted = self.texts["s"][int(np.argmax(self.present))].as_py() == "."
         usual = "dmy" if dotted else "mdy"
-        order, doubtful = best_order(present, usual if usual in present else next(iter(present)))
+        clock = self.number("H", 0) * 60 + self.number("M", 0)
+        within_days = bool((clock != clock[0]).any())
+        order, doubtful = best_order(present, usual if usual in present else next(iter(present)), within_days)
         if len({each.tobytes() for each in present.values()}) > 1:
             self.notes.append(_said(name, order, doubtful, reading.learned))
         return possible[order], order

@@ -13,8 +13,10 @@ from memorycell.data.log import note
 from memorycell.data.tables.frequency import Frequency
 from memorycell.data.tables.regularity import infer_frequency
 from memorycell.data.tables.table import Table, listing
+from memorycell.data.tables.zones import to_local
 
-_DAY = 86_400 * 10**9
+_HOUR = 3600 * 10**9
+_DAY = 24 * _HOUR
 _Same = Callable[[NDArray, NDArray], NDArray]
 
 
@@ -121,7 +123,7 @@ def lay_out(
     rows = _order(stamps, codes, notes)
     times = stamps if rows is None else stamps[rows]
     series = None if codes is None else codes if rows is None else codes[rows]
-    rows, times, series = _settle_repeats(table, rows, times, series, ids, same, notes)
+    rows, times, series = _settle_repeats(table, rows, times, series, ids, same, notes, zone)
     firsts = np.zeros(1, np.int64) if series is None else np.searchsorted(series, np.arange(len(ids)))
     if frequency is None:
         frequency = infer_frequency(times, firsts, zone).closed_on(holidays or [])
@@ -148,7 +150,11 @@ def lay_out(
 def _open_note(frequency: Frequency, times: NDArray) -> dict:
     times_open: Any = frequency.open
     phase = int(frequency.local(times[:1])[0].astype(np.int64)) % frequency.step
-    closed = f" and {len(times_open.holidays):,} holidays" if times_open.holidays else ""
+    count = len(times_open.holidays)
+    closed = f"{count:,} {'holiday' if count == 1 else 'holidays'}"
+    if len(times_open.slots) == 7 * times_open.per_day:
+        return note("open times", f"Steps and forecasts leave out {closed}.")
+    closed = f" and {closed}" if count else ""
     text = (
         f"Readings come on {times_open.said(phase)} only: steps and forecasts leave out all other times{closed}; "
         f'freq="{frequency.name}" puts them on a grid of every {replace(frequency, open=None)}.'
@@ -238,6 +244,7 @@ def _settle_repeats(
     ids: list[str],
     same: _Same,
     notes: list,
+    zone: str | None,
 ) -> tuple[NDArray | None, NDArray, NDArray | None]:
     """Without rows that repeat another in everything; an error when only their stamp is the same."""
     repeated = times[1:] == times[:-1]
@@ -251,7 +258,7 @@ def _settle_repeats(
     if not equal.all():
         clash = at[~equal]
         shown = listing(
-            (say(times[i]) if series is None else f"{say(times[i])} in series {ids[series[i]]!r}") for i in clash
+            say(times[i], zone) + ("" if series is None else f" in series {ids[series[i]]!r}") for i in clash
         )
         first = f"{table.where(int(order[clash[0]]))} and {table.where(int(order[clash[0] + 1]))}"
         raise ValueError(
@@ -259,7 +266,7 @@ def _settle_repeats(
             f"{_clock_change(times[clash])}; name the column that tells the series apart with series=, or make one row "
             'of each date with aggregate="mean" (or "sum", "last", ...)'
         )
-    text = f"{len(at):,} rows repeat another one exactly (first at {say(times[at[0]])}): left out."
+    text = f"{len(at):,} rows repeat another one exactly (first at {say(times[at[0]], zone)}): left out."
     notes.append(note("duplicates", text))
     kept = np.append(True, ~repeated)
     return order[kept], times[kept], None if series is None else series[kept]
@@ -311,14 +318,13 @@ def _positions(
         where = table.where(at if rows is None else int(rows[at]))
         raise ValueError(
             f"{table.source}: {count:,} dates do not fit the regular step of one {frequency} "
-            f'(first {say(frequency.local(times[at : at + 1])[0])} in {where}): put them on it with aggregate="mean" '
+            f'(first {say(times[at], frequency.zone)} in {where}): put them on it with aggregate="mean" '
             '(or "sum", "last", ...), take them as they come with time="irregular", or count rows as steps with '
             'time="rows"'
         )
     if off:
-        text = (
-            f"{off:,} times lie beside the regular step of one {frequency} (first {say(times[np.argmax(~on_grid)])}): "
-        )
+        first_off = say(times[np.argmax(~on_grid)], frequency.zone)
+        text = f"{off:,} times lie beside the regular step of one {frequency} (first {first_off}): "
         notes.append(note("off grid", f"{text}each was moved to the nearest step."))
     if frequency.kind == "month":
         first = frequency.local(np.array([times[0], frequency.grid(times[0], 1)[0]]))
@@ -353,7 +359,8 @@ def _report_gaps(
     width = np.diff(position, prepend=position[:1]) - 1
     width[firsts] = 0
     longest = int(np.argmax(width))
-    before, after, steps = say(times[longest - 1]), say(times[longest]), int(width[longest])
+    zone = frequency.zone
+    before, after, steps = say(times[longest - 1], zone), say(times[longest], zone), int(width[longest])
     if missing > 20 * len(times) + 1000:
         raise ValueError(
             f"dates leave a gap of {steps:,} steps of one {frequency} between {before} and {after}, more "
@@ -364,15 +371,34 @@ def _report_gaps(
     gaps = int((width > 0).sum())
     text = (
         f"{missing:,} {'time is' if missing == 1 else 'times are'} missing in {gaps:,} gap{'s' if gaps > 1 else ''} "
-        f"(first after {say(times[first - 1])}; longest {steps:,} {'step' if steps == 1 else 'steps'}, from {before} "
-        f"to {after}): added as {'a row' if missing == 1 else 'rows'} of missing values."
+        f"(first after {say(times[first - 1], zone)}; longest {steps:,} {'step' if steps == 1 else 'steps'}, from "
+        f"{before} to {after}): added as {'a row' if missing == 1 else 'rows'} of missing values."
     )
-    notes.append(note("gaps", text))
+    notes.append(note("gaps", text + _skipped_hours(times, position, width, frequency)))
 
 
-def say(time: Any) -> str:
-    """A time as short as it can be written: "2024-03-31", "2024-03-31 14:00", "17"."""
+def _skipped_hours(times: NDArray, position: NDArray, width: NDArray, frequency: Frequency) -> str:
+    """A hint where what is missing is an hour that clocks skip in spring, of times that have no zone."""
+    if times.dtype.kind != "M" or frequency.zone is not None or frequency.kind != "fixed" or frequency.step > _HOUR:
+        return ""
+    after = times[np.flatnonzero(width * frequency.step == _HOUR - frequency.step % _HOUR)]
+    day = after.astype("datetime64[D]")
+    sunday = (day.astype(np.int64) + 3) % 7 == 6
+    hour = (after - day) // np.timedelta64(1, "h")
+    month = after.astype("datetime64[M]").astype(np.int64) % 12 + 1
+    found = after[sunday & np.isin(hour, (2, 3, 4)) & np.isin(month, (3, 4, 9, 10))]
+    if not len(found):
+        return ""
+    return (
+        f" The hour before {say(found[0])} may be one that clocks skip in spring: timezone= says whose clocks these "
+        "are, and then it is not missing."
+    )
+
+
+def say(time: Any, zone: str | None = None) -> str:
+    """A time as short as it can be written: "2024-03-31", "2024-03-31 14:00", "17"; of UTC on a zone's clock."""
     if not isinstance(time, np.datetime64):
         return str(time)
+    time = to_local(np.array([time]), zone)[0] if zone is not None else time
     text = str(time.astype("datetime64[s]")).replace("T", " ")
     return text.removesuffix(" 00:00:00").removesuffix(":00") if not text.endswith(" 00:00:00") else text[:10]

@@ -20,6 +20,7 @@ _SURE = 9.2  # -log of the chance at which a time counts as closed: 1 in 10,000
 _FULL = 0.98  # readings are never surer to come than this
 _LEAST = 0.5  # share of the open times that must have a reading
 _FINEST = 10**9
+_DAY_ZERO = datetime.date(1970, 1, 1).toordinal()
 _MOST_HOLIDAYS = 100_000
 
 
@@ -239,8 +240,7 @@ def _close_days(mask: NDArray, counts: NDArray, chances: NDArray, rate: float) -
     if mask.shape[1] > 1 and used.tolist() == [True] * 5 + [False] * 2 and days[5:].all() and counts[:5].max() > 1:
         return mask & used[:, None]  # hours of a working week: one weekend without any says enough
     per_day = min(1.0, counts.max(1)[used].mean() / max(1, days[used].mean())) if used.any() else 0.0
-    kept: NDArray[np.bool_] = used | ~_sure(days, per_day)
-    return mask & kept[:, None]
+    return mask & np.logical_or(used, ~_sure(days, per_day)).reshape(7, 1)
 
 
 def _close_clock(mask: NDArray, counts: NDArray, chances: NDArray, rate: float) -> NDArray:
@@ -251,7 +251,7 @@ def _close_clock(mask: NDArray, counts: NDArray, chances: NDArray, rate: float) 
     often = chances[open_days].sum(0)
     typical = min(1.0, seen[used].mean() / max(1, often[used].mean())) if used.any() else 0.0
     kept: NDArray[np.bool_] = used | ~_sure(often, typical)
-    return mask & kept[None, :]
+    return mask & kept[np.newaxis]
 
 
 def _close_each(mask: NDArray, counts: NDArray, chances: NDArray, rate: float) -> NDArray:
@@ -264,14 +264,11 @@ def days_of_dates(dates: Iterable[Any]) -> list[int]:
     found = []
     for each in dates:
         try:
-            if isinstance(each, datetime.datetime):
-                each = each.date()
-            day = np.datetime64(str(each).strip()[:10], "D")
+            found.append(datetime.date.fromisoformat(str(each).strip()[:10]).toordinal() - _DAY_ZERO)
         except ValueError:
-            day = np.datetime64("NaT")
-        if np.isnat(day):
-            raise ValueError(f"expected holidays= to be dates such as 2024-12-25, or a file of them, got {each!r:.60}")
-        found.append(int(day.astype(np.int64)))
+            raise ValueError(
+                f"expected holidays= to be dates such as 2024-12-25, or a file of them, got {each!r:.60}"
+            ) from None
     return found
 
 

@@ -93,7 +93,8 @@ def _infer(stamps: NDArray, starts: NDArray) -> Frequency:
         return Frequency("business", 1)
     if share >= 0.9:
         return _with_open_times(stamps, starts, mode, len(steps))
-    found = (_days_of_month(sample, steps) if whole_days else None) or _open_grid(stamps, starts, steps)
+    found = _business_steps(sample, starts) or _days_of_month(sample, steps) if whole_days else None
+    found = found or _open_grid(stamps, starts, steps)
     if found is not None:
         return found
     rounded = _nearest_round(steps, typical)
@@ -138,6 +139,16 @@ def _open_grid(stamps: NDArray, starts: NDArray, steps: NDArray) -> Frequency | 
     if found is None or share < _OPEN_SHARE or len(found.slots) > 0.9 * 7 * found.per_day:
         return None
     return Frequency("fixed", step, open=found)
+
+
+def _business_steps(stamps: NDArray, starts: NDArray) -> Frequency | None:
+    """Every second, third, ... business day."""
+    days = stamps.astype("datetime64[D]")
+    if len(starts) > 1 or not np.is_busday(days).all():
+        return None
+    values, counts = np.unique(np.busday_count(days[:-1], days[1:]), return_counts=True)
+    step = int(values[np.argmax(counts)])
+    return Frequency.parse(f"{step}B") if step > 1 and counts.max() >= 0.9 * counts.sum() else None
 
 
 def _days_of_month(stamps: NDArray, steps: NDArray) -> Frequency | None:

@@ -160,6 +160,23 @@ def aware(utc: NDArray, zone: str) -> NDArray[Any]:
     return out
 
 
+def zone_of(values: NDArray) -> str | None:
+    """The zone of an array that `aware` made; None for any other."""
+    first = values.reshape(-1)[0] if values.dtype == object and values.size else None
+    info = first.tzinfo if isinstance(first, datetime.datetime) else None
+    if info is None:
+        return None
+    if isinstance(info, ZoneInfo):
+        return str(info.key)
+    return offset_name(int((info.utcoffset(None) or datetime.timedelta()).total_seconds()))
+
+
+def as_utc(values: NDArray) -> NDArray:
+    """datetime64[us] in UTC of an array that `aware` made."""
+    plain = [each.astimezone(datetime.UTC).replace(tzinfo=None) for each in values.reshape(-1)]
+    return np.array(plain, "datetime64[us]").reshape(values.shape)
+
+
 def _fixed(zone: str) -> int:
     sign, hours, minutes = _FIXED.fullmatch(zone).groups()  # type: ignore[union-attr]
     return (-1 if sign == "-" else 1) * (int(hours) * 3600 + int(minutes or 0) * 60)

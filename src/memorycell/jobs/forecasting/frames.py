@@ -12,7 +12,7 @@ from memorycell.data.tables.encoded import Forecasts
 from memorycell.data.tables.series import series_columns
 from memorycell.data.tables.table import Table
 from memorycell.data.tables.table_codec import TableCodec
-from memorycell.data.tables.zones import aware
+from memorycell.data.tables.zones import as_utc, aware, tzinfo_of, zone_of
 
 
 def quantile_name(target: str, level: float) -> str:
@@ -64,7 +64,13 @@ def to_frame(columns: dict[str, NDArray], table: Table, keys: Sequence[str] = ()
     if table.kind == "polars":
         import polars
 
-        frame = polars.DataFrame(columns)
+        frame = polars.DataFrame({n: as_utc(v) if zone_of(v) else v for n, v in columns.items()})
+        for name, values in columns.items():
+            zone = zone_of(values)
+            if zone is not None:
+                # Polars knows names of zones, no mere offsets: such times stay in UTC.
+                times = polars.col(name).dt.replace_time_zone("UTC")
+                frame = frame.with_columns(times if zone[0] in "+-" else times.dt.convert_time_zone(zone))
         for name, kind in types.items():
             column = polars.col(name)  # numbers become categories by their text
             column = column.cast(polars.String) if kind.base_type() in (polars.Categorical, polars.Enum) else column
@@ -77,6 +83,10 @@ def to_frame(columns: dict[str, NDArray], table: Table, keys: Sequence[str] = ()
     import pandas
 
     frame = pandas.DataFrame(columns)
+    for name, values in columns.items():
+        zone = zone_of(values)
+        if zone is not None:
+            frame[name] = pandas.to_datetime(frame[name], utc=True).dt.tz_convert(tzinfo_of(zone))
     for name, kind in types.items():
         zone = getattr(kind, "tz", None)
         if zone is not None:

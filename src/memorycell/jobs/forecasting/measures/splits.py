@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from memorycell.data.tables.encoded import EncodedTable
 from memorycell.data.tables.series import series_codes
 from memorycell.data.tables.table import Table
 from memorycell.data.tables.table_codec import TableCodec
+from memorycell.data.tables.timing import positions
 
 Rows = NDArray[np.int64]
 
@@ -60,16 +62,29 @@ def cut_table(table: Table, codec: TableCodec, encoded: EncodedTable, stop: Rows
     ----------
     stop : int64 (S,) rows counted from the first of each series; 0 leaves the series out.
     """
-    stamps = stamps_of(table, codec.time_, codec.series_)
+    stamps = stamps_of(table, codec.time_, codec.series_, codec.reading_)
     series = np.zeros(len(table), np.int64)
     if codec.series_:
         codes, names = series_codes(table, codec.series_)
         where = {name: s for s, name in enumerate(encoded.ids)}
         series = np.array([where.get(name, -1) for name in names], np.int64)[codes]
     kept = (series >= 0) & ~(np.isnat(stamps) if stamps.dtype.kind == "M" else np.zeros(len(stamps), bool))
-    position, _ = codec.frequency_.index(stamps[kept], encoded.dates[encoded.offsets[:-1]][series[kept]])
+    position, _ = positions(codec, stamps[kept], series[kept], encoded.offsets, encoded.dates)
     kept[kept] = position < stop[series[kept]]
-    return table.take(kept)
+    return _dated(table, codec, stamps).take(kept)
+
+
+def _dated(table: Table, codec: TableCodec, stamps: NDArray) -> Table:
+    """The table with its times as they were read, so that a part of it cannot be read in another order."""
+    if len(codec.time_) != 1 or not codec.reading_.order or stamps.dtype.kind != "M":
+        return table
+    import pyarrow as pa
+
+    kind = pa.timestamp("ns", codec.reading_.zone)
+    numbers = np.ascontiguousarray(stamps).view(np.int64)
+    column = pa.array(numbers, pa.int64(), mask=np.isnat(stamps)).cast(kind)
+    place = table.data.column_names.index(codec.time_[0])
+    return replace(table, data=table.data.set_column(place, codec.time_[0], pa.chunked_array([column])))
 
 
 def block_origins(encoded: EncodedTable, start: Rows, stop: Rows, horizon: int, step: int, allowed: Rows) -> Rows:
