@@ -18,7 +18,7 @@ from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_array, as_texts, to_numpy
 from memorycell.data.tables.encodings import as_utf8, refuse_encoding
 from memorycell.data.tables.evidence import Columns, look_at
-from memorycell.data.tables.first_lines import find_begin, is_footnote, is_number, is_total, is_value
+from memorycell.data.tables.first_lines import find_begin, is_apart, is_footnote, is_number, is_total, is_value
 from memorycell.data.tables.how import How
 from memorycell.data.tables.leading_zeros import with_leading_zeros
 from memorycell.data.tables.numbers import Evidence
@@ -34,6 +34,7 @@ _FIRST = 200  # records that are looked at
 _MOST_BELOW = 10
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 _SEP = re.compile(r"\ufeff?\"?sep=(.|\\t)\"?[,;\t|]*\s*", re.IGNORECASE)
+_SPACES = re.compile(rb"(?m)(?<=[^ \t\r\n])[ \t]+(?=[^ \t\r\n])")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 # What says silently that a value is missing; all else, such as "-" or "#N/A", is said.
 _NULLS = ("", "NA", "na", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "Null", "None", "none", "NaT", "<NA>")
@@ -75,14 +76,37 @@ def read_delimited(raw: Raw, how: How) -> Delimited:
         delimiter = delimiter or named[1].replace("\\t", "\t")
         offset, number, lines = offset + len(lines[0].encode()), number + 1, lines[1:]
         notes.append(note("read", f"The first line of {raw.name} names the delimiter, {delimiter!r}: left out."))
-    if delimiter is None:
+    if delimiter is None and not how.samples and (width := _columns_of_spaces(lines)):
+        notes.append(note("read", f"{raw.name} is separated by spaces."))
+        body = _SPACES.sub(b"\t", data.slice(offset).to_pybytes())
+        data, delimiter, offset = pa.py_buffer(body), "\t", 0
+        lines, offset, _ = _first_lines(raw.name, _decoded_head(raw.name, data), How())
+        if len(lines[0].split("\t")) > width:
+            raise ValueError(f"{raw.name}: its header has more columns than its rows: give delimiter=")
+    elif delimiter is None and not how.samples and _is_one_column(lines):
+        delimiter = ";"
+    elif delimiter is None:
         delimiter = _delimiter_of(lines)
         if delimiter != ",":
             notes.append(note("read", f"{raw.name} is separated by {_NAMES[delimiter]}s."))
     head = _records(lines, delimiter, number, offset)
     if not head.records:
         raise ValueError(f"{raw.name} is empty: expected a header line and rows of values")
+    if not how.samples:
+        _widen(head, data)
     return _read_table(raw.name, data, head, delimiter, how, notes)
+
+
+def _widen(head: _Head, data: pa.Buffer) -> None:
+    """A header that is a field short: where all rows end in an empty field, or begin with a quoted name, as R's do."""
+    rows = head.records[1:]
+    width = len(head.records[0]) + 1
+    if not rows or any(len(row) != width for row in rows):
+        return
+    if all(not row[-1].strip() for row in rows):
+        head.records[0].append("")
+    elif all(data.slice(place, 1).to_pybytes() == b'"' for place in head.places):
+        head.records[0].insert(0, "")
 
 
 def _read_table(name: str, data: pa.Buffer, head: _Head, delimiter: str, how: How, notes: list[dict]) -> Delimited:
@@ -215,18 +239,55 @@ def find_delimiter(lines: list[str]) -> str:
 def _delimiter_of(lines: list[str]) -> str:
     """The separator of a table, which may have titles above it: what cuts the most lines in the same way."""
     whole = [line for line in lines[:150] if line.strip()]
-    found = find_delimiter(whole)
-    if found:
-        return found
-    best, score = "", (0.0, 0)
+    found: list[tuple[float, float, int, str]] = []
     for candidate in _NAMES:
         rows = [row for row in _fields(whole, candidate) if row]
         body = rows[min(len(rows) // 2, 60) :] or rows
         width = max((len(row) for row in body), default=1)
         share = sum(len(row) == width for row in body) / max(1, len(body))
-        if width > 1 and share >= 0.7 and (round(share, 1), width) > score:
-            best, score = candidate, (round(share, 1), width)
-    return best or max(_NAMES, key=whole[0].count)
+        if width > 1 and share >= 0.7:
+            cells = [cell for row in body for cell in row if cell.strip()][:400]
+            values = sum(map(is_value, cells)) / max(1, len(cells))
+            found.append((round(share, 1), values, width, candidate))
+    if len(found) == 2 and found[0][3] == "," and _is_decimal_comma(whole, found[1][3]):
+        return found[1][3]
+    plain = find_delimiter(whole)
+    if plain:
+        return plain
+    if found:
+        return max(found, key=lambda each: (each[0], each[2]))[3]
+    return max(_NAMES, key=whole[0].count)
+
+
+def _is_decimal_comma(lines: list[str], delimiter: str) -> bool:
+    """Whether commas are within numbers: another delimiter leaves nothing but values, which commas cut apart."""
+    cells = [cell for row in _fields(lines[1:], delimiter) for cell in row if cell.strip()]
+    first = [cell for cell in _fields(lines[:1], delimiter)[0] if cell.strip()]
+    commas = [cell for cell in [*first, *cells] if "," in cell]
+    return bool(cells) and all(map(is_value, cells)) and all(re.fullmatch(r"\s*[+-]?\d+,\d+\s*", c) for c in commas)
+
+
+def _columns_of_spaces(lines: list[str]) -> int:
+    """How many columns spaces make of lines that nothing else divides; 0 where they make none, or words."""
+    whole = [line.strip() for line in lines[:150] if line.strip()]
+    if len(whole) < 3 or any(mark in line for mark in (*_NAMES, '"') for line in whole):
+        return 0
+    rows = [line.split() for line in whole]
+    width = len(rows[-1])
+    body = [row for row in rows if all(map(is_value, row))]
+    same = width > 1 and len(rows[0]) in (width, 1) and all(len(row) == width for row in body)
+    return width if same and len(body) >= max(2, len(rows) - 3) else 0
+
+
+def _is_one_column(lines: list[str]) -> bool:
+    """Whether a file is one column with a name, of numbers with decimal commas."""
+    whole = [line.strip() for line in lines[:150] if line.strip()]
+    name = whole[0].strip('"')
+    body = whole[1:]
+    return (
+        len(body) > 1 and not any(mark in name for mark in _NAMES) and not is_value(name)
+        and all(re.fullmatch(r"[+-]?\d*(,\d+)?", line) for line in body) and any("," in line for line in body)
+    )  # fmt: skip
 
 
 def _labels_again(rows: list[list[str]]) -> bool:
@@ -431,25 +492,37 @@ def _without_end(
     lines = tail.splitlines(keepends=True)
     if start:
         lines = lines[1:]  # its beginning is not there
-    cut = 0
     shown: list[str] = []
     above = [row for row in rows[:50] if len(row) == width]
-    for line in reversed(lines[-3 * _MOST_BELOW :]):
-        text = line.decode("utf-8", "replace")
-        if text.count('"') % 2 or len(shown) >= _MOST_BELOW:
-            break
-        fields = next(csv.reader([text], delimiter=delimiter), [])
-        blank = not any(cell.strip() for cell in fields)
-        if not blank and not is_footnote(fields, width) and not is_total(fields, above):
-            break
-        if not blank:
-            shown.append(", ".join(cell.strip() for cell in fields if cell.strip()))
-        cut += len(line)
+    ends = [next(csv.reader([line.decode("utf-8", "replace")], delimiter=delimiter), []) for line in lines]
+    quoted = any(line.count(b'"') % 2 for line in lines[-3 * _MOST_BELOW :])
+    keep = len(lines) - (0 if quoted else _behind_the_table(ends, above, width))
+    for line in ends[keep:]:
+        if any(cell.strip() for cell in line):
+            shown.append(", ".join(cell.strip() for cell in line if cell.strip()))
+    cut = sum(map(len, lines[keep:]))
     if not shown or len(shown) >= len(rows):
         return body
     were = "1 line below the table was" if len(shown) == 1 else f"{len(shown)} lines below the table were"
-    notes.append(note("read", f"{were} left out of {name} ({shown[-1]!r:.60})."))
+    notes.append(note("read", f"{were} left out of {name} ({shown[0]!r:.60})."))
     return body.slice(0, body.size - cut)
+
+
+def _behind_the_table(ends: list[list[str]], above: list[list[str]], width: int) -> int:
+    """How many of the last lines are not of the table: sums, words in one cell, and what follows an empty line."""
+    count = filled = 0
+    for back, line in enumerate(reversed(ends[-3 * _MOST_BELOW :]), 1):
+        blank = not any(cell.strip() for cell in line)
+        if blank and not line and filled:  # all behind it is something else, if it reads so
+            behind = [each for each in ends[len(ends) - back :] if any(each)]
+            if all(is_apart(each, above) for each in behind):
+                count = back
+        elif blank or is_footnote(line, width) or is_total(line, above):
+            count = back if count == back - 1 else count
+        filled += not blank
+        if filled > _MOST_BELOW:
+            break
+    return count
 
 
 def _without_empty_rows(name: str, table: pa.Table, samples: bool, notes: list[dict]) -> tuple[pa.Table, list[int]]:

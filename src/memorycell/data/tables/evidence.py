@@ -19,7 +19,7 @@ _WRITTEN = re.compile(WRITTEN)
 _POINT, _COMMA = re.compile(patterns(".")), re.compile(patterns(","))
 _EITHER = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 _ZEROS = re.compile(r"\s*0\d+\s*")
-_LONG = re.compile(r"\s*[+-]?\d{16,}\s*")
+_LONG = re.compile(r"\s*([+-]?\d{16,}|\+\d{8,})\s*")  # the second are telephone numbers
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,17})")
 _EXACT = 2.0**53
 
@@ -95,7 +95,7 @@ def look_at(names: Sequence[str], rows: Sequence[Sequence[str]], delimiter: str,
         identifies = name in columns.names and each.whole < each.values
         if each.text or identifies or name in how.learned or doubtful or people:
             columns.texts.add(name)
-        elif each.values and each.small == each.values and how.decimal is None and not seen:
+        elif each.values and each.small == each.values and how.decimal is None:
             columns.whole.add(name)
     return columns
 

@@ -26,6 +26,11 @@ _TOTALS = frozenset(
     "durchschnitt somme totale suma média media moyenne subtotal razem итого всего 合計 总计 합계 toplam totaal summa"
     .split()
 ) | {"grand total", "grand total:", "sub-total", "total general", "total général", "total generale"}  # fmt: skip
+_TIMES = re.compile(
+    r"(date|time|timestamp|datetime|day|month|week|year|quarter|period|ds$|datum|zeit|tag|monat|jahr|fecha|hora|mes|data|"
+    r"heure|jour|mois|ann[ée]e|dato|tid|päivä|datahora|дата|время|日付|日期|时间|時間)",
+    re.IGNORECASE,
+)
 _CONTINENT = re.compile(r"\s*\d{1,2}\.\d{1,2}\.(\d{4}|\d{2})\b.*")
 
 
@@ -132,9 +137,17 @@ def find_begin(
         names = ["y"] if len(first) == 1 else [f"x{i}" for i in range(len(first))]
         notes.append(note("read", f"{source} has no header line: its columns are called {listing(names)}."))
         return Begin(names, False, at, notes)
-    names, chosen = _names([first, *body[: block - 1]])
+    used = [first, *body[: block - 1]]
+    above = 0
+    if block > 1:
+        above = _above_the_names(used, lines[at : at + block], _columns_of_values(records[at + block :], width))
+    names, chosen = _names(used[above:])
+    chosen = chosen + above if chosen >= 0 else -1
     for place in range(block):
-        if place != chosen:
+        if place < above:
+            said = f"Line {lines[at + place]:,} of {source} is above the table: left out ({_shown(used[place])!r})."
+            notes.append(note("read", said))
+        elif place != chosen:
             shown = listing(cell.strip() for cell in records[at + place] if cell.strip())
             said = (
                 f"Line {lines[at + place]:,} of {source} holds units or further names, no values: left out ({shown})."
@@ -166,13 +179,17 @@ def _skip_titles(records: Sequence[Sequence[str]], width: int, samples: bool) ->
         if not (short or padded or _is_remark(records, at, width)):
             break
         at += 1
-    if at >= min(len(records), MOST_TITLES) or (len(records[at]) != width and at == 0):
-        return 0 if len(records[0]) != 1 or at == 0 else _further(records, width)
-    return at if len(records[at]) == width else _further(records, width)
+    if at == 0 or at >= min(len(records), MOST_TITLES) or len(records[at]) != width:
+        return _further(records, width)
+    named = not any(is_value(cell) for cell in records[at]) and _filled(records[at]) > 1
+    remarks = all(record[0].lstrip().startswith(_COMMENT) for record in records[:at])
+    return at if named or remarks else 0
 
 
 def _further(records: Sequence[Sequence[str]], width: int) -> int:
     """The first record as wide as the table, if it names the columns; else 0, and the width is an error."""
+    if len(records[0]) == width:
+        return 0
     for at, record in enumerate(records[:MOST_TITLES]):
         if len(record) == width:
             return at if _filled(record) > 1 and not any(is_value(cell) for cell in record) else 0
@@ -216,6 +233,18 @@ def _block(records: Sequence[Sequence[str]], width: int) -> int:
     return max(1, min(count, len(records) - 1))
 
 
+def _above_the_names(block: Sequence[Sequence[str]], lines: Sequence[int], valued: Sequence[int]) -> int:
+    """How many lines of a block are titles: those before an empty line, and before the one that names a time."""
+    above = max((i + 1 for i in range(len(block) - 1) if lines[i + 1] - lines[i] > 1), default=0)
+    named = [
+        i
+        for i, line in enumerate(block)
+        if 2 * _filled(line) > len(line)
+        and any(_TIMES.match(line[column].strip()) for column in valued if column < len(line))
+    ]
+    return max(above, named[0]) if len(named) == 1 else above
+
+
 def _names(block: Sequence[Sequence[str]]) -> tuple[list[str], int]:
     """Names from one or several lines, and which line they are; -1 for all of them together."""
     lines = [[_one_line(cell) for cell in record] for record in block]
@@ -223,7 +252,11 @@ def _names(block: Sequence[Sequence[str]]) -> tuple[list[str], int]:
     chosen = max(range(len(lines)), key=lambda i: (len({cell for cell in lines[i] if cell}), -i))
     names = list(lines[chosen])
     given = [name for name in names if name]
-    if len(lines) > 1 and (len(set(given)) < len(given) or _over(lines, chosen)):
+    if alone and len(lines) > 1 and any(lines[-1]) and not any(lines[-1][1:]):  # levels, as pandas writes them
+        levels = [line for line in lines[:-1] if len(set(line[1:])) > 1] or lines[:1]
+        names = [" ".join(dict.fromkeys(cell for cell in column if cell)) for column in zip(*levels, strict=True)]
+        chosen = lines.index(levels[0]) if len(levels) == 1 else -1
+    elif len(lines) > 1 and (len(set(given)) < len(given) or _over(lines, chosen)):
         filled = [_carried(line) if i == 0 else line for i, line in enumerate(lines)]
         names = [" ".join(dict.fromkeys(cell for cell in column if cell)) for column in zip(*filled, strict=True)]
         names[0], chosen = lines[0][0] or names[0], -1
@@ -286,6 +319,15 @@ def is_total(record: Sequence[str], above: Sequence[Sequence[str]]) -> bool:
             values = [row[column] for row in above if len(row) == len(record)]
             return told and bool(values) and sum(map(is_value, values)) >= 0.8 * len(values)
     return False
+
+
+def is_apart(record: Sequence[str], above: Sequence[Sequence[str]]) -> bool:
+    """Whether a record has a word in its first cell where the records above have dates or numbers."""
+    values = [row[0] for row in above]
+    first = record[0] if record else ""
+    return (
+        bool(values) and sum(map(is_value, values)) >= 0.8 * len(values) and not is_value(first) and not is_empty(first)
+    )
 
 
 def is_footnote(record: Sequence[str], width: int) -> bool:

@@ -229,7 +229,7 @@ def _decide(seen: Seen, evidence: Evidence, body: Any) -> tuple[Marks, str]:
     if decimal is None and evidence.thousands in MARKS:
         decimal = "," if evidence.thousands == "." else "."
     if decimal is None:
-        decimal, doubt = _decimal(seen, evidence)
+        decimal, doubt = _decimal(seen, evidence, body)
     if evidence.thousands is not None:
         return Marks(decimal, evidence.thousands), doubt
     other = "," if decimal == "." else "."
@@ -239,7 +239,7 @@ def _decide(seen: Seen, evidence: Evidence, body: Any) -> tuple[Marks, str]:
     return Marks(decimal), doubt
 
 
-def _decimal(seen: Seen, evidence: Evidence) -> tuple[str, str]:
+def _decimal(seen: Seen, evidence: Evidence, body: Any) -> tuple[str, str]:
     if seen.point or seen.comma:
         return ("." if seen.point >= seen.comma else ","), ""
     dots, commas = seen.point_or_group, seen.comma_or_group
@@ -248,14 +248,27 @@ def _decimal(seen: Seen, evidence: Evidence) -> tuple[str, str]:
     if dots and commas:  # 1.234 and 1,234: one of them is wrong whatever is taken
         return ("." if dots >= commas else ","), "both"
     mark, other = (".", ",") if dots else (",", ".")
+    if seen.large:  # 12345 beside 1.234: no mark between thousands
+        return mark, "" if evidence.seen == mark else "ungrouped"
+    if seen.small:
+        decimal = other if _are_near_as_thousands(body) else mark
+        return decimal, "" if evidence.seen == decimal else "small"
     if evidence.seen:
         return evidence.seen, ""
-    if seen.large:  # 12345 beside 1.234: no mark between thousands
-        return mark, "ungrouped"
-    if seen.small:  # 985 beside 1.004
-        return other, "small"
     groups = evidence.german if mark == "." else evidence.delimiter in (",", "")
     return (other if groups else mark), "nothing"
+
+
+def _are_near_as_thousands(body: Any) -> bool:
+    """Whether the mark in 1.004 stands between thousands, by the numbers without one: 985 is near 1004, 2 near 1.004.
+
+    No number without a mark is 1,000 or more.
+    """
+    grouped = pc.match_substring_regex(body, _EITHER)
+    with_mark = pc.replace_substring_regex(body.filter(grouped), "[.,]", "").cast(pa.float64())
+    without = body.filter(pc.match_substring_regex(body, _SMALL)).cast(pa.float64())
+    middle = [float(np.median(np.abs(to_numpy(each)))) for each in (with_mark, without)]
+    return middle[1] * middle[1] * 1000 >= middle[0] * middle[0]  # nearer to it than to a thousandth, as logarithms
 
 
 def _units(parts: dict[str, Any], fits: Any) -> set[str]:

@@ -42,7 +42,7 @@ def settle_text(table: Table, name: str, given: pa.ChunkedArray, how: How, evide
     ValueError
         Where a model learned that the column's numbers are written otherwise.
     """
-    trimmed = without_values(pc.utf8_trim_whitespace(given), how.na_values)
+    trimmed = without_values(_unwrapped(pc.utf8_trim_whitespace(given)), how.na_values)
     written = pc.if_else(pc.equal(trimmed, text("")), nothing(pa.string()), trimmed)
     column = pc.if_else(is_missing(trimmed), nothing(pa.string()), trimmed)
     if how.samples:
@@ -71,6 +71,13 @@ def settle_text(table: Table, name: str, given: pa.ChunkedArray, how: How, evide
         return kept
     _say(table, name, given, bare, found, odd, total, first)
     return Settled(found.values, written if found.said else None, found.marks if _is_special(found) else None)
+
+
+def _unwrapped(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text that was written as a formula, ="007", so that a spreadsheet keeps it."""
+    if not len(column) or not pc.any(pc.starts_with(column.slice(0, _HEAD), '="')).as_py():
+        return column
+    return pc.replace_substring_regex(column, r'^="(.*)"$', r"\1")
 
 
 def _identifiers(written: pa.ChunkedArray) -> Settled:

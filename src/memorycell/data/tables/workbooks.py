@@ -44,9 +44,7 @@ def read_workbook(raw: Raw, how: How) -> Table:
     return _table(raw.name, rows, how, notes)
 
 
-def _sheet(
-    book: Any, names: list[str], source: str, wanted: str | int | None, notes: list[dict]
-) -> list[list[Any]]:
+def _sheet(book: Any, names: list[str], source: str, wanted: str | int | None, notes: list[dict]) -> list[list[Any]]:
     if not names:
         raise ValueError(f"{source} has no sheets")
     if isinstance(wanted, str) and wanted not in names and wanted.isdigit():
