@@ -138,7 +138,8 @@ BAD = {
     "place of a column": (TSV, {"tag": 4}, "no column 4: expected 0 to 3, or -1 to -4 from the end"),
     "the same column": (TSV, {"tag": 0}, "words and tags are both in column 0"),
     "not UTF-8": (b"caf\xe9\tX\n", {}, r"byte 0xe9 at place 3 \(line 1\).*latin-1"),
-    "UTF-16": ("a\tX\n".encode("utf-16"), {}, "UTF-16 text, expected UTF-8"),
+    "UTF-16": (("a\tX\n" * 30).encode("utf-16-le"), {}, "looks like UTF-16 text: give encoding='utf-16-le'"),
+    "zero byte": ("a\tX\n\0\tX\n", {}, r"a zero byte at 4, line 2.*take its zero bytes out"),
     "damaged gzip": (gzip.compress(TSV.encode())[:30], {}, "it is damaged"),
     "encoding": (TSV, {"encoding": "utf-99"}, "unknown encoding 'utf-99'"),
 }
@@ -155,4 +156,5 @@ def test_bad_file(case: str, tmp_path: Path) -> None:
 def test_other_encodings(tmp_path: Path) -> None:
     assert read_tagged(write(tmp_path / "a", b"caf\xe9\tX\n"), encoding="latin-1").words == [["café"]]
     assert read_tagged(write(tmp_path / "b", "é\tX\n".encode("utf-16")), encoding="utf-16").words == [["é"]]
+    assert read_tagged(tmp_path / "b").words == [["é"]]
     assert read_tagged(write(tmp_path / "c", b"\xef\xbb\xbfa\tX\n")).words == [["a"]]

@@ -204,6 +204,8 @@ def read_sequences(raw: Any) -> tuple[NDArray, NDArray[np.int64]]:
         if parts and part.shape[1] != parts[0].shape[1]:
             expected, got = parts[0].shape[1], part.shape[1]
             turned = f"; its shape is {part.shape}, expected (steps, values)" if len(part) == expected else ""
+            if len(part) == len(parts[0]) and not turned:
+                turned = f"; where these are {len(part)} channels of so many steps, exchange the axes: x.T for each"
             raise ValueError(f"expected {expected} values a step as in sequence 0, got {got} in sequence {i}{turned}")
         parts.append(part)
     if not parts:

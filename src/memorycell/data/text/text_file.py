@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import gzip
 import hashlib
 import io
@@ -13,6 +14,7 @@ from copy import copy
 from pathlib import Path
 from typing import Any
 
+_WIDE = (b"\xff\xfe", b"\xfe\xff")  # the byte order marks of UTF-16
 _READ = 1 << 20  # bytes that are read at a time
 _PIECE = 1_000_000  # characters of a piece, at most
 
@@ -21,7 +23,7 @@ class TextFile:
     """A text file, gzipped or not, read in pieces that end at the end of a line where there is one.
 
     It can be gone through more than once, so ``TextCodec().fit(TextFile(path))`` needs no memory for the text.
-    A byte order mark at its beginning is left out; line ends are read as ``\\n``.
+    A byte order mark at its beginning is left out, and one of UTF-16 believed; line ends are read as ``\\n``.
 
     Raises
     ------
@@ -48,6 +50,9 @@ class TextFile:
             codecs.lookup(encoding)
         except LookupError:
             raise ValueError(f"unknown encoding {encoding!r}: try 'utf-8', 'cp1252' or 'utf-16'") from None
+        if _is_plain(encoding):
+            with self._open() as file, contextlib.suppress(EOFError, OSError, zlib.error):  # said when it is read
+                self.encoding = "utf-16" if file.read(2) in _WIDE else encoding
 
     def __iter__(self) -> Iterator[str]:
         return text_pieces(self._own())
@@ -138,7 +143,7 @@ def text_pieces(texts: Iterable[str]) -> Iterator[str]:
 
 
 def read_text(path: str | Path, encoding: str = "utf-8") -> str:
-    """The text of a file (of a ``.gz`` file too), without a byte order mark and with ``\\n`` ends of line.
+    """The text of a file (of a ``.gz`` file too), without a byte order mark (one of UTF-16 is believed), and with ``\\n`` ends of line.
 
     Raises
     ------
@@ -167,9 +172,9 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
             raw = gzip.decompress(raw)
         except (OSError, EOFError, zlib.error) as error:
             raise _damaged(path, error) from None
-    plain = encoding.lower().replace("_", "-") in ("utf-8", "utf8")
-    if plain and raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise ValueError(f"{path.name} is UTF-16 text, expected UTF-8: save it as UTF-8, or give encoding='utf-16'")
+    plain = _is_plain(encoding)
+    if plain and raw.startswith(_WIDE):
+        encoding, plain = "utf-16", False
     try:
         text = raw.decode("utf-8-sig" if plain else encoding)
     except LookupError:
@@ -179,17 +184,29 @@ def read_text(path: str | Path, encoding: str = "utf-8") -> str:
         start += 3 if plain and raw.startswith(b"\xef\xbb\xbf") else 0
         raise _undecodable(path, encoding, raw[start], start, line) from None
     if "\x00" in text:
-        raise ValueError(f"{path.name} is a binary file (a zero byte at {text.index(chr(0)):,}): expected a text file")
+        head = raw[:400]
+        if len(head) > 3 and 4 * head.count(0) >= len(head):
+            raise ValueError(f"{path.name} looks like UTF-16 text: give encoding='utf-16-le', or save it as UTF-8")
+        place = text.index("\x00")
+        raise ValueError(
+            f"{path.name} is a binary file (a zero byte at {place:,}, line {text[:place].count(chr(10)) + 1:,}): "
+            "expected a text file; if it is one, take its zero bytes out"
+        )
     if not text.strip():
         raise ValueError(f"{path.name} is empty: expected lines of text")
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _is_plain(encoding: str) -> bool:
+    return encoding.lower().replace("_", "-") in ("utf-8", "utf8")
 
 
 def _undecodable(path: Path, encoding: str, byte: int, place: int, line: int | None = None) -> ValueError:
     where = f"place {place:,}" + ("" if line is None else f" (line {line:,})")
     return ValueError(
         f"{path.name} is not {encoding.upper()} text: byte 0x{byte:02x} at {where}; "
-        "save it as UTF-8, or give encoding='latin-1' (Western European) or the one it was written in"
+        "save it as UTF-8, or give encoding='cp1252' or 'latin-1' (Western European), 'gb18030' (Chinese), 'shift_jis' "
+        "(Japanese), 'cp1251' (Russian) or the one it was written in"
     )
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memorycell.data.labels.label_codec import LabelCodec
+from memorycell.data.labels.label_doubts import label_doubts
 from memorycell.data.lines import listing
 from memorycell.data.ragged import Ragged
 from memorycell.data.samples import Answers, Samples
@@ -206,6 +207,7 @@ class Tagger(Learner, InsightByRow, Tagging):
         self.target_codec_ = LabelCodec().fit([label for row in labels for label in row])
         if len(self.classes_) < 2:
             raise ValueError(f"expected at least two different labels, got only {self.classes_.tolist()[0]!r}")
+        self._take_notes(label_doubts(self.classes_.tolist(), self.target_codec_.counts_.tolist()))
 
     def _lender(self) -> Any:
         """The fitted language model of words that `pretrained` is, or that its file holds; None for None."""
