@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
@@ -67,6 +68,17 @@ def as_texts(values: Sequence[str]) -> pa.Array:
 def text(value: str) -> pa.Scalar:
     """A text for Arrow's functions."""
     return as_texts([value])[0]
+
+
+def surely(mask: Any) -> Any:
+    """Truth values with False where they are missing. (Arrow's own `fill_null` imports pandas.)
+
+    Example
+    -------
+    >>> surely(pa.array([True, None, False])).to_pylist()
+    [True, False, False]
+    """
+    return pc.and_kleene(mask.is_valid(), mask)
 
 
 def nothing(kind: pa.DataType) -> pa.Scalar:

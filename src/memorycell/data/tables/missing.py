@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from memorycell.data.tables.arrow import as_texts, nothing, to_numpy
+from memorycell.data.tables.arrow import as_texts, nothing, surely, to_numpy
 from memorycell.data.tables.table import NULLS
 
 _SOME = 2
@@ -39,7 +39,7 @@ def without_values(column: Any, given: Sequence[str | float]) -> Any:
         except pa.ArrowInvalid:  # a number that the type cannot hold
             continue
         mask = same if mask is None else pc.or_(mask, same)
-    return column if mask is None else pc.if_else(pc.fill_null(mask, False), nothing(kind), column)
+    return column if mask is None else pc.if_else(surely(mask), nothing(kind), column)
 
 
 def _number(value: str | float) -> float | None:

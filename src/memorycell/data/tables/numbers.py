@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from memorycell.data.tables.arrow import as_texts, nothing, to_numpy
+from memorycell.data.tables.arrow import as_texts, nothing, surely, to_numpy
 
 _SPACES = "\u0020\u00a0\u202f\u2009\u2007"
 _APOSTROPHES = "'\u2019"
@@ -159,16 +159,15 @@ def read_numbers(name: str, column: Any, evidence: Evidence) -> Numbers | None:
     >>> read_numbers("y", pa.chunked_array([as_texts(["985", "2.081,66", "(3)"])]), Evidence()).values.to_pylist()
     [985.0, 2081.66, -3.0]
     """
-    fields = pc.extract_regex(column, WRITTEN)
-    parts = {key: pc.struct_field(fields, key) for key in ("open", "sign", "before", "inner", "body", "after", "close",
-                                                           "trail")}  # fmt: skip
+    parts = _parts(column)
     body = parts["body"]
     if body.null_count == len(body) or _is_no_number(column, parts):
         return None
     seen = Seen.of(body)
-    marks, doubt = _decide(seen, evidence.of(name), body)
-    fits = pc.fill_null(pc.match_substring_regex(body, patterns(marks.decimal, marks.thousands)), False)
-    fits = pc.and_(fits, pc.fill_null(_closed(parts), False))
+    money = bool(_units(parts, body.is_valid()) - {"%"})
+    marks, doubt = _decide(seen, evidence.of(name), body, money)
+    fits = surely(pc.match_substring_regex(body, patterns(marks.decimal, marks.thousands)))
+    fits = pc.and_(fits, surely(_closed(parts)))
     currencies = _units(parts, fits)
     if len(currencies - {"%"}) > 1:
         return None
@@ -178,14 +177,28 @@ def read_numbers(name: str, column: Any, evidence: Evidence) -> Numbers | None:
     return Numbers(values, odd, marks, said)
 
 
+_KEYS = ("open", "sign", "before", "inner", "body", "after", "close", "trail")
+
+
+def _parts(column: Any) -> dict[str, Any]:
+    """What `WRITTEN` finds; where there is nothing but a sign before the digits, in a quicker way."""
+    if not pc.all(pc.match_substring_regex(column, rf"^-?{_BODY}$")).as_py():
+        fields = pc.extract_regex(column, WRITTEN)
+        return {key: pc.struct_field(fields, key) for key in _KEYS}
+    none = pc.if_else(column.is_valid(), _text(""), nothing(pa.string()))
+    sign = pc.if_else(pc.starts_with(column, "-"), _text("-"), none)
+    return {**dict.fromkeys(_KEYS, none), "sign": sign, "body": pc.utf8_ltrim(column, "-")}
+
+
 def _closed(parts: dict[str, Any]) -> Any:
     """Where brackets come in pairs, and no sign is given twice."""
     pair = pc.equal(pc.equal(parts["open"], _text("")), pc.equal(parts["close"], _text("")))
-    signs = [pc.not_equal(parts[key], _text("")).cast(pa.int8()) for key in ("open", "sign", "inner", "trail")]
-    count = signs[0]
-    for each in signs[1:]:
-        count = pc.add(count, each)
-    return pc.and_(pair, pc.less_equal(count, 1))
+    once = pc.not_equal(parts["open"], _text(""))
+    twice = pc.and_(once, pc.invert(once))
+    for key in ("sign", "inner", "trail"):
+        sign = pc.not_equal(parts[key], _text(""))
+        once, twice = pc.or_(once, sign), pc.or_(twice, pc.and_(once, sign))
+    return pc.and_(pair, pc.invert(twice))
 
 
 def _text(value: str) -> Any:
@@ -223,13 +236,13 @@ def _any(column: Any, pattern: str) -> bool:
     return bool(pc.any(pc.match_substring_regex(column, pattern)).as_py())
 
 
-def _decide(seen: Seen, evidence: Evidence, body: Any) -> tuple[Marks, str]:
+def _decide(seen: Seen, evidence: Evidence, body: Any, money: bool) -> tuple[Marks, str]:
     """The marks of a column, and, where both readings were possible and nothing in the column says which, why these."""
     decimal, doubt = evidence.decimal, ""
     if decimal is None and evidence.thousands in MARKS:
         decimal = "," if evidence.thousands == "." else "."
     if decimal is None:
-        decimal, doubt = _decimal(seen, evidence, body)
+        decimal, doubt = _decimal(seen, evidence, body, money)
     if evidence.thousands is not None:
         return Marks(decimal, evidence.thousands), doubt
     other = "," if decimal == "." else "."
@@ -239,7 +252,7 @@ def _decide(seen: Seen, evidence: Evidence, body: Any) -> tuple[Marks, str]:
     return Marks(decimal), doubt
 
 
-def _decimal(seen: Seen, evidence: Evidence, body: Any) -> tuple[str, str]:
+def _decimal(seen: Seen, evidence: Evidence, body: Any, money: bool) -> tuple[str, str]:
     if seen.point or seen.comma:
         return ("." if seen.point >= seen.comma else ","), ""
     dots, commas = seen.point_or_group, seen.comma_or_group
@@ -251,8 +264,11 @@ def _decimal(seen: Seen, evidence: Evidence, body: Any) -> tuple[str, str]:
     if seen.large:  # 12345 beside 1.234: no mark between thousands
         return mark, "" if evidence.seen == mark else "ungrouped"
     if seen.small:
-        decimal = other if _are_near_as_thousands(body) else mark
+        grouped = money or (mark == "," and evidence.delimiter in (",", "") and evidence.seen != ",")
+        decimal = other if grouped or _are_near_as_thousands(body) else mark
         return decimal, "" if evidence.seen == decimal else "small"
+    if money:  # amounts have no three decimals
+        return other, ""
     if evidence.seen:
         return evidence.seen, ""
     groups = evidence.german if mark == "." else evidence.delimiter in (",", "")
@@ -291,7 +307,7 @@ def _cast(body: Any, fits: Any, marks: Marks, parts: dict[str, Any]) -> Any:
             pc.match_substring_regex(parts["sign"], f"[{_MINUS}]"), pc.match_substring_regex(parts["inner"], "."),
         ),
     )  # fmt: skip
-    return pc.if_else(pc.fill_null(minus, False), pc.negate(values), values)
+    return pc.if_else(surely(minus), pc.negate(values), values)
 
 
 def _sayings(
@@ -347,5 +363,5 @@ def _plain(example: str, marks: Marks) -> str:
 
 
 def _first(column: Any, mask: Any) -> str | None:
-    rows = np.flatnonzero(to_numpy(pc.fill_null(mask, False)))
+    rows = np.flatnonzero(to_numpy(surely(mask)))
     return column[int(rows[0])].as_py() if len(rows) else None

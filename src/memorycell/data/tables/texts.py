@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from memorycell.data.log import note
-from memorycell.data.tables.arrow import as_texts, nothing, text, to_numpy
+from memorycell.data.tables.arrow import as_texts, nothing, surely, text, to_numpy
 from memorycell.data.tables.how import How
 from memorycell.data.tables.missing import is_missing, without_values
 from memorycell.data.tables.numbers import ERRORS, PLAIN, Evidence, Marks, Numbers, loosely, read_numbers
@@ -56,11 +56,13 @@ def settle_text(table: Table, name: str, given: pa.ChunkedArray, how: How, evide
     bare = pc.if_else(pc.is_in(column, as_texts(ERRORS)), nothing(pa.string()), column)
     if not _may_be_numbers(bare):
         return kept
+    if pc.any(pc.match_substring_regex(bare, r"^0\d+$")).as_py():
+        return kept
     found = _numbers(name, bare, evidence)
     if found is None or not (total := len(bare) - bare.null_count):
         return kept
     odd = pc.sum(found.odd).as_py() or 0
-    rows = np.flatnonzero(to_numpy(pc.fill_null(found.odd, False)))
+    rows = np.flatnonzero(to_numpy(surely(found.odd)))
     learned = evidence.learned.get(name)
     if odd and learned is not None:
         _refuse_other_marks(table, name, bare, int(rows[0]), learned)
@@ -69,7 +71,7 @@ def settle_text(table: Table, name: str, given: pa.ChunkedArray, how: How, evide
         if total - odd >= 0.5 * total:
             table.odd[name] = (odd, first)
         return kept
-    _say(table, name, given, bare, found, odd, total, first)
+    _say(table, name, pc.if_else(trimmed.is_null(), text(""), given), bare, found, odd, total, first)
     return Settled(found.values, written if found.said else None, found.marks if _is_special(found) else None)
 
 
@@ -99,7 +101,7 @@ def _numbers(name: str, column: pa.ChunkedArray, evidence: Evidence) -> Numbers 
     numeric = pc.match_substring_regex(column, PLAIN)
     plain = evidence.decimal in (None, ".") and evidence.thousands is None and name not in evidence.learned
     if plain and pc.all(numeric).as_py() and _are_plain(column):
-        return Numbers(column.cast(pa.float64()), pc.invert(pc.fill_null(numeric, True)), Marks(), [])
+        return Numbers(column.cast(pa.float64()), pc.and_(numeric, pc.invert(numeric)), Marks(), [])
     return read_numbers(name, column, evidence)
 
 
@@ -137,7 +139,7 @@ def _say(
         return
     words = pc.utf8_trim_whitespace(given)
     said_so = pc.and_(pc.is_null(bare), pc.invert(pc.is_in(words, as_texts(_SILENT))))
-    rows = np.flatnonzero(to_numpy(pc.fill_null(said_so, False)))
+    rows = np.flatnonzero(to_numpy(surely(said_so)))
     if len(rows):
         kinds = list(dict.fromkeys(words[int(row)].as_py() for row in rows[:1000]))
         shown = ", ".join(map(repr, kinds[:4])) + (", …" if len(kinds) > 4 else "")
