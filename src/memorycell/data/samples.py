@@ -19,6 +19,7 @@ from memorycell.data.figures import Figures
 from memorycell.data.lines import counted
 
 Note = dict[str, Any]  # "kind" and "text"
+MOST_SCORES = 20_000_000  # rows times classes whose scores are held at once: 160 MB
 
 
 @dataclass(frozen=True)

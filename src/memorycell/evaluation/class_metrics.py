@@ -23,6 +23,7 @@ Ids = NDArray[np.int64]
 SMALLEST = 1e-15  # probabilities are taken to be at least this in the log loss
 POINTS = 200  # of a curve, at most
 BINS = 15  # of calibration
+MOST_CONFUSED = 2000  # classes of which all are set against all
 # What a short table of each kind of answers shows; what models are compared by comes first.
 SHOWN_OF_CLASSES = ("accuracy", "balanced_accuracy", "macro_f1", "log_loss")
 SHOWN_OF_LABELS = ("micro_f1", "macro_f1", "exact_match")
@@ -131,6 +132,86 @@ def class_statistics(sums: Floats) -> dict[str, Floats]:
     return found
 
 
+def many_class_sums(true: Ids, predicted: Ids, chances: dict[str, Floats] | None = None) -> Floats:
+    """(n, 5): whether an answer is right; log loss, Brier score, whether there are probabilities; 1.
+
+    What `class_sums` has for each class is left out, where rows times classes are too many.
+
+    Parameters
+    ----------
+    chances : of each row, as `chances_of` gives them; or None
+    """
+    sums = np.zeros((len(true), 5))
+    sums[:, 0], sums[:, 4] = true == predicted, 1
+    if chances is not None:
+        sums[:, 1], sums[:, 2] = -np.log(np.maximum(chances["own"], SMALLEST)), chances["squares"]
+        sums[:, 3] = 1
+    return sums
+
+
+def many_class_statistics(sums: Floats) -> dict[str, Floats]:
+    """Measures from sums of `many_class_sums` over rows, (..., 5) → each (...).
+
+    Example
+    -------
+    >>> rows = many_class_sums(np.array([0, 0, 1]), np.array([0, 1, 1]))
+    >>> {name: round(float(value), 3) for name, value in many_class_statistics(rows.sum(0)).items()}
+    {'accuracy': 0.667}
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = {"accuracy": sums[..., 0] / sums[..., 4]}
+        if np.any(sums[..., 3] > 0):
+            found["log_loss"], found["brier"] = sums[..., 1] / sums[..., 3], sums[..., 2] / sums[..., 3]
+    return found
+
+
+def chances_of(true: Ids, predicted: Ids, probabilities: Floats) -> dict[str, Floats]:
+    """What measures need of probabilities (n, K), a number a row: "own", that of the true class; "confidence", that of
+    the answer; "squares", the Brier score."""
+    rows = np.arange(len(true))
+    own = probabilities[rows, true]
+    squares = np.square(probabilities).sum(1) - 2 * own + 1
+    if probabilities.shape[1] == 2:
+        squares = squares / 2
+    return {"own": own, "confidence": probabilities[rows, predicted], "squares": squares}
+
+
+def measure_many_classes(
+    true: Ids, predicted: Ids, classes: Sequence[Any], chances: dict[str, Floats] | None = None
+) -> Measures:
+    """As `measure_classes`, of so many classes that no table of all of them is made: no curves, no confusion matrix
+    beyond 2,000 classes.
+
+    Example
+    -------
+    >>> found = measure_many_classes(np.array([0, 0, 1]), np.array([0, 1, 1]), ["no", "yes"])
+    >>> found.values["accuracy"] == measure_classes(np.array([0, 0, 1]), np.array([0, 1, 1]), ["no", "yes"]).values[
+    ...     "accuracy"
+    ... ]
+    True
+    """
+    values = {name: float(value) for name, value in many_class_statistics(
+        many_class_sums(true, predicted, chances).sum(0)).items()}  # fmt: skip
+    rows = _per_class(true, predicted, classes)
+    support = np.array([row["support"] for row in rows])
+    answered = np.bincount(predicted, minlength=len(classes))
+    f1, recall, precision = (np.array([row[name] for row in rows]) for name in ("f1", "recall", "precision"))
+    present = (support > 0) | (answered > 0)
+    values |= {
+        "balanced_accuracy": float(recall[support > 0].mean()), "macro_f1": float(f1[present].mean()),
+        "micro_f1": values["accuracy"], "weighted_f1": float(f1 @ support / max(1, support.sum())),
+        "macro_precision": float(precision[present].mean()), "macro_recall": float(recall[present].mean()),
+    }  # fmt: skip
+    found = Measures(len(true), values, list(classes), rows, shown=SHOWN_OF_CLASSES)
+    if len(classes) <= MOST_CONFUSED:
+        found.confusion = np.zeros((len(classes), len(classes)), np.int64)
+        np.add.at(found.confusion, (true, predicted), 1)
+    if chances is not None:
+        _add_calibration(found, predicted == true, chances["confidence"])
+    found.notes.append(f"Of {len(classes):,} classes no curves are drawn.")
+    return found
+
+
 def _mean_of_known(values: Floats) -> Floats:
     known = np.isfinite(values)
     return np.where(known, values, 0.0).sum(-1) / known.sum(-1)
@@ -163,7 +244,8 @@ def measure_classes(true: Ids, predicted: Ids, classes: Sequence[Any], probabili
     macro = precision_recall_fscore_support(true, predicted, labels=present, average="macro", zero_division=0)
     values["macro_precision"], values["macro_recall"] = float(macro[0]), float(macro[1])
     found = Measures(len(true), values, list(classes), _per_class(true, predicted, classes), shown=SHOWN_OF_CLASSES)
-    found.confusion = confusion_matrix(true, predicted, labels=places).astype(np.int64)
+    if len(classes) <= MOST_CONFUSED:
+        found.confusion = confusion_matrix(true, predicted, labels=places).astype(np.int64)
     if probabilities is not None:
         is_true = true[:, None] == places
         _add_curves(found, is_true, probabilities)

@@ -37,6 +37,7 @@ from memorycell.evaluation.result import CrossValidation, ModelScores
 _LOG = logger(__name__)
 
 Progress = Callable[[str], None]
+_CHANCES = {"probabilities", "own"}
 _SILENT = "{} needs predict_proba, which {} lacks: take {}"
 LEAST_TRAIN_ROWS = 1000  # of the training rows that show over-fitting: as many as test rows, and at least so many
 
@@ -408,14 +409,14 @@ def _run_fold(job: _Job, fitted: Any, train: Ids, test: Ids, seconds: float) -> 
     """The answers of the fitted task, and of baselines fitted on the same training rows."""
     kind = job.kind
     X = job.part(test)
-    run = _FoldRun((len(train), len(test)), {job.name: kind.answers(fitted, X)}, {job.name: seconds}, {}, None)
+    run = _FoldRun((len(train), len(test)), {job.name: kind.answers_to(test, fitted, X)}, {job.name: seconds}, {}, None)
     run.parameters = getattr(fitted, "n_parameters_", None)
     if job.train_score and len(train):
         some = train
         if not kind.stretches:
             number = min(len(train), max(len(test), LEAST_TRAIN_ROWS))
             some = np.sort(np.random.default_rng(job.seed).choice(train, number, replace=False))
-        sums = kind.sums(some, kind.answers(fitted, job.part(some)))
+        sums = kind.sums(some, kind.answers_to(some, fitted, job.part(some)))
         run.train = {name: float(value) for name, value in kind.statistics(sums.sum(0)).items()}
     if job.baselines is False:
         return run
@@ -425,11 +426,13 @@ def _run_fold(job: _Job, fitted: Any, train: Ids, test: Ids, seconds: float) -> 
         job.say(f"{name} on {len(test):,} {kind.noun}")
         weights = X_train.weights if isinstance(X_train, Samples) else job.weights
         weights = weights if weights is None or isinstance(X_train, Samples) else take(_rows(weights), train)
-        _run_baseline(run, job, name, baseline, (X_train, targets, weights), X)
+        _run_baseline(run, job, name, baseline, (X_train, targets, weights), (test, X))
     return run
 
 
-def _run_baseline(run: _FoldRun, job: _Job, name: str, baseline: Any, given: tuple[Any, Any, Any], X: Any) -> None:
+def _run_baseline(
+    run: _FoldRun, job: _Job, name: str, baseline: Any, given: tuple[Any, Any, Any], asked: tuple[Ids, Any]
+) -> None:
     X_train, targets, weights = given
     from sklearn.base import clone
     from sklearn.exceptions import ConvergenceWarning
@@ -445,7 +448,7 @@ def _run_baseline(run: _FoldRun, job: _Job, name: str, baseline: Any, given: tup
                 more = {} if weights is None else _weighed(model, weights)
                 model.fit(job.kind.plain(X_train), targets, **more)
         run.seconds[name] = time.perf_counter() - begun
-        run.answers[name] = job.kind.answers(model, X)
+        run.answers[name] = job.kind.answers_to(asked[0], model, asked[1])
     except ValueError as error:
         run.missing[name] = " ".join(str(error).split())
 
@@ -472,7 +475,7 @@ def _gather(
     kind = job.kind
     missing = {name: why for run in reversed(runs) for name, why in run.missing.items()}
     if measure.of_probabilities:
-        silent = [name for name in runs[0].answers if any("probabilities" not in run.answers[name] for run in runs)]
+        silent = [name for name in runs[0].answers if any(not _CHANCES & run.answers[name].keys() for run in runs)]
         if job.name in silent:
             raise ValueError(_SILENT.format(measure.name, job.name, kind.measure.name))
         missing |= {name: "it gives no probabilities" for name in silent}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.samples import Samples
+from memorycell.data.samples import MOST_SCORES, Samples
 from memorycell.evaluation import class_metrics as metrics
 from memorycell.evaluation import text_baselines as naive
 from memorycell.evaluation.class_metrics import Floats, Ids, Measures
@@ -79,6 +79,10 @@ class Kind:
             return self.placed(len(X), said.predictions, said.probabilities, said.classes)
         return self.asked(model, self.plain(X), len(X))
 
+    def answers_to(self, rows: Ids, model: Any, X: Any) -> Answers:
+        """`answers` to X, which are these rows: of kinds that keep less of an answer once the truth is known."""
+        return self.answers(model, X)
+
     def asked(self, model: Any, X: Any, n: int) -> Answers:
         """What an estimator says of n rows, X as its ``fit`` got them."""
         return self.placed(n, model.predict(X))
@@ -118,7 +122,11 @@ def sequences_of(samples: Samples) -> Any:
 
 
 class Classes(Kind):
-    """One class per row; `known` are classes that a model knows beside those in y."""
+    """One class per row; `known` are classes that a model knows beside those in y.
+
+    Where rows times classes are `many`, answers are asked for in parts, and of the probabilities is kept what measures
+    need: see `class_metrics.chances_of`.
+    """
 
     name = "classes"
     measures_offered = measures_of("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "log_loss", "brier")
@@ -136,6 +144,10 @@ class Classes(Kind):
         labels = np.unique(np.concatenate([column, others]) if len(others) else column)
         self.classes, self.inputs = labels.tolist(), inputs
         self._labels, self.y, self.strata = labels, np.searchsorted(labels, column), column
+        self.many = len(column) * len(labels) > MOST_SCORES
+        if self.many:
+            self.measures_offered = self.shown = measures_of("accuracy", "log_loss", "brier")
+            self.statistics = metrics.many_class_statistics
 
     def targets(self, rows: Ids) -> Any:
         return self._labels[self.y[rows]]
@@ -159,14 +171,32 @@ class Classes(Kind):
             found["probabilities"][:, np.searchsorted(self._labels, np.asarray(classes))] = probabilities
         return found
 
+    def answers_to(self, rows: Ids, model: Any, X: Any) -> Answers:
+        if not self.many:
+            return self.answers(model, X)
+        size, parts = max(1, MOST_SCORES // len(self.classes)), []
+        for start in range(0, len(rows), size):
+            places = np.arange(start, min(start + size, len(rows)))
+            found = self.answers(model, X.take(places) if isinstance(X, Samples) else take(X, places))
+            chances = found.pop("probabilities", None)
+            if chances is not None:
+                found |= metrics.chances_of(self.y[rows[places]], found["labels"], chances)
+            parts.append(found)
+        return join(parts)
+
     def sums(self, rows: Ids, answers: Answers) -> Floats:
+        if self.many:
+            return metrics.many_class_sums(self.y[rows], answers["labels"], answers if "own" in answers else None)
         return metrics.class_sums(self.y[rows], answers["labels"], len(self.classes), answers.get("probabilities"))
 
     def measures(self, rows: Ids, answers: Answers) -> Measures:
+        if self.many:
+            chances = answers if "own" in answers else None
+            return metrics.measure_many_classes(self.y[rows], answers["labels"], self.classes, chances)
         return metrics.measure_classes(self.y[rows], answers["labels"], self.classes, answers.get("probabilities"))
 
     def baselines(self, X: Any, model: Any) -> dict[str, Any]:
-        return naive.baselines_for_classes(X, self._inputs(model))
+        return naive.baselines_for_classes(X, self._inputs(model), len(self.classes))
 
 
 class Labels(Kind):

@@ -175,7 +175,7 @@ def learning_curve(
                 fit_rows(model, X, y, kind, groups, rows, weights)
             except ValueError as error:
                 raise ValueError(f"{where}: {error}: take larger sizes") from error
-            sums = kind.sums(test, kind.answers(model, take(X, test)))
+            sums = kind.sums(test, kind.answers_to(test, model, take(X, test)))
             counts.append(len(rows))
             scores.append(score_of(kind, kind.statistics(sums.sum(0)), by, type(task).__name__))
         return counts, scores

@@ -18,6 +18,7 @@ from memorycell.evaluation.kneser_ney import KneserNey
 Floats = NDArray[np.float64]
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 WORDS_AND_SIGNS = r"(?u)\w+|[^\w\s]"
+MANY_CLASSES = 500  # beyond which texts are told apart by centroids, and not by logistic regression
 LONGEST_ROW = 2000  # values of a sequence, or positions times symbols, that a linear model may see one by one
 NAMES = {
     "majority": "majority class",
@@ -32,6 +33,9 @@ NAMES = {
     "positions ridge": "ridge on positions",
     "summary ridge": "ridge on summary statistics",
     "values ridge": "ridge on all values",
+    "tf-idf centroid": "TF-IDF + nearest centroid",
+    "k-mers centroid": "TF-IDF of k-mers + nearest centroid",
+    "positions centroid": "nearest centroid on positions",
     "frequent tag": "most frequent tag per word",
 }
 
@@ -281,8 +285,44 @@ def kind_of_inputs(X: Any) -> str:
     return "numbers"
 
 
-def baselines_for_classes(X: Any, inputs: str | None = None) -> dict[str, Any]:
+class NearestCentroid:
+    """The class whose mean of TF-IDF vectors is nearest, by their angle: what many classes leave memory for.
+
+    Example
+    -------
+    >>> from scipy.sparse import csr_matrix
+    >>> x = csr_matrix(np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]))
+    >>> NearestCentroid().fit(x, np.array(["a", "a", "b"])).predict(x).tolist()
+    ['a', 'a', 'b']
+    """
+
+    def __sklearn_tags__(self) -> Any:
+        return EachLabel().__sklearn_tags__()
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> NearestCentroid:
+        from scipy.sparse import csr_matrix
+        from sklearn.preprocessing import normalize
+
+        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+        weights = np.ones(len(codes)) if sample_weight is None else sample_weight
+        which = csr_matrix((weights, (codes, np.arange(len(codes)))), (len(self.classes_), len(codes)))
+        self.centroids_ = normalize(which @ X).T.tocsr()
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        step = max(1, 4_000_000 // len(self.classes_))
+        parts = [
+            np.asarray((X[start : start + step] @ self.centroids_).argmax(axis=1)).ravel()
+            for start in range(0, X.shape[0], step)
+        ]
+        return self.classes_[np.concatenate(parts)]
+
+
+def baselines_for_classes(X: Any, inputs: str | None = None, n_classes: int = 2) -> dict[str, Any]:
     """Unfitted classifiers for such sequences, by name; `inputs` is what `kind_of_inputs` would find.
+
+    Of many classes texts and symbols get the nearest centroid: a logistic regression has a weight for each class and
+    word, and its solver keeps twenty times as many.
 
     Example
     -------
@@ -291,6 +331,9 @@ def baselines_for_classes(X: Any, inputs: str | None = None) -> dict[str, Any]:
     """
     from sklearn.linear_model import LogisticRegression
 
+    sparse = (inputs or kind_of_inputs(X)) != "numbers"
+    if sparse and n_classes > MANY_CLASSES:
+        return {NAMES["majority"]: Majority(), **_linear(X, NearestCentroid(), " centroid", inputs)}
     found = _linear(X, LogisticRegression(C=10, max_iter=1000), "", inputs)
     return {NAMES["majority"]: Majority(), **found}
 

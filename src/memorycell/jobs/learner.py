@@ -24,6 +24,7 @@ from memorycell.jobs.card import Job
 from memorycell.jobs.devices import device_of, usable
 from memorycell.jobs.estimator import Estimator
 from memorycell.jobs.insight import Insight
+from memorycell.jobs.memory import Estimating
 from memorycell.jobs.parameters import TrainingParameters, check
 from memorycell.jobs.plan import Plan
 from memorycell.jobs.shown import Shown
@@ -66,11 +67,14 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         ``best_epoch_``, ``train_seconds_``, ``stopped_``, ``n_threads_``, ``n_parameters_``, ``seed_``, ``notes_``
         (dicts of "kind" and "text"), ``trained_on_`` (rows, file, SHA-256, …) and ``plan_`` (a `Plan`: what was
         chosen, and why).
+    LESS : str
+        What makes the network smaller, for who asks for more than memory holds.
     """
 
     JOB: ClassVar[Job]
     CODECS: ClassVar[tuple[str, ...]] = ()
     LEARNED: ClassVar[tuple[str, ...]] = ()
+    LESS: ClassVar[str] = "a smaller hidden_size"
 
     _stage = "fitting"  # what the bar of a training says that it is
     network_: Any
@@ -160,10 +164,17 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         _LOG.info("%r with seed %d on %s", self, self.seed_, self._device())
 
     def _seeded(self, build: Callable[[], Network]) -> Network:
-        """The network that `build` makes, its weights drawn from the task's seed, where it is to be trained."""
-        with torch.random.fork_rng(devices=[]):
+        """The network that `build` makes, its weights drawn from the task's seed, where it is to be trained.
+
+        Raises
+        ------
+        ValueError
+            If its training needs more memory than there is; nothing of that size is allocated.
+        """
+        with torch.random.fork_rng(devices=[]), Estimating(self._device(), self.LESS):
             torch.manual_seed(self.seed_)
-            return build().to(self._device())
+            network = build()
+        return network.to(self._device())
 
     def _options(self, **fields: Any) -> TrainingOptions:
         """Options of a training: `fields`, then whatever the user gave as ``training=``."""

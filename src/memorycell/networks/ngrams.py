@@ -34,6 +34,9 @@ class NGramPath(nn.Module):
         around a site.
     dropout : float
         Of whole n-grams in training.
+    rank : int, optional
+        So many numbers for each n-gram in place of one for each output, and a matrix that makes scores of them, as
+        fastText has it: what many outputs need, of which each has few samples. Default: none.
 
     Example
     -------
@@ -42,12 +45,16 @@ class NGramPath(nn.Module):
     torch.Size([2, 3])
     """
 
-    def __init__(self, n_outputs: int, order: int = 2, aligned: bool = False, dropout: float = 0.0) -> None:
+    def __init__(
+        self, n_outputs: int, order: int = 2, aligned: bool = False, dropout: float = 0.0, rank: int | None = None
+    ) -> None:
         super().__init__()
         if order < 1:
             raise ValueError(f"expected n-grams of order 1 or more, got {order}")
         self.order, self.aligned, self.dropout = order, aligned, dropout
-        self.weight = nn.Parameter(torch.zeros(order * BUCKETS, n_outputs))
+        self.weight = nn.Parameter(torch.zeros(order * BUCKETS, rank or n_outputs))
+        # Drawn, as the other factor is zero: were both, neither would have a gradient.
+        self.mix = None if rank is None else nn.Parameter(torch.randn(rank, n_outputs) / rank**0.5)
 
     def forward(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Token ids (B, T) and lengths (B,) to scores (B, n_outputs)."""
@@ -59,14 +66,17 @@ class NGramPath(nn.Module):
             rows, width = shape.shape
             kept = kept * keep_mask(rows, width, self.dropout, device=kept.device, dtype=kept.dtype)
         total = functional.embedding_bag(shape, self.weight, per_sample_weights=kept, mode="sum")
-        return _GAIN * total / count.sqrt()
+        return self._scores(_GAIN * total / count.sqrt())
+
+    def _scores(self, summed: Tensor) -> Tensor:
+        return summed if self.mix is None else summed @ self.mix
 
     def parts(self, tokens: Tensor, lengths: Tensor | None = None) -> Tensor:
         """What the n-grams that end at each step add to the scores: (B, T, n_outputs), in evaluation."""
         places, inside = self._places(tokens, lengths)
         each = functional.embedding(places, self.weight).sum(2) * inside.unsqueeze(-1)
         count = (inside.sum(1) * self.order).clamp(min=1)
-        return _GAIN * each / count.sqrt()[:, None, None]
+        return self._scores(_GAIN * each / count.sqrt()[:, None, None])
 
     def _places(self, tokens: Tensor, lengths: Tensor | None, first: Tensor | int = 0) -> tuple[Tensor, Tensor]:
         """Rows of the weight of the n-grams that end at each step (B, T, order), and which steps count (B, T).
@@ -83,7 +93,7 @@ class NGramPath(nn.Module):
         return places, inside
 
     def init_state(self, rows: int) -> State:
-        """The sum so far (B, n_outputs), the number of n-grams (B, 1) and the last tokens (B, order - 1)."""
+        """The sum so far (B, n_outputs or rank), the number of n-grams (B, 1) and the last tokens (B, order - 1)."""
         like = self.weight
         before = torch.zeros(rows, self.order - 1, dtype=torch.int64, device=like.device)
         return like.new_zeros(rows, like.shape[1]), like.new_zeros(rows, 1), before
@@ -98,4 +108,4 @@ class NGramPath(nn.Module):
         for place in places.unbind(1):
             total = total + functional.embedding(place, self.weight)
         count = count + self.order
-        return _GAIN * total / count.sqrt(), (total, count, window[:, 1:])
+        return self._scores(_GAIN * total / count.sqrt()), (total, count, window[:, 1:])

@@ -65,6 +65,7 @@ def build(model: Any, codec: Any, head: dict[str, Any]) -> SequenceToOne:
         convolution=plan["convolution"],
         n_grams=plan["n_grams"],
         aligned=plan["aligned"],
+        n_gram_rank=plan.get("n_gram_rank"),
         causal=model.causal,
         head_dropout=plan["head_dropout"],
         embedding_dropout=plan["embedding_dropout"],

@@ -142,7 +142,6 @@ def _most_likely(raw: Numbers, targets: NDArray[np.int64], weights: Numbers, bia
     n, n_classes = raw.shape
     z = raw - raw.mean(axis=1, keepdims=True)
     weights = weights * (n / weights.sum())
-    hot = np.eye(n_classes)[targets]
     least = 1e-3
     start = np.concatenate([[1.0], np.zeros(n_classes)])
 
@@ -154,12 +153,13 @@ def _most_likely(raw: Numbers, targets: NDArray[np.int64], weights: Numbers, bia
 
     x, value = start, loss(start)
     for _ in range(_MOST_STEPS):
-        gradient, hessian = _slopes(x, z, hot, weights)
-        gradient += _PRIOR * (x - start)
-        hessian += _PRIOR * np.eye(len(x))
+        # Without biases only the slope is free: the table of all classes by all classes is not made.
         free = slice(None) if biased else slice(1)
+        gradient, hessian = _slopes(x, z, targets, weights, biased)
+        gradient += _PRIOR * (x - start)
+        hessian += _PRIOR * np.eye(len(hessian))
         step = np.zeros_like(x)
-        step[free] = np.linalg.solve(hessian[free, free], gradient[free])
+        step[free] = np.linalg.solve(hessian, gradient[free])
         if gradient[free] @ step[free] < 1e-12 * n:
             break
         scale = 1.0
@@ -175,12 +175,17 @@ def _most_likely(raw: Numbers, targets: NDArray[np.int64], weights: Numbers, bia
     return float(x[0]), x[1:] - x[1:].mean()
 
 
-def _slopes(x: Numbers, z: Numbers, hot: Numbers, weights: Numbers) -> tuple[Numbers, Numbers]:
-    """Gradient and Hessian of the weighted cross-entropy by slope and biases."""
+def _slopes(
+    x: Numbers, z: Numbers, targets: NDArray[np.int64], weights: Numbers, biased: bool
+) -> tuple[Numbers, Numbers]:
+    """Gradient of the weighted cross-entropy by slope and biases, and Hessian, by the slope alone if not `biased`."""
     p = _softmax(x[0] * z + x[1:])
-    away = weights[:, None] * (p - hot)
     expected = (p * z).sum(axis=1, keepdims=True)
     spread = weights[:, None] * p * (z - expected)
+    away = weights[:, None] * p
+    away[np.arange(len(z)), targets] -= weights
+    if not biased:
+        return np.concatenate([[(away * z).sum()], away.sum(axis=0)]), np.array([[(spread * z).sum()]])
     hessian = np.empty((len(x), len(x)))
     hessian[0, 0] = (spread * z).sum()
     hessian[0, 1:] = hessian[1:, 0] = spread.sum(axis=0)

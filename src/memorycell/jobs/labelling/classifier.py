@@ -11,13 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.labels.label_doubts import label_doubts
 from memorycell.data.lines import listing
 from memorycell.data.samples import Answers, Samples
 from memorycell.data.weights import checked_weights
 from memorycell.jobs.card import Job
 from memorycell.jobs.labelling import CLASSIFY, labels, plan
 from memorycell.jobs.labelling.calibration import ClassCalibration
-from memorycell.jobs.labelling.estimator import Known, SequenceEstimator
+from memorycell.jobs.labelling.estimator import Known, SequenceEstimator, joined
 from memorycell.jobs.labelling.parameters import Classifying
 from memorycell.jobs.parameters import documented
 
@@ -71,6 +72,7 @@ class SequenceClassifier(SequenceEstimator, Classifying):
     def _take_outcomes(self, y: Any, n: int, weights: NDArray[Any] | None = None) -> NDArray[Any]:
         self.target_codec_, self.indicator_ = labels.learn(y, n)
         codes = self._known_outcomes(y, n)
+        self._take_notes(label_doubts(self.classes_.tolist(), self.target_codec_.counts_.tolist()))
         if self.several:
             if self.class_weight is not None:
                 raise ValueError(
@@ -141,14 +143,16 @@ class SequenceClassifier(SequenceEstimator, Classifying):
         With several labels a sample: those likelier than not, as they were given to `fit`: an indicator matrix
         (n, L), or a list of labels for each sequence.
         """
-        raw = self._answered(X)
+        return joined([self._decoded(self.raw(part)) for part in self._asked_in_parts(X)])
+
+    def _decoded(self, raw: NDArray[Any]) -> Any:
         return labels.decode(self.target_codec_, self.calibration_.scores(raw), self.indicator_)
 
     def served(self, raw: NDArray[Any]) -> NDArray[np.float64]:
         """Probabilities (n, K) of raw answers."""
         return self.calibration_.probabilities(raw)
 
-    def _told(self, columns: dict[str, Any], raw: NDArray[Any]) -> Answers:
+    def _told(self, columns: dict[str, Any], raw: NDArray[Any], brief: bool = False) -> Answers:
         probabilities = self.served(raw)
         named = [str(label) for label in self.classes_.tolist()]
         if self.several:
@@ -157,9 +161,12 @@ class SequenceClassifier(SequenceEstimator, Classifying):
         else:
             columns["label"] = np.array([named[k] for k in probabilities.argmax(1)], object)
         columns["labels" if self.several else "label"][np.isnan(probabilities).any(1)] = None
+        answers, classes = self._decoded(raw), self.classes_.tolist()
+        if brief:
+            columns |= {} if self.several else {"probability": probabilities.max(1)}
+            return Answers(answers, columns, None, classes)
         columns |= {f"p_{name}": probabilities[:, k] for k, name in enumerate(named)}
-        answers = labels.decode(self.target_codec_, self.calibration_.scores(raw), self.indicator_)
-        return Answers(answers, columns, probabilities, self.classes_.tolist())
+        return Answers(answers, columns, probabilities, classes)
 
     def kind_of(self, samples: Samples) -> Any:
         """What there is to be answered of these samples, and how it is measured."""
@@ -179,15 +186,16 @@ class SequenceClassifier(SequenceEstimator, Classifying):
         """
         self.check_fitted()
         samples = self.read(X, y)
-        scores = self.calibration_.scores(self.raw(samples))
-        codes = labels.encode(self.target_codec_, samples.targets, len(scores))
-        weights = None if sample_weight is None else checked_weights(sample_weight, len(scores))
+        codes = labels.encode(self.target_codec_, samples.targets, len(samples))
+        weights = None if sample_weight is None else checked_weights(sample_weight, len(samples))
         if self.several:
-            return float(np.average(((scores > 0) == (codes > 0.5)).all(axis=1), weights=weights))
+            present = np.concatenate([self.calibration_.scores(self.raw(part)) > 0 for part in self._parts(samples)])
+            return float(np.average((present == (codes > 0.5)).all(axis=1), weights=weights))
         if (codes < 0).any():
             unseen = labels.unseen(self.target_codec_, samples.targets, codes)
             warnings.warn(f"{unseen}: counted as wrong", UserWarning, stacklevel=2)
-        return float(np.average(scores.argmax(axis=1) == codes, weights=weights))
+        found = [self.calibration_.scores(self.raw(part)).argmax(axis=1) for part in self._parts(samples)]
+        return float(np.average(np.concatenate(found) == codes, weights=weights))
 
     def headline(self) -> str:
         """ "3 labels for texts: bad, good and plain"."""

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from memorycell.data.log import note
 from memorycell.data.ragged import Ragged
-from memorycell.data.samples import Answers, Samples, Source
+from memorycell.data.samples import MOST_SCORES, Answers, Samples, Source
 from memorycell.data.sequences import SequenceDataset
 from memorycell.data.streams import SampleStream
 from memorycell.data.weights import checked_weights, weights_note, weights_print
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from memorycell.insight.explained import Explained
 
 Numbers = NDArray[Any]
+_FEWEST_CALIBRATED = 1000
 _STEPS_AT_ONCE = 200_000  # steps of a batch when nothing is trained, padding included: bounds its memory
 _READS = {"text": "texts", "numbers": "series of numbers", "symbols": "symbols"}
 
@@ -66,6 +67,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
 
     CODECS: ClassVar[tuple[str, ...]] = ("codec_",)
     classifies: ClassVar[bool] = False
+    LESS: ClassVar[str] = "n_grams=0, a smaller hidden_size or vocabulary_size=, or fewer classes"
     EXPLAINS: ClassVar[str] = "memorycell.jobs.labelling.explained"
     LEARNED: ClassVar[tuple[str, ...]] = ("input_", "columns_")
 
@@ -116,8 +118,8 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
 
     # ------------------------------------------------------------------ reading
 
-    def read(self, source: Any, y: Any = None, *, labelled: bool | None = True, group: Any = None, order: Any = None
-             ) -> SequenceSamples:  # fmt: skip
+    def read(self, source: Any, y: Any = None, *, labelled: bool | None = True, group: Any = None, order: Any = None,
+             **reading: Any) -> SequenceSamples:  # fmt: skip
         """Sequences with what they stand for, out of whatever holds them; read once, and the way the training's were.
 
         Parameters
@@ -126,13 +128,15 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         y : what each sequence stands for; or the name of that column
         labelled : whether y is wanted; None: where there is any, and no row is left out for want of it
         group, order : column of a file, of groups that belong together, and of dates or numbers, for folds
+        reading : arguments of `memorycell.read_labelled`, such as ``decimal=","``, where they differ from those in
+            training
 
         Raises
         ------
         ValueError, TypeError, FileNotFoundError
             With what was expected, what came and where.
         """
-        return self._read(source, y, labelled, group, order, vars(self).get("input_"))
+        return self._read(source, y, labelled, group, order, vars(self).get("input_"), reading=reading)
 
     def _read(
         self,
@@ -143,10 +147,11 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         order: Any,
         known: Mapping[str, Any] | None,
         weight: Any = None,
+        reading: Mapping[str, Any] | None = None,
     ) -> SequenceSamples:
         """See `read`; `known` is what is known of the training's sequences, None before it; `weight`: see `fit`."""
         named = isinstance(weight, str)
-        samples = self._unweighed(source, y, labelled, group, order, known, weight if named else None)
+        samples = self._unweighed(source, y, labelled, group, order, known, weight if named else None, reading or {})
         if named or weight is None:
             if samples.weights is None and (named or (known is None and self.weight is not None)):
                 raise ValueError(
@@ -165,6 +170,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         order: Any,
         known: Mapping[str, Any] | None,
         weight: str | None,
+        reading: Mapping[str, Any],
     ) -> SequenceSamples:
         """`_read`, but for weights that were given as numbers; `weight`: a column."""
         if isinstance(source, SequenceSamples):
@@ -172,6 +178,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         columns = {"text": self.text, "target": self.target, **(self.reading or {})}
         if known is not None:
             columns |= vars(self).get("columns_", {})
+        columns |= reading
         columns["weight"], columns["optional"] = weight or self.weight, () if known is None else ("weight",)
         if not is_source(source, y, columns):
             named = Source(type(source).__name__ if y is None else "X, y")
@@ -295,7 +302,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         plan.choose(self, given, len(train))
         keep = {"callbacks": callbacks, "log": log}
         self._train_on(everything.take(train), watched, self.plan_["epochs"], checkpoint=checkpoint, **keep)
-        self._calibrate(None if watched is None else self.raw(watched.samples), watched)
+        self._calibrate(*(None, None) if watched is None else self._to_calibrate(watched))
         refit = self.refit if self.refit != "auto" else len(given) < plan.FEW_ENOUGH_TO_REFIT
         if refit and len(held_out) and self.stopped_ != "interrupted":
             path = None if checkpoint is None else os.fspath(checkpoint) + ".refit"
@@ -306,6 +313,14 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         elif self.refit is True and not len(held_out):
             self._note("refit", "Not trained a second time: no sample was held out, so it has seen all of them.")
         return self
+
+    def _to_calibrate(self, watched: Known) -> tuple[Numbers, Known]:
+        """Raw answers to held-out samples: to all of them, or to as many as memory has room for."""
+        most = max(_FEWEST_CALIBRATED, MOST_SCORES // self.network_.head.n_outputs)
+        if len(watched.samples) > most:
+            chosen = np.random.default_rng(self.seed_ % (1 << 64)).permutation(len(watched.samples))[:most]
+            watched = watched.take(np.sort(chosen))
+        return self.raw(watched.samples), watched
 
     def _weighty(self, samples: SequenceSamples, groups: Numbers | None) -> tuple[SequenceSamples, Numbers | None]:
         """The samples that weigh anything, with their groups; said where samples are weighted."""
@@ -416,14 +431,28 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             raw[rows if there is None else there[rows]] = self.network_(batch).float().cpu()
         return raw.double().numpy()
 
-    def _answered(self, X: Any) -> Numbers:
-        """`raw` of X as a user gives it, who is told where a sequence is empty, or was not read to its end."""
+    def _asked_in_parts(self, X: Any) -> list[SequenceSamples]:
+        """X as a user gives it, encoded, in parts whose answers fit into memory.
+
+        The user is told where a sequence is empty, or was not read to its end.
+        """
         samples = self.asked(X)
-        raw = self.raw(samples)
+        parts = self._parts(samples)
         if samples is not X:
             for text in [note["text"] for note in samples.notes if note["kind"] in ("length", "empty")]:
                 warnings.warn(text, UserWarning, stacklevel=4)
-        return raw
+        return parts
+
+    def _parts(self, samples: Any) -> list[Any]:
+        self.check_fitted()
+        self.dataset(samples)
+        size = max(1, MOST_SCORES // self.network_.head.n_outputs)
+        starts = range(0, len(samples), size)
+        return [samples] if len(starts) < 2 else [samples.take(range(s, min(s + size, len(samples)))) for s in starts]
+
+    def _answered(self, X: Any) -> Numbers:
+        """`raw` of X as a user gives it, all of it at once."""
+        return np.concatenate([self.raw(part) for part in self._asked_in_parts(X)])
 
     def answers(self, X: Any) -> Answers:
         """What the model says of sequences: a row each, with where it was, its text, the answer, probabilities.
@@ -440,10 +469,17 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             columns["row"] = np.arange(len(samples)) if samples.rows is None else np.asarray(samples.rows)
         if self.input_["kind"] == "text":
             columns["text"] = np.array([" ".join(text.split()) for text in samples.given], object)
-        return self._told(columns, self.raw(samples))
+        parts = self._parts(samples)
+        if len(parts) == 1:
+            return self._told(columns, self.raw(samples))
+        said = f"{len(samples):,} × {self.network_.head.n_outputs:,} probabilities are too many to keep: only those of "
+        samples.notes.append(note("brief", f"{said}the answers are told; predict_proba gives those of fewer at once."))
+        told = [self._told({}, self.raw(part), brief=True) for part in parts]
+        columns |= {name: np.concatenate([each.columns[name] for each in told]) for name in told[0].columns}
+        return Answers(joined([each.predictions for each in told]), columns, None, told[0].classes)
 
-    def _told(self, columns: dict[str, Any], raw: Numbers) -> Answers:
-        """The answers that raw ones stand for; `columns` come before them."""
+    def _told(self, columns: dict[str, Any], raw: Numbers, brief: bool = False) -> Answers:
+        """The answers that raw ones stand for; `columns` come before them. Brief: no probabilities of all classes."""
         raise NotImplementedError
 
     def stream(self) -> SequenceStream:
@@ -561,6 +597,11 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
 
     def _check_loaded(self) -> None:
         building.check_loaded(self)
+
+
+def joined(parts: list[Any]) -> Any:
+    """Arrays, or lists, one behind the other."""
+    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else [row for part in parts for row in part]
 
 
 class _Named:

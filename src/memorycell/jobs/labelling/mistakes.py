@@ -99,8 +99,11 @@ def mistakes(model: Any, samples: SequenceSamples, judged: Judged | None) -> Sec
 
 def _single(model: Any, judged: Judged) -> tuple[list[Case], list[Case]]:
     true, answered = judged.true, judged.answers["labels"]
-    chances = judged.answers["probabilities"]
-    sure = chances[np.arange(len(true)), answered]
+    chances = judged.answers.get("probabilities")
+    if chances is None:  # of many classes
+        sure, own = judged.answers["confidence"], judged.answers["own"]
+    else:
+        sure, own = chances[np.arange(len(true)), answered], chances[np.arange(len(true)), true]
     outputs = set(model.classes_.tolist())
     names = judged.kind.classes
 
@@ -109,7 +112,7 @@ def _single(model: Any, judged: Judged) -> tuple[list[Case], list[Case]]:
         said, other = f"{_strong(answer)}, {percent(float(sure[i]), 0)}", None
         if answered[i] != true[i]:
             other = truth if truth in outputs else None
-            said = f"{said}; it is {_strong(truth)}, {percent(float(chances[i, true[i]]), 0)}"
+            said = f"{said}; it is {_strong(truth)}, {percent(float(own[i]), 0)}"
         return Case(int(judged.rows[i]), answer, _numbered(said, judged, i), other)
 
     known = np.array([name in outputs for name in names])[answered]

@@ -47,6 +47,8 @@ class SequenceToOne(Network):
         Longest n-gram of tokens that a linear model beside the recurrent layers weighs, see `NGramPath`; 0: none.
     aligned : bool
         Weigh n-grams by where they end, too.
+    n_gram_rank : int, optional
+        Numbers of an n-gram, where outputs are many: see `NGramPath`.
     causal : bool
         No look ahead: `step` answers after every step with the numbers of `forward`.
     head_dropout : float
@@ -88,6 +90,7 @@ class SequenceToOne(Network):
         squeeze_excite: bool = False,
         n_grams: int = 0,
         aligned: bool = False,
+        n_gram_rank: int | None = None,
         head_dropout: float = 0.0,
         label_smoothing: float = 0.0,
         encoder: Encoder | None = None,
@@ -113,12 +116,14 @@ class SequenceToOne(Network):
         if n_grams:
             if encoder.embedding is None:
                 raise ValueError("expected n_grams=0 without a vocabulary: n-grams are of tokens")
-            self.n_grams = NGramPath(n_outputs, n_grams, aligned, head_dropout)
+            self.n_grams = NGramPath(n_outputs, n_grams, aligned, head_dropout, n_gram_rank)
         self._own = {
             "head": head, "n_outputs": n_outputs, "pooling": list(self.pooling.kinds), "convolution": convolution,
             "causal": causal, "squeeze_excite": squeeze_excite, "n_grams": n_grams, "aligned": aligned,
             "head_dropout": head_dropout, "label_smoothing": label_smoothing,
         }  # fmt: skip
+        if n_gram_rank is not None:  # else left out, as earlier versions expect
+            self._own["n_gram_rank"] = n_gram_rank
 
     def config(self) -> dict[str, Any]:
         return {**self.encoder.config(), **self._own}

@@ -50,6 +50,12 @@ _N_GRAMS = 2  # words and pairs of words
 _CLUSTERS = 4  # of scripts without spaces, a word is several tokens
 
 
+# From so many classes on, n-grams have as many numbers each as words of fastText, and not one for each class: of 20,000
+# the weights would take 10 GB, and as much again for each of gradient, optimiser, average and best.
+_MANY_OUTPUTS = 256
+_N_GRAM_RANK = 100
+
+
 def choose(model: Any, given: SequenceInput, samples: int) -> None:
     """Fill the plan of a classifier or regressor: what its parameters stand for where they say "auto", and why.
 
@@ -67,6 +73,11 @@ def choose(model: Any, given: SequenceInput, samples: int) -> None:
     if convolution and model.convolution == "auto":
         model._note("convolution", "Numbers: a convolutional front stands beside the recurrent layers (LSTM-FCN).")
     _choose_n_grams(model, given)
+    outputs = len(model.classes_) if model.classifies else 1
+    if model.plan_["n_grams"] and outputs > _MANY_OUTPUTS:
+        model.plan_.put(
+            "n_gram_rank", _N_GRAM_RANK, f"a weight for each n-gram and class would be {outputs:,} a n-gram"
+        )
     # Symbols of one length, such as the bases around a site: places mean something.
     aligned = kind == "symbols" and len({len(each) for each in given.sequences}) == 1
     plan.put("aligned", aligned, "for symbols in sequences of one length")

@@ -86,7 +86,7 @@ class SequenceRegressor(SequenceEstimator, Regressing):
         """Raw answers (n, K) in the units of the targets."""
         return raw * self.scale_["scale"] + self.scale_["center"]
 
-    def _told(self, columns: dict[str, Any], raw: NDArray[Any]) -> Answers:
+    def _told(self, columns: dict[str, Any], raw: NDArray[Any], brief: bool = False) -> Answers:
         numbers = self._shaped(self.served(raw))
         names = ["prediction"] if numbers.ndim == 1 else [f"prediction_{k + 1}" for k in range(numbers.shape[1])]
         return Answers(numbers, columns | dict(zip(names, numbers.reshape(len(numbers), -1).T, strict=True)))
