@@ -72,6 +72,12 @@ class EncodedTable:
         """int64 (N,): the series of each row."""
         return np.repeat(np.arange(len(self.ids)), np.diff(self.offsets))
 
+    @property
+    def longest(self) -> slice:
+        """The observed rows of the longest series."""
+        s = int(self.observed_rows.argmax())
+        return slice(int(self.offsets[s]), int(self.offsets[s] + self.observed_rows[s]))
+
     def target_in_units(self) -> NDArray[np.float64]:
         """float64 (N, K): the targets in their own units, NaN where missing."""
         series = self.series_of_row
@@ -95,6 +101,8 @@ class Forecasts(Figures):
     series : int64 (n,)
     dates : (n, H)
     origin_dates : (n,)
+    reasons : list of n str
+        Why a forecast is not the network's, or is missing: "" where it is the network's. Empty where all are.
     """
 
     point: NDArray[np.float64]
@@ -108,6 +116,7 @@ class Forecasts(Figures):
     target_names: list[str]
     ids: list[str]
     notes: list[dict] = field(default_factory=list)  # of the table they were made from
+    reasons: list[str] = field(default_factory=list)
 
     def _said(self) -> tuple[str, str]:
         origins, steps = self.point.shape[:2]

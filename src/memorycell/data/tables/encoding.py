@@ -112,6 +112,7 @@ def _scales(codec: TableFields, placed: Placed, notes: list[dict]) -> tuple[NDAr
     if not codec.series_:
         return codec.center_, codec.scale_
     where = {name: i for i, name in enumerate(codec.ids_)}
+    where |= dict.fromkeys(codec.short_, -1)
     fitted = np.array([where.get(name, -1) for name in ids], np.int64)
     center, scale = codec.center_[fitted], codec.scale_[fitted]
     new = fitted < 0
@@ -121,7 +122,9 @@ def _scales(codec: TableFields, placed: Placed, notes: list[dict]) -> tuple[NDAr
             grid = placed.grid(name, target=True)
             own_center, own_scale, _ = safe_scales(*moments_by_series(grid, owner, len(ids)), pooled=codec.pooled_[k])
             center[new, k], scale[new, k] = own_center[new], own_scale[new]
-        names = [name for name, is_new in zip(ids, new, strict=True) if is_new]
+        known = set(codec.short_)
+        names = [name for name, is_new in zip(ids, new, strict=True) if is_new and name not in known]
+    if new.any() and names:
         text = f"{len(names):,} series were not in the training table ({listing(names)}): scaled by their own rows."
         notes.append(note("new series", text))
     return center, scale

@@ -30,12 +30,13 @@ def fit_columns(
         lengths = np.diff(layout.offsets)
         owner = np.repeat(np.arange(len(lengths)), lengths)
         position = np.arange(len(layout)) - layout.offsets[owner]
-        seen, shown = position < training[owner], position < placed.observed[owner]
+        # Of a series that nothing is learned from, what it lacks is not to be noticed either.
+        seen, shown = position < training[owner], position < np.where(training, placed.observed, 0)[owner]
     _fit_targets(codec, placed, None if owner is None else owner[seen], seen, shown)
     codec.past_ = _fit_numbers(codec, placed, roles.past, seen, shown, notes)
     codec.known_ = _fit_numbers(codec, placed, roles.known, seen, shown, notes)
     codec.codes_ = _fit_codes(placed, roles.codes, seen, notes)
-    _fit_static(codec, placed, roles)
+    _fit_static(codec, placed, roles, training > 0)
 
 
 def _fit_codes(placed: Placed, codes: dict[str, bool], seen: Any, notes: list[dict]) -> list[Coded]:
@@ -102,16 +103,17 @@ def _fit_numbers(
     return columns
 
 
-def _fit_static(codec: TableFields, placed: Placed, roles: Roles) -> None:
+def _fit_static(codec: TableFields, placed: Placed, roles: Roles, learned: NDArray[np.bool_]) -> None:
     codec.static_ = []
     for name in roles.static:
-        stats = moments(placed.per_series(name), name)
+        stats = moments(placed.per_series(name)[learned], name)
         scale = stats.std if stats.number and stats.std > 0 else 1.0
         codec.static_.append(Number(name, stats.mean if stats.number else 0.0, scale, 0.0, False))
     codec.static_codes_ = []
     for name in roles.static_codes:
         texts = placed.per_series(name)
-        codec.static_codes_.append(Coded(name, sorted({str(t) for t in texts if t is not None}), True))
+        categories = {str(text) for text, used in zip(texts, learned, strict=True) if used and text is not None}
+        codec.static_codes_.append(Coded(name, sorted(categories), True))
 
 
 def _any_missing(values: NDArray) -> bool:

@@ -128,7 +128,8 @@ class TableCodec(TableFields):
         table : anything `read_table` takes
         holdout : float in [0, 1), or callable
             Share of each series' last rows that statistics must not see; or a function from the observed rows
-            of each series (int64 (S,)), and which of them have a target (None: all), to the training rows of each.
+            of each series (int64 (S,)), and which of them have a target (None: all), to the training rows of each:
+            0 for a series that nothing is to be learned from, which is scaled by its own rows then.
 
         Raises
         ------
@@ -165,6 +166,7 @@ class TableCodec(TableFields):
         self.ids_ = placed.layout.ids
         notes += [*roles.notes, *placed.notes]
         training = _training_rows(placed, holdout, roles.targets)
+        self.short_ = [name for name, rows in zip(self.ids_, training, strict=True) if not rows]
         fit_columns(self, placed, roles, training, notes)
         span = float(training.max(initial=0)) * self.frequency_.span
         self.calendar_ = calendar_names(self.frequency_, span) if self.calendar and self.dated_ else []

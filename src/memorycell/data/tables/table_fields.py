@@ -34,6 +34,7 @@ class TableFields:
     as_read_: dict[str, Any]
     series_: list[str]
     series_text_: list[str]
+    short_: list[str]
     time_: list[str]
     dated_: bool
     frequency_: Frequency

@@ -38,6 +38,7 @@ def codec_state(codec: TableFields) -> Json:
         "dated": codec.dated_,
         "series": _one(codec.series_),
         "series_text": codec.series_text_,
+        "short": codec.short_,
         "frequency": codec.frequency_.to_json(),
         "ids": codec.ids_,
         "center": codec.center_.tolist(),
@@ -133,6 +134,8 @@ def _learned(state: Json) -> Json:
     learned["reading_"] = DateReading.from_json(None, state.get("reading"))
     text = checked({"series_text": [], **state}, "series_text", names, "a list of column names")
     learned["series_text_"] = text if "series_text" in state else learned["series_"]
+    several = is_list(is_name, most=_MOST_SERIES)
+    learned["short_"] = checked({"short": [], **state}, "short", several, "a list of series names")
     pooled = checked(state, "pooled", is_list(_is_pair, k), f"{k} pairs of level and spread")
     learned["pooled_"] = [(float(level), float(spread)) for level, spread in pooled]
     irregular = learned["frequency_"].kind == "irregular"

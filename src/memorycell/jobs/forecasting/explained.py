@@ -23,6 +23,7 @@ from memorycell.insight.asking import AT_ONCE, check_trace_size, class_index, no
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
 from memorycell.jobs.forecasting.carried import CarriedForecaster
+from memorycell.jobs.forecasting.ends import able_series
 from memorycell.jobs.forecasting.network import EncoderDecoder, SegmentForecaster
 from memorycell.jobs.forecasting.reading import TableSamples
 from memorycell.networks.base import State
@@ -151,6 +152,8 @@ def _along(model: Any, encoded: EncodedTable) -> Iterator[Callable[[], Any]]:
     network = model.network_
     device = next(network.parameters()).device
     for first, rows in zip(encoded.offsets[:-1], encoded.observed_rows, strict=True):
+        if not rows:
+            continue
         steps = StepDataset(encoded, model.horizon, np.array([first]))
         state: list[State] = [None]
 
@@ -195,15 +198,14 @@ def origin_of(model: Any, encoded: EncodedTable, at: Any, series: Any, *, after:
     series = None if series is None else asked_series(series)
     if series is not None and len(encoded.ids) == 1 and series != encoded.ids[0]:
         raise ValueError(f"expected no series=, as the table holds a single one, got {series!r}")
-    s = 0 if series is None else class_index(encoded.ids, series, "series")
-    first, count = int(encoded.offsets[s]), int(encoded.observed_rows[s])
     carried = model.state == "carried"
+    able = able_series(encoded, 1 if carried else model.window_)
+    s = int(able.argmax()) if series is None else class_index(encoded.ids, series, "series")
+    first, count = int(encoded.offsets[s]), int(encoded.observed_rows[s])
     possible = eligible_origins(encoded, 1 if carried else model.window_, after)
     possible = possible[(possible >= first) & (possible < first + count)]
-    if not len(possible):
-        raise ValueError(
-            f"expected at least {model.window_} rows (the window) to forecast from, got {count}: give more of the past"
-        )
+    if not able[s] or not len(possible):
+        raise ValueError(_no_origin(model, encoded, s, count, bool(able[s]), after))
     dates = encoded.dates[possible]
     if at is None:
         return int(possible[-1])
@@ -217,6 +219,18 @@ def origin_of(model: Any, encoded: EncodedTable, at: Any, series: Any, *, after:
             f"{possible[0] - first} to {possible[-1] - first} of its regular steps{whole}{ahead}), got {asked}"
         )
     return first + row
+
+
+def _no_origin(model: Any, encoded: EncodedTable, s: int, count: int, able: bool, after: int) -> str:
+    """Why there is no row of a series to forecast from."""
+    several = len(encoded.ids) > 1
+    of = f" in series {encoded.ids[s]!r}" if several else ""
+    if not able and (model.state == "carried" or count >= model.window_):
+        return f"expected values of {', '.join(encoded.target_names)} to forecast from, got none{of}"
+    least = model.window_ + (after if able else 0)
+    other = "ask for another one with series=, as its forecast is the level of its last values"
+    remedy = other if several else "give more of the past"
+    return f"expected at least {least} rows (the window) to forecast from, got {count}{of}: {remedy}"
 
 
 def _row(at: Any, dates: NDArray) -> int | None:

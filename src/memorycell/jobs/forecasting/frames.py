@@ -29,7 +29,7 @@ def quantile_name(target: str, level: float) -> str:
 
 def forecast_columns(forecasts: Forecasts, codec: TableCodec, table: Table) -> dict[str, NDArray]:
     """Columns of n · H rows: series (where there are many, as `table` writes them), time, and each target with its
-    quantiles."""
+    quantiles; where not all forecasts are the network's, "note" says why."""
     horizon = forecasts.point.shape[1]
     columns: dict[str, NDArray] = {}
     if codec.series_:
@@ -41,6 +41,11 @@ def forecast_columns(forecasts: Forecasts, codec: TableCodec, table: Table) -> d
         columns[target] = forecasts.point[:, :, k].reshape(-1)
         for j, level in enumerate(forecasts.levels):
             columns[quantile_name(target, level)] = forecasts.quantiles[:, :, k, j].reshape(-1)
+    if any(forecasts.reasons):
+        name = "note"
+        while name in columns:
+            name += "_"
+        columns[name] = np.repeat(np.array(forecasts.reasons, object), horizon)
     return columns
 
 

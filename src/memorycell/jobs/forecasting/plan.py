@@ -130,9 +130,11 @@ def choose_window(encoded: EncodedTable, horizon: int) -> int:
     Never more than a fifth of the median series, so that there are windows to learn from; 32 where the grid has no
     season.
     """
-    rows = int(np.median(encoded.observed_rows))
-    first = slice(0, int(encoded.observed_rows[0]))
-    seasons = season_lags(encoded.dates[first]) if np.issubdtype(encoded.dates.dtype, np.datetime64) else ()
+    observed = encoded.observed_rows
+    # A few that have only begun do not shorten the window of all others.
+    rows = int(np.median(observed[observed >= min(max(10, observed.max() / 50), observed.max())]))
+    dated = np.issubdtype(encoded.dates.dtype, np.datetime64)
+    seasons = season_lags(encoded.dates[encoded.longest], encoded.frequency) if dated else ()
     near = max(8 * horizon, min(seasons, default=0))
     fitting = [season for season in seasons if season <= min(rows / 20, near, 200)]
     wanted = max(2 * max(fitting, default=16), 2 * horizon)
@@ -176,7 +178,7 @@ def choose_normalize(
     trained on levels and on differences from the last value, whichever forecasts the held-out block better says
     whether the level may be relied upon ("none") or drifts ("level").
     """
-    if len(encoded.ids) > 1:
+    if len(np.unique(np.searchsorted(encoded.offsets, train[[0, -1]], side="right"))) > 1:
         return "scale", "many series: each window is taken relative to its own level and spread"
     if horizon >= LONG_HORIZON:
         return "level", "far ahead levels drift: each window is taken relative to its last value"

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from memorycell.data.log import note
 from memorycell.data.samples import Note, Samples, Source
 from memorycell.data.tables.encoded import EncodedTable
 from memorycell.data.tables.future import known_names
@@ -116,6 +117,14 @@ class TableSamples(Samples):
                 self._keep(0, codec.encode(self.given))
             return self._tables[0]
         return without_rows_to_come(self.ahead(codec, horizon))
+
+    def note_once(self, kind: str, named: list[tuple[str, str]]) -> None:
+        """Note of series, by name, what was done with them."""
+        if named:
+            told = "; ".join(f"{name!r}: {why}" for name, why in named[:6])
+            more = f"; and {len(named) - 6:,} more series" if len(named) > 6 else ""
+            said = note(kind, f"{told}{more}.")
+            self.notes += [said] if said not in self.notes else []
 
     def _use(self, codec: TableCodec) -> None:
         if codec is not self._codec:

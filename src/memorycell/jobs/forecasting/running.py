@@ -85,7 +85,8 @@ class Runner:
         """Origins since the end of training whose outcomes adjust the intervals of forecasts from `origins`."""
         if not len(origins):
             return np.empty(0, np.int64)
-        later = eligible_origins(encoded, self.least_rows, self.horizon)
+        # A series that has only begun says nothing of how the others err, even where a carried state can forecast it.
+        later = eligible_origins(encoded, self.network.window, self.horizon)
         # Row numbers count from 0 in each series, so its last row seen is the first origin whose outcome is news.
         seen = encoded.offsets[:-1] + rows_seen(encoded, self.train_end)
         later = later[later >= seen[np.searchsorted(encoded.offsets, later, side="right") - 1] - 1]
@@ -138,6 +139,9 @@ def run_network(
 ) -> tuple[Tensor, Tensor]:
     """Point (n, H, K) and quantiles (n, H, K, Q) from each of n origins, in the scaled units of the table."""
     network.eval()
+    if not len(origins):
+        shape = (0, network.horizon, encoded.target.shape[1])
+        return torch.empty(shape), torch.empty((*shape, len(network.head.levels)))
     with using_threads(n_threads), flush_subnormals():
         if isinstance(network, CarriedForecaster):
             return _run_carried(network, encoded, origins)

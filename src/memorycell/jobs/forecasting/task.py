@@ -21,11 +21,14 @@ from memorycell.jobs.card import Job
 from memorycell.jobs.forecasting import FORECAST, TARGET, building, older, plan
 from memorycell.jobs.forecasting.carried import CarriedForecaster
 from memorycell.jobs.forecasting.conformal import Calibration
+from memorycell.jobs.forecasting.ends import forecast_ends, short_note
 from memorycell.jobs.forecasting.frames import forecast_columns, to_frame
 from memorycell.jobs.forecasting.network import TableShape
 from memorycell.jobs.forecasting.parameters import Forecasting
 from memorycell.jobs.forecasting.reading import TableSamples, read_samples
 from memorycell.jobs.forecasting.running import Runner, run_network, scaled_outcomes
+from memorycell.jobs.forecasting.said import Worded, date_text
+from memorycell.jobs.forecasting.short import ShortSeries, usable, without_values
 from memorycell.jobs.forecasting.stream import ForecastStream
 from memorycell.jobs.learner import Learner, Progress
 from memorycell.jobs.parameters import documented
@@ -40,7 +43,7 @@ Origins = NDArray[np.int64]
 
 @documented
 @dataclass(kw_only=True, eq=False, repr=False)
-class Forecaster(Learner, Forecasting):
+class Forecaster(Worded, Learner, Forecasting):
     """Forecasts of one or many series, with quantiles, from an LSTM network.
 
     Attributes
@@ -51,6 +54,7 @@ class Forecaster(Learner, Forecasting):
     splits_ : dict of (first, last) target dates of "train", "validation" and "calibration"
     notes_ : list of dict: what was done to the data and why, in sentences
     calibration_ : scores of the calibration block, which adjust the quantiles
+    short_ : what is said of series that are shorter than the window
 
     Examples
     --------
@@ -65,22 +69,6 @@ class Forecaster(Learner, Forecasting):
     CODECS: ClassVar[tuple[str, ...]] = ("codec_",)
     EXPLAINS: ClassVar[str] = "memorycell.jobs.forecasting.explained"
     LEARNED: ClassVar[tuple[str, ...]] = ("splits_", "ends_")
-
-    @property
-    def window_(self) -> int:
-        """Steps that are looked back on."""
-        return self.plan_["window"]
-
-    @property
-    def target_names_(self) -> list[str]:
-        """What is forecast."""
-        return list(self.codec_.target_names_)
-
-    @property
-    def train_end_(self) -> Any:
-        """The last row that training has seen, a date or a step number; of many series a dict by their names."""
-        ends = self.ends_
-        return {name: _stamp(end) for name, end in ends.items()} if isinstance(ends, dict) else _stamp(ends)
 
     # ------------------------------------------------------------------ reading
 
@@ -161,14 +149,36 @@ class Forecaster(Learner, Forecasting):
             path = None if checkpoint is None else os.fspath(checkpoint) + ".refit"
 
             def train_again(epochs: int) -> None:
-                self._learn_codec(samples, target)
+                self._learn_codec(samples, target, self._all_rows)
                 whole = samples.observed(self.codec_, self.horizon)
                 everything = with_targets(whole, eligible_origins(whole, self.window_, self.horizon), self.horizon)
                 self._train(whole, everything, None, epochs, checkpoint=path, **keep)
 
             self._refit_with(train_again, plan.LEAST_REFIT, "rows")
+        self._learn_short(samples)
         self._samples = samples
         return self
+
+    def _usable(self, observed: Origins, known: Any, shortest: int = 1) -> NDArray[np.bool_]:
+        """Which series have windows to train on."""
+        return usable(observed, known, self.plan_["window"] if "window" in self.plan_ else shortest, self.horizon)
+
+    def _all_rows(self, observed: Origins, known: Any) -> Origins:
+        """All rows of the series that there is something to learn from."""
+        return np.where(self._usable(observed, known), observed, 0)
+
+    def _learn_short(self, samples: TableSamples) -> None:
+        """What may be said of series that are too short."""
+        shape = (self.horizon, len(self.target_names_), len(self.quantiles))
+        self.short_ = ShortSeries.none(*shape)
+        if self.codec_.series_ and self.state != "carried":
+            encoded = samples.observed(self.codec_, self.horizon)
+            self.short_ = ShortSeries.of(
+                encoded, self.window_, self.horizon, tuple(self.quantiles), self._typical_spread()
+            )
+
+    def _typical_spread(self) -> NDArray[np.float64]:
+        return np.array([spread for _, spread in self.codec_.pooled_])
 
     def _beginning(self, init_from: Any) -> Forecaster | None:
         """The fitted forecaster whose weights are to be begun with."""
@@ -185,13 +195,29 @@ class Forecaster(Learner, Forecasting):
         # Whether a series is too short to hold anything out depends on the window, which "auto" does not know yet:
         # statistics then come from the shorter part, never from rows that are held out.
         shortest = 1 if self.window == "auto" else int(self.window)
-        self._learn_codec(
-            samples, target, lambda observed, known: training_rows(observed, shortest, self.horizon, *shares, known)
-        )
+
+        def training(observed: Origins, known: Any) -> Origins:
+            rows = training_rows(observed, shortest, self.horizon, *shares, known)
+            return np.where(self._usable(observed, known, shortest), rows, 0)
+
+        self._learn_codec(samples, target, training)
         encoded = samples.observed(self.codec_, self.horizon)
-        self._take_notes([*self.codec_.notes_, *encoded.notes])
         choices = None if begin is None else begin.plan_
         plan.choose_windows(self.plan_, self, encoded, choices)
+        least = self.window_ + self.horizon
+        if self.window == "auto" and self.codec_.series_ and (encoded.observed_rows < least).any():
+            self._learn_codec(samples, target, training)  # now that it is known who is too short for the window
+            encoded = samples.observed(self.codec_, self.horizon)
+        self._take_notes([*self.codec_.notes_, *encoded.notes])
+        if self.codec_.short_:
+            values = np.where(without_values(encoded).all(axis=1), 0, encoded.observed_rows)
+            rows = dict(zip(encoded.ids, values, strict=True))
+            needed = f"expected {least:,}, window {self.window_:,} + horizon {self.horizon:,}, and values"
+            short = self.codec_.short_
+            self._note(
+                "short series",
+                short_note(short, np.array([rows[name] for name in short]), needed, self.state == "carried"),
+            )
         parts = split_origins(encoded, self.window_, self.horizon, *shares)
         self._learn_splits(encoded, parts)
         plan.choose_training(self.plan_, self, encoded, parts[0], parts[1] if checked is None else parts[2], choices)
@@ -269,8 +295,11 @@ class Forecaster(Learner, Forecasting):
             if len(origins):
                 dates = encoded.dates[origins + 1], encoded.dates[origins + self.horizon]
                 self.splits_[name] = (str(dates[0].min()), str(dates[1].max()))
-        ends = [str(end) for end in encoded.dates[encoded.offsets[:-1] + encoded.observed_rows - 1]]
-        self.ends_ = ends[0] if len(ends) == 1 else dict(zip(encoded.ids, ends, strict=True))
+        last = encoded.offsets[:-1] + encoded.observed_rows - 1
+        ends = {name: str(encoded.dates[row]) for name, row in zip(encoded.ids, last, strict=True) if row >= 0}
+        gone = {name for name, rows in zip(encoded.ids, encoded.observed_rows, strict=True) if not rows}
+        ends = {name: end for name, end in ends.items() if name not in gone}
+        self.ends_ = next(iter(ends.values())) if len(encoded.ids) == 1 else ends
 
     # ------------------------------------------------------------------ forecasting
 
@@ -302,22 +331,20 @@ class Forecaster(Learner, Forecasting):
     def forecast_end(self, table: Any = None, future: Any = None) -> Forecasts:
         """Forecasts from the last row of each series of `table` (None: the table of `fit`).
 
+        Of many series those that are shorter than the window are forecast by the level of their own last values, with
+        quantiles of what that errs by on pieces of the others that are as short; those without a value get none.
+        `Forecasts.reasons` says so.
+
         Raises
         ------
         ValueError
-            When a series has fewer rows than the window.
+            When a table of one series has fewer rows than the window, or no value.
         """
-        encoded = self.asked(table, future).ahead(self.codec_, self.horizon)
-        origins = encoded.offsets[:-1] + encoded.observed_rows - 1
-        short = encoded.observed_rows < self._runner().least_rows
-        if short.any():
-            name, rows = encoded.ids[int(short.argmax())], int(encoded.observed_rows[short.argmax()])
-            raise ValueError(
-                f"expected at least {self.window_} rows (the window) to forecast from, got {rows}"
-                + (f" in series {name!r}" if len(encoded.ids) > 1 else "")
-                + ": give more of the past"
-            )
-        return self.forecast_at(encoded, origins)
+        samples = self.asked(table, future)
+        encoded, many = samples.ahead(self.codec_, self.horizon), bool(self.codec_.series_)
+        forecasts = forecast_ends(self._runner(), encoded, self.short_, self._typical_spread(), many)
+        samples.note_once("short series", [(encoded.ids[s], why) for s, why in enumerate(forecasts.reasons) if why])
+        return forecasts
 
     def predict(self, table: Any = None, future: Any = None) -> Any:
         """The next `horizon` steps of each series, as a frame of the kind that came in (pandas for files and arrays).
@@ -330,7 +357,8 @@ class Forecaster(Learner, Forecasting):
         Returns
         -------
         frame
-            Series column (many series), time column, and for each target ``temp``, ``temp_q05``, … ``temp_q95``.
+            Series column (many series), time column, and for each target ``temp``, ``temp_q05``, … ``temp_q95``;
+            where some series are too short for the window a column ``note`` that says what was done.
         """
         samples = self.asked(table, future)
         return to_frame(self.answers(samples).columns, samples.given, self.codec_.series_)
@@ -466,76 +494,6 @@ class Forecaster(Learner, Forecasting):
         """
         return self._explaining().trace(self, self.asked(table, future), at, series, path, force)
 
-    # ------------------------------------------------------------------ in words
-
-    def reads(self) -> str:
-        """ "tables"."""
-        return "tables"
-
-    def headline(self) -> str:
-        """ "forecasts temp 3 steps ahead from the last 6"."""
-        return f"forecasts {self._what()} {_steps(self.horizon)} ahead from the last {self.window_:,}"
-
-    def purpose(self) -> str:
-        """ "forecasts temp, 3 steps ahead"."""
-        return f"forecasts {self._what()}, {_steps(self.horizon)} ahead"
-
-    def _what(self) -> str:
-        return listing(self.target_names_)
-
-    def network_text(self) -> str:
-        """The network in one line: cells, sizes, parameters."""
-        network = self.network_
-        kind = "carried" if self.state == "carried" else self.plan_["network"]
-        name = "" if kind == "lstm" else f", network {kind}"
-        deep = "" if network.num_layers == 1 else f", {network.num_layers} layers"
-        return f"{network.cell} of {network.hidden_size} units{deep}{name}: {self.n_parameters_:,} parameters"
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Names and values of what a person asks first."""
-        codec, back = self.codec_, f"{_steps(self.window_)} of {self.codec_.frequency_}"
-        if self.state == "carried":
-            back = f"all rows so far (trained on {_steps(self.window_)} at a time)"
-        levels = ", ".join(f"{level * 100:g} %" for level in self.quantiles)
-        several = f"{len(codec.ids_):,}, told apart by column {listing(codec.series_)}"
-        return [
-            ("forecasts", f"{self._what()}, {_steps(self.horizon)} ahead"),
-            ("looks back on", back),
-            ("series", several if codec.series_ else "one"),
-            ("network", self.network_text()),
-            ("intervals", f"quantiles at {levels}, adjusted on rows that training had not seen"),
-            ("last row seen", self._last_seen()),
-        ]
-
-    def data_rows(self) -> list[tuple[str, str]]:
-        """Names and values of what there is to say of the training data, for the model card."""
-        return [
-            (name, f"targets from {' to '.join(date_text(date) for date in span)}")
-            for name, span in self.splits_.items()
-        ]
-
-    def _last_seen(self) -> str:
-        """The last row that training has seen; the latest where series end on different dates."""
-        end = self.train_end_
-        return date_text(max(end.values()) if isinstance(end, dict) else end)
-
-    def _own_facts(self) -> dict[str, Any]:
-        codec = self.codec_
-        return {
-            "targets": self.target_names_,
-            "horizon": int(self.horizon),
-            "window": int(self.window_),
-            "state": self.state,
-            "cell": self.cell,
-            "quantiles": [float(level) for level in self.quantiles],
-            "frequency": str(codec.frequency_),
-            "time": list(codec.time_),
-            "series_column": codec.series_[0] if len(codec.series_) == 1 else codec.series_ or None,
-            "series": len(codec.ids_),
-            "splits": {name: list(span) for name, span in self.splits_.items()},
-            "train_end": self._last_seen(),
-        }
-
     # ------------------------------------------------------------------ parameters and files
 
     def check_parameters(self) -> None:
@@ -545,12 +503,16 @@ class Forecaster(Learner, Forecasting):
             plan.layer_size(self.hidden_size, self.num_layers)
 
     def _tensors(self) -> dict[str, Tensor]:
-        return {name: torch.from_numpy(values) for name, values in self.calibration_.to_arrays().items()}
+        short = {f"short.{name}": value for name, value in self.short_.to_arrays().items()}
+        return {name: torch.from_numpy(value) for name, value in (self.calibration_.to_arrays() | short).items()}
 
     def _take_tensors(self, tensors: dict[str, Tensor]) -> None:
         shape = (self.horizon, len(self.target_names_))
         arrays = {name: value.numpy() for name, value in tensors.items()}
+        short = {name.removeprefix("short."): arrays.pop(name) for name in list(arrays) if name.startswith("short.")}
         self.calibration_ = Calibration.from_arrays(arrays, shape, tuple(self.quantiles))
+        whole = (*shape, len(self.quantiles))
+        self.short_ = ShortSeries.from_arrays(short, whole) if short else ShortSeries.none(*whole)
 
     @classmethod
     def _of_older(cls, config: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -573,28 +535,6 @@ class Forecaster(Learner, Forecasting):
         if not all(map(_is_text, ends)) or not ends:
             raise ValueError("expected the date or step of the last row seen, got another")
         self._last_seen()
-
-
-def date_text(date: Any) -> str:
-    """A date without the parts that are zero.
-
-    Example
-    -------
-    >>> date_text(np.datetime64("2024-03-01T00:00:00")), date_text("2024-03-01T00:00:00.000000000"), date_text(7)
-    ('2024-03-01', '2024-03-01', '7')
-    """
-    if not isinstance(date, np.datetime64):
-        return str(date).removesuffix("T00:00:00.000000000")
-    return str(np.datetime_as_string(date, unit="s")).replace("T", " ").removesuffix(" 00:00:00")
-
-
-def _stamp(text: str) -> int | np.datetime64:
-    """A date or step number as it was, of its text."""
-    return int(text) if text.lstrip("-").isdigit() else np.datetime64(text)
-
-
-def _steps(count: int) -> str:
-    return f"{count:,} {'step' if count == 1 else 'steps'}"
 
 
 def _is_text(value: Any) -> bool:

@@ -13,7 +13,8 @@ import numpy as np
 from memorycell.data.lines import counted
 from memorycell.data.log import logger
 from memorycell.data.tables.calendar import say_date
-from memorycell.data.tables.encoded import EncodedTable, Forecasts
+from memorycell.data.tables.encoded import EncodedTable, Forecasts, eligible_origins
+from memorycell.data.tables.table import listing
 from memorycell.data.tables.table_codec import TableCodec
 from memorycell.evaluation.parts import each_fold, wanted
 from memorycell.evaluation.significance import judge
@@ -202,7 +203,9 @@ def _run_fold(
 ) -> _FoldRun:
     """All models' forecasts from the origins of one block; `start` and `stop` count rows of each series."""
     horizon = fitted.horizon
-    origins = block_origins(encoded, start, stop, horizon, step, fitted.origins(encoded))
+    allowed = eligible_origins(encoded, int(getattr(fitted, "window_", 1)), 0)  # a carried state needs none: ridge does
+    allowed = allowed[np.isin(allowed, fitted.origins(encoded))]
+    origins = block_origins(encoded, start, stop, horizon, step, allowed)
     if not len(origins):
         raise ValueError(
             f"no origin of this block has the rows the model looks back on and {horizon} rows with a target "
@@ -211,9 +214,7 @@ def _run_fold(
     forecasts = fitted.forecast_at(encoded, origins)
     name = name_of(fitted)
     train_stop = encoded.offsets[:-1] + start
-    scales = mase_scales(
-        encoded, train_stop, season or main_season(encoded.dates[: encoded.offsets[1]], encoded.frequency)
-    )
+    scales = mase_scales(encoded, train_stop, season or main_season(encoded.dates[encoded.longest], encoded.frequency))
     trained = train_stop[start > 0] - 1
     ahead = origins[:, None] + np.arange(1, horizon + 1)
     fold = Fold(
@@ -277,6 +278,13 @@ def _gather(name: str, runs: list[_FoldRun], step: int, refitted: bool = False) 
         measure=what,
     )
     notes = [f"{kind} left out: {why}" for kind, why in missing.items()]
+    measured = set(ours.series.tolist())
+    others = [name for s, name in enumerate(ours.ids) if s not in measured]
+    if others:
+        notes.append(
+            f"{len(others):,} of {len(ours.ids):,} series were not measured ({listing(others)}): no origin has the "
+            "rows of the window before it and rows to compare with after it"
+        )
     horizon = ours.point.shape[1]
     folds = [run.fold for run in runs]
     return Evaluation(models, what, unit, verdicts, folds, fold, horizon, step, notes, refitted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from memorycell.jobs.forecasting.ends import able_series
 from memorycell.jobs.forecasting.page.material import Material
 from memorycell.pages.page import Section, facts, figure, paragraph, table
 from memorycell.pages.plots.traces import gates
@@ -45,10 +46,11 @@ def gate_activity(material: Material) -> Section:
     if material.forecasts is None:
         return section
     trace = forecaster.trace(material.samples)
-    stop = int(encoded.observed_rows[0])
-    start = max(0, stop - forecaster.window_)
-    values = encoded.target[start:stop, 0].double().numpy() * encoded.scale[0, 0] + encoded.center[0, 0]
-    of = f" of {encoded.ids[0]}" if len(encoded.ids) > 1 else ""
+    s = int(able_series(encoded, 1 if forecaster.state == "carried" else forecaster.window_).argmax())
+    stop = int(encoded.offsets[s] + encoded.observed_rows[s])
+    start = max(int(encoded.offsets[s]), stop - forecaster.window_)
+    values = encoded.target[start:stop, 0].double().numpy() * encoded.scale[s, 0] + encoded.center[s, 0]
+    of = f" of {encoded.ids[s]}" if len(encoded.ids) > 1 else ""
     section.add(
         paragraph(_READ.get(forecaster.cell, "")),
         figure(

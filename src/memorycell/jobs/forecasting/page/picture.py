@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from memorycell.data.tables.series import asked_series
 from memorycell.insight.asking import class_index
 from memorycell.jobs.forecasting.explained import located
 from memorycell.jobs.forecasting.page.plots import forecast_fan
@@ -42,10 +43,12 @@ def fan(
     why_not = samples.lacking(model.codec_, model.horizon) if at is None else ""
     if why_not:
         raise ValueError(f"{why_not}; or draw a forecast from a date within the table with at=")
-    if at is None and series is None:
+    rows = None
+    if at is None:
         encoded, forecasts = samples.ahead(model.codec_, model.horizon), model.forecast_end(samples)
+        rows = None if series is None else [class_index(encoded.ids, asked_series(series), "series")]
     else:
         encoded, origin = located(model, samples, at, series)
         forecasts = model.forecast_at(encoded, np.array([origin]))
     targets = None if target is None else [class_index(encoded.target_names, target, "targets")]
-    return forecast_fan(forecasts, encoded, targets=targets, unit=unit, width=width)
+    return forecast_fan(forecasts, encoded, rows=rows, targets=targets, unit=unit, width=width)

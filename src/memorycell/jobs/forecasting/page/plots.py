@@ -73,11 +73,14 @@ def forecast_fan(
         found, last = np.unique(forecasts.series[::-1], return_index=True)
         rows = (len(forecasts.series) - 1 - last)[np.argsort(found)].tolist()
     panels = [(row, k) for row in rows for k in targets or range(len(forecasts.target_names))]
+    # What has no forecast is not drawn, where there is anything else.
+    panels = [panel for panel in panels if np.isfinite(forecasts.point[panel[0], :, panel[1]]).any()] or panels[:1]
     figure, axes = canvas(width, _panel_height(len(panels), 240), min(len(panels), MOST_PANELS))
     before = history or max(4 * forecasts.point.shape[1], 48)
     for ax, (row, k) in zip(axes, panels, strict=False):
         series = f"{label(forecasts.ids[forecasts.series[row]])}: " if len(forecasts.ids) > 1 else ""
-        heading(ax, f"{series}{label(forecasts.target_names[k])}{_in_unit(unit)}")
+        by_level = ", level of its last values" if forecasts.reasons and forecasts.reasons[row] else ""
+        heading(ax, f"{series}{label(forecasts.target_names[k])}{_in_unit(unit)}{by_level}")
         past = _past(encoded, forecasts, row, k, before)
         _draw_fan(ax, forecasts, row, k, past, width, 180 if len(panels) == 1 else 95)
     _left_out(figure, len(panels), "forecasts")

@@ -45,6 +45,8 @@ def outlook(material: Material) -> Section:
         for row, k in panels[:MOST_PANELS]:
             if len(panels) > 1:
                 section.add(element("h3", _panel_name(forecasts, row, k)))
+            if forecasts.reasons and forecasts.reasons[row]:
+                section.add(paragraph(f"{forecasts.reasons[row]}."))
             section.add(_steps_table(forecasts, row, k, frequency, shown=12 if len(panels) == 1 else 6))
     if len(panels) > MOST_PANELS:
         section.add(

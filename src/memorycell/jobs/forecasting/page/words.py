@@ -23,7 +23,9 @@ def forecast_decimals(forecasts: Forecasts, k: int) -> int:
     spread = math.nan
     if shares:
         _, low, high = shares[0]
-        spread = float(np.nanmedian(forecasts.quantiles[:, :, k, high] - forecasts.quantiles[:, :, k, low]))
+        widths = forecasts.quantiles[:, :, k, high] - forecasts.quantiles[:, :, k, low]
+        widths = widths[np.isfinite(widths)]
+        spread = float(np.median(widths)) if widths.size else math.nan
     return decimals_for(values, spread)
 
 
@@ -53,7 +55,9 @@ def forecast_sentence(forecasts: Forecasts, frequency: Frequency | None = None, 
     if len(forecasts.point) != 1:
         steps = counted(horizon, word) if word == single else f"{counted(horizon, 'step')} of {word}"
         steps = f"the next {word if horizon == 1 else steps}"
-        return f"{counted(len(forecasts.point), 'series')} forecast over {steps}."
+        short = sum(map(bool, forecasts.reasons))
+        rest = f"; {counted(short, 'series')} of them too short for the network" if short else ""
+        return f"{counted(len(forecasts.point), 'series')} forecast over {steps}{rest}."
     first = f"Next {single}" if word == single else f"In {word}"
     parts = [f"{first} ({say_when(forecasts.dates[0, 0], frequency)}): {_say_step(forecasts, 0, after)}"]
     if horizon > 1 and len(forecasts.target_names) == 1:
