@@ -148,8 +148,8 @@ BY_LENGTH = sorted(PAGES, key=lambda path: path.name not in LONG)
 @pytest.mark.parametrize("path", BY_LENGTH, ids=lambda path: path.name)
 def test_page(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     monkeypatch.chdir(tmp_path)
-    if path.name != "report.md":  # others do not look at the reports that they have written
-        request.getfixturevalue("undrawn")
+    # Others do not look at the reports that they have written.
+    request.getfixturevalue("wide" if path.name == "report.md" else "undrawn")
     run_page(path)
 
 
@@ -336,6 +336,7 @@ def run_doctest(example: doctest.DocTest, *, clear: bool = True) -> None:
     assert not runner.failures, "".join(said)
 
 
+@pytest.mark.usefixtures("wide")
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -156,6 +156,7 @@ class Titles(HTMLParser):
             self.inside = False
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_report(model: Path, weather: Path, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     ran = run("report", model, weather, "-o", path, "-q")
@@ -168,6 +169,7 @@ def test_report(model: Path, weather: Path, tmp_path: Path) -> None:
     assert "--force" in refused(run("report", model, weather, "-o", path))
 
 
+@pytest.mark.usefixtures("wide")
 def test_a_report_of_a_column_with_a_script_in_its_name(table: Callable[..., Path], tmp_path: Path) -> None:
     bad = "<script>alert(1)</script>"
     data = table([["date", bad, "b"], *(row[:3] for row in weather_rows(100)[1:])])

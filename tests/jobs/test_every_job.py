@@ -9,6 +9,7 @@ import pytest
 from memorycell.checks import CHECKS, Case
 from memorycell.jobs.registry import own
 
+pytestmark = pytest.mark.usefixtures("wide")  # tests/pages draw each job's pages for a phone, too
 JOBS = {job.verb: job for job in own().jobs}
 
 
