@@ -19,12 +19,12 @@ import pyarrow as pa
 
 STDIN = ("-", "/dev/stdin")
 # Path("s3://a") is "s3:/a". A letter and a colon is a drive of Windows.
-_REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?=[^/])")
+_REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(?=[^/])")
 _PACKED: tuple[tuple[bytes, str, Callable[[Any], bytes]], ...] = (
     (b"BZh", ".bz2", bz2.decompress),
     (b"\xfd7zXZ\x00", ".xz", lzma.decompress),
 )
-_GZIP, _ZIP, _ZSTD = b"\x1f\x8b", b"PK\x03\x04", b"\x28\xb5\x2f\xfd"
+_GZIP, _ZIP, _ZSTD = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"\x28\xb5\x2f\xfd"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _NO_MEMBERS = ("__MACOSX/", ".DS_Store")
 _WORKBOOKS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
@@ -88,7 +88,9 @@ def _path(path: str) -> tuple[str, pa.Buffer]:
         return "standard input", pa.py_buffer(sys.stdin.buffer.read())
     remote = _REMOTE.match(path)
     if remote and not Path(path).exists():
-        return path.rstrip("/").rpartition("/")[2] or path, _remote(f"{remote[1]}://{path[remote.end() :]}")
+        rest = path[remote.end() :]
+        rest = f"/{rest}" if remote[1].lower() == "file" else rest
+        return path.rstrip("/").rpartition("/")[2] or path, _remote(f"{remote[1]}://{rest}")
     given = Path(path)
     if not given.exists():
         raise FileNotFoundError(f"no file {path!r}: check the path")

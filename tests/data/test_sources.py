@@ -1,0 +1,202 @@
+"""What tables are read from: packed files, workbooks, JSON, pipes, open files and remote paths."""
+
+import bz2
+import datetime
+import gzip
+import io
+import json
+import lzma
+import os
+import threading
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import feather
+from workbooks import workbook
+
+from memorycell.data.tables import reading
+from memorycell.data.tables.reading import read_table
+
+TEXT = b"date,y\n2024-01-01,1.5\n2024-01-02,2.5\n"
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return content.getvalue()
+
+
+def zstd(content: bytes) -> bytes:
+    return pa.compress(content, codec="zstd", asbytes=True)
+
+
+PACKED = {
+    "gz": gzip.compress(TEXT),
+    "zip": zipped({"a.csv": TEXT}),
+    "zip with more": zipped({"a.csv": TEXT, "__MACOSX/a.csv": b"x", "folder/": b""}),
+    "bz2": bz2.compress(TEXT),
+    "xz": lzma.compress(TEXT),
+    "zst": zstd(TEXT),
+}
+
+
+@pytest.mark.parametrize("case", PACKED)
+def test_packed_files(case: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv.packed"
+    path.write_bytes(PACKED[case])
+    table = read_table(path)
+    assert table.columns == ["date", "y"] and table.numbers("y").tolist() == [1.5, 2.5]
+
+
+def test_archives_of_several(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped({"a.csv": TEXT, "b.csv": TEXT.replace(b"y", b"z")}))
+    with pytest.raises(ValueError, match=r"holds 2 files \('a.csv', 'b.csv'\).*choose it with sheet='a.csv'"):
+        read_table(path)
+    assert read_table(path, sheet="b.csv").columns == ["date", "z"]
+    path.write_bytes(zipped({}))
+    with pytest.raises(ValueError, match="holds no file"):
+        read_table(path)
+    path.write_bytes(PACKED["zip"][:-30])
+    with pytest.raises(ValueError, match="damaged"):
+        read_table(path)
+
+
+DAYS = [datetime.date(2024, 1, day) for day in range(1, 13)]
+PLAIN = [["date", "y", "who"], *([day, i + 0.5, "007"] for i, day in enumerate(DAYS))]
+
+
+def test_workbooks_keep_the_types_of_their_cells() -> None:
+    table = read_table(io.BytesIO(workbook(Data=PLAIN)))
+    assert pa.types.is_timestamp(table.data.schema.field("date").type)
+    assert table.data.column("date")[0].as_py() == datetime.datetime(2024, 1, 1)
+    assert table.numbers("y").tolist() == [i + 0.5 for i in range(12)]
+    assert table.texts("who").to_pylist()[0] == "007"
+    assert table.where(0) == "line 2" and not table.notes
+
+
+SHEETS = {
+    "a title": ([["My report"], [], *PLAIN], "'My report'"),
+    "begun further right": ([[None, *row] for row in [[], *PLAIN]], ""),
+    "units": ([PLAIN[0], [None, "°C", None], *PLAIN[1:]], "holds units"),
+    "a total": ([*PLAIN, ["Total", 72.0, None]], "below the table"),
+    "errors": ([*PLAIN[:5], [DAYS[4], "#DIV/0!", "007"], *PLAIN[6:]], ""),
+}
+
+
+@pytest.mark.parametrize("case", SHEETS)
+def test_sheets_as_people_have_them(case: str) -> None:
+    rows, words = SHEETS[case]
+    table = read_table(io.BytesIO(workbook(Data=rows)))
+    assert table.columns == ["date", "y", "who"] and len(table) == 12 and table.is_numeric("y")
+    assert words in " ".join(entry["text"] for entry in table.notes)
+    assert np.isnan(table.numbers("y")).sum() == (case == "errors")
+
+
+def test_which_sheet() -> None:
+    content = workbook(Empty=[], One=PLAIN, Two=[["a"], [1], [2]])
+    first = read_table(io.BytesIO(content))
+    assert (
+        first.columns[0] == "date"
+        and "3 sheets ('Empty', 'One', 'Two'): 'One' was read; sheet=" in first.notes[0]["text"]
+    )
+    for sheet in ("Two", 2):
+        table = read_table(io.BytesIO(content), sheet=sheet)
+        assert table.columns == ["a"] and table.reading == {"sheet": sheet}
+    for sheet, message in {
+        "Three": "has no sheet 'Three': it has 'Empty'",
+        7: "expected 0 to 2",
+        "Empty": "is empty",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            read_table(io.BytesIO(content), sheet=sheet)
+    with pytest.raises(ValueError, match=r"damaged|workbook"):
+        read_table(io.BytesIO(content[:-40]))
+
+
+def test_without_their_readers_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "python_calamine", None)
+    monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
+    with pytest.raises(ModuleNotFoundError, match=r"memorycell\[excel\]"):
+        read_table(io.BytesIO(workbook(Data=PLAIN)))
+    with pytest.raises(ModuleNotFoundError, match=r"memorycell\[remote\]"):
+        read_table("s3://bucket/a.csv")
+
+
+RECORDS = [{"t": "2024-01-01", "y": 1.5}, {"t": "2024-01-02", "y": None}, {"t": "2024-01-03", "y": 3}]
+JSON = {
+    "records": json.dumps(RECORDS),
+    "lines": "\n".join(map(json.dumps, RECORDS)),
+    "columns": json.dumps({"t": [r["t"] for r in RECORDS], "y": [1.5, None, 3]}),
+    "of pandas": pd.DataFrame(RECORDS).to_json(),
+}
+
+
+@pytest.mark.parametrize("case", JSON)
+def test_json(case: str) -> None:
+    table = read_table(io.StringIO(JSON[case]))
+    assert table.columns == ["t", "y"]
+    np.testing.assert_array_equal(table.numbers("y"), [1.5, np.nan, 3])
+
+
+@pytest.mark.parametrize(
+    "text", ["[1, 2]", "[]", "{}", '{"a": 1}', "[{", '{"a": [1], "b": 2}', '[{"a": [1]}]', '{"a": 1}\n{']
+)
+def test_json_that_is_no_table(text: str) -> None:
+    with pytest.raises(ValueError, match=r"JSON|no rows|lists or objects"):
+        read_table(io.StringIO(text))
+
+
+def test_feather(tmp_path: Path) -> None:
+    feather.write_feather(pa.table({"t": [1, 2], "y": [1.5, 2.5]}), str(tmp_path / "a.feather"))
+    assert read_table(tmp_path / "a.feather").numbers("y").tolist() == [1.5, 2.5]
+    (tmp_path / "b.feather").write_bytes(b"ARROW1junk")
+    with pytest.raises(ValueError, match="not a Feather file"):
+        read_table(tmp_path / "b.feather")
+
+
+def test_pipes_and_open_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(TEXT))
+    writer.start()
+    table = read_table(pipe)
+    writer.join()
+    assert table.source == "the pipe" and len(table) == 2
+    (tmp_path / "a.csv").write_bytes(TEXT)
+    with (tmp_path / "a.csv").open("rb") as file:
+        assert read_table(file).source == "a.csv"
+    with (tmp_path / "a.csv").open() as file:
+        assert len(read_table(file)) == 2
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(TEXT))))
+    assert read_table("-").source == "standard input"
+
+
+def test_remote_paths(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(TEXT)
+    assert len(read_table(f"file://{tmp_path}/a.csv")) == 2
+    assert len(read_table(Path(f"file://{tmp_path}/a.csv"))) == 2  # which pathlib makes file:/…
+    for path, error in {"file:///no/such.csv": "no file", "nosuch://b/a.csv": "cannot be read"}.items():
+        with pytest.raises((ValueError, FileNotFoundError), match=error):
+            read_table(path)
+
+
+def test_encodings(tmp_path: Path) -> None:
+    text = "date,größe\n2024-01-01,1.5\n2024-01-02,2.5\n"
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode("cp1252"))
+    with pytest.raises(ValueError, match=r"byte 0xf6 in line 1.*encoding='cp1252'.*'date,größe'"):
+        read_table(path)
+    first = read_table(path, encoding="cp1252")
+    assert first.columns == ["date", "größe"] and first.reading == {"encoding": "cp1252"}
+    path.write_bytes(text.encode())
+    assert read_table(path, as_read=first.reading).columns == ["date", "größe"]  # by now it is UTF-8
+    assert read_table(path, encoding="cp1252").columns == ["date", "grÃ¶ÃŸe"]
+    path.write_bytes(text.encode("utf-16-le"))
+    assert reading.read_table(path).columns == ["date", "größe"]
