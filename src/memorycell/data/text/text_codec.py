@@ -289,6 +289,7 @@ class TextCodec:
             raise ValueError(
                 f"expected texts with at least one {self.unit} that occurs {self.min_count} times, got none: "
                 "give more text or a smaller min_count"
+                + (', or unit="character" for texts that are no words' if self.unit == "word" else "")
             )
         self._vocabulary, self._tokenizer = SPECIALS + tokens, None
         return self

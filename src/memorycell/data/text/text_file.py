@@ -143,7 +143,9 @@ def text_pieces(texts: Iterable[str]) -> Iterator[str]:
 
 
 def read_text(path: str | Path, encoding: str = "utf-8") -> str:
-    """The text of a file (of a ``.gz`` file too), without a byte order mark (one of UTF-16 is believed), and with ``\\n`` ends of line.
+    """The text of a file (of a ``.gz`` file too), without a byte order mark and with ``\\n`` ends of line.
+
+    A byte order mark of UTF-16 is believed.
 
     Raises
     ------

@@ -25,7 +25,7 @@ from memorycell.jobs.language.network import LanguageNetwork
 from memorycell.jobs.language.parameters import Modelling
 from memorycell.jobs.language.running import Cache, Dynamic, log_probabilities, option
 from memorycell.jobs.language.stream import TokenStream
-from memorycell.jobs.language.text import Head, TextSamples, Token, documents, read_samples, spans
+from memorycell.jobs.language.text import Head, TextSamples, Token, documents, doubts, read_samples, spans
 from memorycell.jobs.learner import Learner, Progress
 from memorycell.jobs.parameters import documented
 
@@ -139,6 +139,7 @@ class LanguageModel(Learner, Modelling):
         if validation is not None:
             watched = self.read(validation).corpus(self.codec_).ids
         self.tokens_ = len(ids) - 1
+        self._take_notes(doubts(self.codec_, corpus))
         inherited = None if begin is None else _inherited(begin)
         self.plan_ = plan.choose(self.get_params(), self.tokens_, self.codec_.size, inherited)
         self._record(samples, rows=len(corpus), noun="tokens", characters=corpus.counts.characters)

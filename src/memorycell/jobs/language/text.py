@@ -14,12 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memorycell.data.samples import Samples, Source
+from memorycell.data.log import note
+from memorycell.data.samples import Note, Samples, Source
 from memorycell.data.text.corpus import Corpus
+from memorycell.data.text.scripts import said, without_spaces
 from memorycell.data.text.text_codec import END, SPECIALS, UNK, TextCodec
 from memorycell.data.text.text_file import TextFile, read_text, text_pieces
 from memorycell.insight.asking import checked_row
 
+_UNKNOWN = 0.5  # share of unknown words from which on something else is meant
 _CODE_POINTS = 0x110000
 _TEXT_FILES = (".txt", ".gz", ".tokens", ".md")
 _HELD = 1 << 26  # bytes of a file up to which its text is read once and kept
@@ -218,6 +221,21 @@ class Head:
                 return
             left -= len(piece)
             yield piece
+
+
+def doubts(codec: TextCodec, corpus: Corpus) -> list[Note]:
+    """Notes on a text without spaces between words, and on one most of whose words the model does not know."""
+    if codec.unit != "word":
+        return []
+    words = corpus.counts.tokens - corpus.counts.lines
+    found = [note("script", each) for each in [said(without_spaces(codec.vocabulary[len(SPECIALS) :]))] if each]
+    if words and corpus.counts.unknown > _UNKNOWN * words:
+        text = (
+            f"{corpus.counts.unknown / words:.0%} of the words are unknown, as they are too rare: for DNA, codes and "
+            'other texts that are no words, unit="character" reads their characters.'
+        )
+        found.append(note("unknown", text))
+    return found
 
 
 def by_lines(codec: TextCodec) -> bool:
