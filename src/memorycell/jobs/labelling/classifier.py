@@ -18,7 +18,8 @@ from memorycell.data.weights import checked_weights
 from memorycell.jobs.card import Job
 from memorycell.jobs.labelling import CLASSIFY, labels, plan
 from memorycell.jobs.labelling.calibration import ClassCalibration
-from memorycell.jobs.labelling.estimator import Known, SequenceEstimator, joined
+from memorycell.jobs.labelling.estimator import SequenceEstimator
+from memorycell.jobs.labelling.known import Known, joined
 from memorycell.jobs.labelling.parameters import Classifying
 from memorycell.jobs.parameters import documented
 

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from memorycell.data.streams import SampleStream
 from memorycell.data.weights import checked_weights, weights_note, weights_print
 from memorycell.jobs.insight import InsightByRow
 from memorycell.jobs.labelling import building, doubts, plan
+from memorycell.jobs.labelling.known import Known, Named, cut, joined
 from memorycell.jobs.labelling.network import SequenceToOne
 from memorycell.jobs.labelling.parameters import Regressing
 from memorycell.jobs.labelling.reading import (
@@ -43,23 +44,6 @@ Numbers = NDArray[Any]
 _FEWEST_CALIBRATED = 1000
 _STEPS_AT_ONCE = 200_000  # steps of a batch when nothing is trained, padding included: bounds its memory
 _READS = {"text": "texts", "numbers": "series of numbers", "symbols": "symbols"}
-
-
-class Known(NamedTuple):
-    """Samples, and what they stand for as this task keeps it."""
-
-    samples: SequenceSamples
-    outcomes: Any
-
-    @property
-    def weights(self) -> Numbers | None:
-        """How much each counts, (n,)."""
-        return self.samples.weights
-
-    def take(self, rows: NDArray[np.int64]) -> Known:
-        """Some of them."""
-        part: Any = self.samples.take(rows)
-        return Known(part, self.outcomes[rows])
 
 
 class SequenceEstimator(Learner, InsightByRow, Regressing):
@@ -204,7 +188,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             # scikit-learn's own words for columns that are missing, new or in another order.
             from sklearn.utils.validation import validate_data
 
-            validate_data(_Named(known["names"], type(self).__name__), X, reset=False, skip_check_array=True)
+            validate_data(Named(known["names"], type(self).__name__), X, reset=False, skip_check_array=True)
         given = read_input(X, known["kind"], known["features"], blanks=blanks)
         self._check_width(given)
         return given
@@ -412,11 +396,11 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         if not long:
             return encoded
         text = f"{long} of {len(encoded)} sequences are longer than {most} steps: only so many are read (max_length)."
-        cut = note("length", text)
-        samples.notes.append(cut)
+        shortened = note("length", text)
+        samples.notes.append(shortened)
         if in_training:
-            self.notes_ = [*(each for each in self.notes_ if each["kind"] != "length"), cut]
-        return _cut(encoded, most)
+            self.notes_ = [*(each for each in self.notes_ if each["kind"] != "length"), shortened]
+        return cut(encoded, most)
 
     def raw(self, samples: Samples) -> Numbers:
         """What the network answers, float64 (n, K); NaN to what is empty."""
@@ -597,25 +581,3 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
 
     def _check_loaded(self) -> None:
         building.check_loaded(self)
-
-
-def joined(parts: list[Any]) -> Any:
-    """Arrays, or lists, one behind the other."""
-    return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else [row for part in parts for row in part]
-
-
-class _Named:
-    """An estimator of named columns, as scikit-learn's check of them asks for it."""
-
-    def __init__(self, names: list[str], name: str) -> None:
-        self.feature_names_in_ = np.array(names, object)
-        self.n_features_in_ = len(names)
-        self.__class__ = type(name, (_Named,), {})
-
-
-def _cut(ragged: Ragged, most: int) -> Ragged:
-    """The first `most` steps of each sequence."""
-    lengths = ragged.lengths.clamp(max=most)
-    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
-    where = torch.arange(int(offsets[-1])) + (ragged.offsets[:-1] - offsets[:-1]).repeat_interleave(lengths)
-    return Ragged(ragged.values[where], offsets)
