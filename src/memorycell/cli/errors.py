@@ -19,7 +19,7 @@ USER, BUG, INTERRUPTED, PIPE = 2, 1, 130, 141
 _Usage: type[Exception] = typer.BadParameter.__mro__[2]
 # Parameters of the floors below that are options here, where a message has them as a word of their own.
 _NAMES = (
-    "target|time|series|known_future|static|categorical|exclude|freq|fill|device|future|at|row|text|group|id|"
+    "target|time|series|known_future|static|categorical|exclude|freq|fill|lower|upper|device|future|at|row|text|group|id|"
     "delimiter|decimal|thousands|encoding|skip_rows|na_values|sheet|"
     "dayfirst|date_format|timezone|aggregate|holidays"
 )

@@ -11,7 +11,6 @@ import typer
 
 from memorycell.jobs.card import Job
 from memorycell.jobs.parameters import Option
-from memorycell.jobs.values import Fields
 
 _NOT_GIVEN = None
 
@@ -72,8 +71,10 @@ def given(options: Iterable[Option], found: Mapping[str, Any]) -> dict[str, Any]
         if value is None or value == []:
             continue
         if isinstance(value, list):
-            value = [_parsed(option, each).value if isinstance(each, str) else each for each in value]
-            value = dict(value) if isinstance(option.value, Fields) else value
+            try:
+                value = option.value.joined([_parsed(option, e).value if isinstance(e, str) else e for e in value])
+            except ValueError as error:
+                raise typer.BadParameter(f"{option.first}: {error}") from None
         chosen[option.name] = value.value if isinstance(value, _Given) else value
     return chosen
 

@@ -44,6 +44,10 @@ class Value:
         """The value that `text` stands for; raise ValueError where it stands for none."""
         return text
 
+    def joined(self, values: list[Any]) -> Any:
+        """What an option means that was given several times; raise ValueError for what cannot go together."""
+        return values
+
     def said(self, value: Any) -> str:
         """A default as help shows it; "" for one that needs no words."""
         if value is None:
@@ -392,6 +396,52 @@ class Days(Value):
 
 
 @dataclass(frozen=True)
+class Bounds(Value):
+    """A finite number, None or "auto" for all columns, or a mapping from columns to these.
+
+    On the command line ``N``, or ``COLUMN=N``, which may be repeated.
+
+    Example
+    -------
+    >>> Bounds(auto=True).parse("0"), Bounds().parse("sales=none"), Bounds(auto=True).shape
+    (0.0, ('sales', None), 'N|auto|none|COLUMN=N')
+    >>> Bounds().check("upper", "auto")
+    Traceback (most recent call last):
+    ValueError: expected upper to be a number or None, or a mapping from columns to these, got 'auto'
+    """
+
+    auto: bool = False
+    repeated = True
+
+    @property
+    def shape(self) -> str:
+        return "|".join(("N", *_words(self.auto, True), "COLUMN=N"))
+
+    def check(self, name: str, value: Any) -> None:
+        of_columns = isinstance(value, Mapping)
+        for each in value.values() if of_columns else [value]:
+            known = each is None or (self.auto and isinstance(each, str) and each == AUTO)
+            if not known and not (_is_real(each) and math.isfinite(each)):
+                what = "a number" + (', "auto"' if self.auto else "") + " or None"
+                raise ValueError(f"expected {name} to be {what}, or a mapping from columns to these, got {value!r:.80}")
+        if of_columns and not all(isinstance(column, str) for column in value):
+            raise TypeError(f"expected {name} to be a mapping from names of columns, got {value!r:.80}")
+
+    def parse(self, text: str) -> Any:
+        column, equals, number = text.rpartition("=")
+        bound = Real(auto=self.auto, optional=True).parse(number)
+        return (column, bound) if equals else bound
+
+    def joined(self, values: list[Any]) -> Any:
+        """What several options say together: one bound for all, or a mapping."""
+        if all(isinstance(value, tuple) for value in values):
+            return dict(values)
+        if len(values) > 1:
+            raise ValueError("expected one bound for all columns, or COLUMN=N for each: got both, or several for all")
+        return values[0]
+
+
+@dataclass(frozen=True)
 class File(Value):
     """The path of a file, or None; with `model` also a fitted model, which other code checks."""
 
@@ -450,6 +500,9 @@ class Fields(Value):
             return name, json.loads(value)
         except json.JSONDecodeError:
             return name, value
+
+    def joined(self, values: list[Any]) -> Any:
+        return dict(values)
 
 
 @dataclass(frozen=True)

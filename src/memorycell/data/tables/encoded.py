@@ -61,6 +61,7 @@ class EncodedTable:
     static_code_sizes: list[int]
     target_names: list[str]
     notes: list[dict] = field(default_factory=list)  # what was done to the data: {"kind", "text", ...}
+    limits: NDArray[np.float64] | None = None  # (2, K) what forecasts do not fall below or rise above; None: nothing
     frequency: Frequency | None = None  # of the grid, with the zone in which its dates (in UTC then) are shown
 
     def __repr__(self) -> str:

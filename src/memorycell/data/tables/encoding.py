@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from memorycell.data.log import note
 from memorycell.data.scaling import fill_missing, moments_by_series, safe_scales, write_scaled
 from memorycell.data.tables.arrow import as_array
+from memorycell.data.tables.bounds import as_limits, bounds_told, without_broken
 from memorycell.data.tables.calendar import calendar_features
 from memorycell.data.tables.columns import Coded, Number, Placed, place, read_values
 from memorycell.data.tables.dates import Stamps
@@ -38,6 +39,7 @@ def encode_placed(codec: TableFields, table: Table, horizon: int, future: Table 
     center, scale = _scales(codec, placed, notes)
     dates = layout.dates()
     target, past, past_names = _values(codec, placed, center, scale, ahead, notes)
+    limits = _limits(codec, placed, notes)
     known, names_known = _known(codec, placed, plan, ahead, dates, past, notes)
     if ahead is not None:
         past[ahead] = 0
@@ -64,6 +66,7 @@ def encode_placed(codec: TableFields, table: Table, horizon: int, future: Table 
         static_code_names=[column.name for column in codec.static_codes_],
         static_code_sizes=[len(column.categories) + 1 for column in codec.static_codes_],
         target_names=list(codec.target_names_),
+        limits=limits,
         notes=notes,
         frequency=codec.frequency_,
     )
@@ -128,6 +131,19 @@ def _scales(codec: TableFields, placed: Placed, notes: list[dict]) -> tuple[NDAr
         text = f"{len(names):,} series were not in the training table ({listing(names)}): scaled by their own rows."
         notes.append(note("new series", text))
     return center, scale
+
+
+def _limits(codec: TableFields, placed: Placed, notes: list[dict]) -> NDArray[np.float64] | None:
+    """What forecasts do not fall below or rise above, unless this table does."""
+    if as_limits(codec.bounds_) is None:
+        return None
+    lowest = []
+    for name, (lower, _) in zip(codec.target_names_, codec.bounds_, strict=True):
+        values = placed.table.numbers(name) if lower is not None else np.empty(0)
+        values = values[np.isfinite(values)] if values.dtype.kind == "f" else values
+        lowest.append(float(values.min(initial=np.inf) if values.dtype.kind == "f" else values.min()))
+    told = bounds_told(codec.lower, codec.target_names_, "lower")
+    return as_limits(without_broken(codec.bounds_, codec.target_names_, lowest, told, notes))
 
 
 def _values(

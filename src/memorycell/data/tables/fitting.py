@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from memorycell.data.log import note
 from memorycell.data.scaling import moments, moments_by_series, safe_scales, sample_median
 from memorycell.data.tables.arrow import to_numpy
+from memorycell.data.tables.bounds import bounds_told, learn_bound
 from memorycell.data.tables.columns import Coded, Number, Placed, read_values
 from memorycell.data.tables.roles import Roles
 from memorycell.data.tables.table_fields import TableFields
@@ -32,7 +33,7 @@ def fit_columns(
         position = np.arange(len(layout)) - layout.offsets[owner]
         # Of a series that nothing is learned from, what it lacks is not to be noticed either.
         seen, shown = position < training[owner], position < np.where(training, placed.observed, 0)[owner]
-    _fit_targets(codec, placed, None if owner is None else owner[seen], seen, shown)
+    _fit_targets(codec, placed, None if owner is None else owner[seen], seen, shown, notes)
     codec.past_ = _fit_numbers(codec, placed, roles.past, seen, shown, notes)
     codec.known_ = _fit_numbers(codec, placed, roles.known, seen, shown, notes)
     codec.codes_ = _fit_codes(placed, roles.codes, seen, notes)
@@ -54,9 +55,13 @@ def _fit_codes(placed: Placed, codes: dict[str, bool], seen: Any, notes: list[di
     return columns
 
 
-def _fit_targets(codec: TableFields, placed: Placed, owner: NDArray | None, seen: Any, shown: Any) -> None:
+def _fit_targets(
+    codec: TableFields, placed: Placed, owner: NDArray | None, seen: Any, shown: Any, notes: list[dict]
+) -> None:
+    lower, upper = (bounds_told(getattr(codec, what), codec.target_names_, what) for what in ("lower", "upper"))
+    codec.bounds_ = []
     centers, scales, codec.targets_, codec.pooled_ = [], [], [], []
-    for name in codec.target_names_:
+    for name, low, high in zip(codec.target_names_, lower, upper, strict=True):
         grid = placed.grid(name, target=True)
         values = grid[seen]
         stats = moments(values, name)
@@ -68,6 +73,7 @@ def _fit_targets(codec: TableFields, placed: Placed, owner: NDArray | None, seen
                 "there is "
                 "nothing to learn; choose another target or more rows"
             )
+        codec.bounds_.append(learn_bound(name, low, high, values, stats, notes))
         if owner is None:
             center, scale = np.array([stats.mean]), np.array([max(stats.std, _LEAST)])
             codec.pooled_.append((stats.mean, float(scale[0])))

@@ -51,6 +51,9 @@ class TableCodec(TableFields):
     fill : {"auto", "forward", "median", "error"}
         Missing inputs take the last value before them, else the training median ("auto", "forward"); always
         the median; or are refused. Missing targets are never learned from.
+    lower, upper : number, None or "auto", or a mapping from targets to these
+        What forecasts do not fall below or rise above. "auto" finds a lower bound of 0 in targets that are never
+        negative and stand on zero or lean on it, such as counts.
     freq : str or offset of pandas, optional
         The step of the grid ("h", "15min", "D", "MS", "4W", "WOM-3FRI", ...). By default found, with the hours and
         weekdays at which readings never come left out.
@@ -94,6 +97,8 @@ class TableCodec(TableFields):
         exclude: Sequence[str] = (),
         calendar: bool = True,
         fill: str = "auto",
+        lower: Any = "auto",
+        upper: Any = None,
         freq: Any = None,
         dayfirst: bool | str = "auto",
         date_format: str | None = None,
@@ -112,6 +117,7 @@ class TableCodec(TableFields):
         self.exclude = _names(exclude) or []
         self.calendar = calendar
         self.fill = fill
+        self.lower, self.upper = lower, upper
         self.freq = None if freq is None else Frequency.parse(freq)
         zone = None if timezone is None else check_zone(timezone)
         self.reading = DateReading(None if dayfirst == "auto" else bool(dayfirst), date_format, zone)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.tables.bounds import Bound
 from memorycell.data.tables.columns import Coded, Number
 from memorycell.data.tables.date_reading import DateReading
 from memorycell.data.tables.frequency import Frequency
@@ -24,6 +25,8 @@ class TableFields:
     exclude: list[str]
     calendar: bool
     fill: str
+    lower: Any
+    upper: Any
     freq: Frequency | None
     reading: DateReading
     aggregate: str
@@ -35,6 +38,7 @@ class TableFields:
     series_: list[str]
     series_text_: list[str]
     short_: list[str]
+    bounds_: list[Bound]
     time_: list[str]
     dated_: bool
     frequency_: Frequency

@@ -30,7 +30,7 @@ def codec_state(codec: TableFields) -> Json:
     options = {name: getattr(codec, name) for name in ("target", "time", "series", *_LISTS, "calendar", "fill")}
     options["freq"] = None if codec.freq is None else codec.freq.to_json()
     options["series"] = _one(codec.series)
-    options |= _time_options(codec)
+    options |= _time_options(codec) | {"lower": codec.lower, "upper": codec.upper}
     learned: Json = {
         "target_names": codec.target_names_,
         "time": codec.time_,
@@ -39,6 +39,7 @@ def codec_state(codec: TableFields) -> Json:
         "series": _one(codec.series_),
         "series_text": codec.series_text_,
         "short": codec.short_,
+        "bounds": [list(bound) for bound in codec.bounds_],
         "frequency": codec.frequency_.to_json(),
         "ids": codec.ids_,
         "center": codec.center_.tolist(),
@@ -94,6 +95,8 @@ def _options(state: Json) -> Json:
     options: Json = {key: checked(state, key, names, "a list of column names") for key in _LISTS}
     for key in ("target", "time"):
         options[key] = checked(state, key, lambda v: v is None or names(v), "a list of column names")
+    for key in ("lower", "upper"):
+        options[key] = checked({key: None, **state}, key, _is_told, "a bound, or a mapping from targets to bounds")
     options["series"] = _series(state)
     options["calendar"] = checked(state, "calendar", lambda v: isinstance(v, bool), "true or false")
     options["fill"] = checked(state, "fill", lambda v: isinstance(v, str) and v in FILLS, f"one of {FILLS}")
@@ -134,6 +137,8 @@ def _learned(state: Json) -> Json:
     learned["reading_"] = DateReading.from_json(None, state.get("reading"))
     text = checked({"series_text": [], **state}, "series_text", names, "a list of column names")
     learned["series_text_"] = text if "series_text" in state else learned["series_"]
+    bounds = checked({"bounds": [[None, None]] * k, **state}, "bounds", is_list(_is_bound, k), f"{k} pairs of bounds")
+    learned["bounds_"] = [tuple(None if end is None else float(end) for end in bound) for bound in bounds]
     several = is_list(is_name, most=_MOST_SERIES)
     learned["short_"] = checked({"short": [], **state}, "short", several, "a list of series names")
     pooled = checked(state, "pooled", is_list(_is_pair, k), f"{k} pairs of level and spread")
@@ -150,6 +155,18 @@ def _learned(state: Json) -> Json:
     if [column.name for column in learned["targets_"]] != targets:
         raise ValueError("the stored codec is damaged: its fitted targets are not its target names")
     return learned
+
+
+def _is_bound(value: Any) -> bool:
+    fits = isinstance(value, list) and len(value) == 2 and all(end is None or is_number(end) for end in value)
+    return fits and (None in value or value[0] < value[1])
+
+
+def _is_told(value: Any) -> bool:
+    """What may be told of bounds."""
+    if isinstance(value, dict):
+        return all(is_name(name) and not isinstance(each, dict) and _is_told(each) for name, each in value.items())
+    return value is None or value == "auto" or is_number(value)
 
 
 def _one(names: list[str] | None) -> Any:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from memorycell.data.lines import counted, listing
 from memorycell.data.tables.encoded import EncodedTable, Forecasts
-from memorycell.jobs.forecasting.running import Runner
+from memorycell.jobs.forecasting.running import Runner, within
 from memorycell.jobs.forecasting.short import ShortSeries, without_values
 
 
@@ -46,6 +46,7 @@ def forecast_ends(
         seen = slice(encoded.offsets[s], encoded.offsets[s] + encoded.observed_rows[s])
         values = encoded.target[seen].double().numpy() * encoded.scale[s] + encoded.center[s]
         point[s], quantiles[s] = short.forecast(values, spread)
+    point, quantiles = within(encoded, point, quantiles)
     hidden = lacking[:, None, :].repeat(runner.horizon, axis=1)
     point[hidden], quantiles[hidden] = np.nan, np.nan
     return Forecasts(

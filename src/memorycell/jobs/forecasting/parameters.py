@@ -11,6 +11,7 @@ from memorycell.jobs.parameters import declared
 from memorycell.jobs.values import (
     SHARE,
     SHARE_OR_AUTO,
+    Bounds,
     Days,
     Levels,
     Name,
@@ -76,6 +77,13 @@ class Forecasting:
     )
     quantiles: Sequence[float] = declared(
         (0.05, 0.25, 0.5, 0.75, 0.95), Levels(), _FORECAST, "Quantiles beside the point forecast."
+    )
+    lower: float | Mapping[str, Any] | str | None = declared(
+        "auto", Bounds(auto=True), _FORECAST, "What forecasts do not fall below; may be repeated for several targets.",
+        'One for all targets, or a mapping from their names. "auto": 0 for targets that are never negative and stand '
+        "on zero or crowd above it, such as counts.")  # fmt: skip
+    upper: float | Mapping[str, Any] | None = declared(
+        None, Bounds(), _FORECAST, "What forecasts do not rise above; may be repeated for several targets."
     )
     time: str | Sequence[str] | None = declared(
         None, Names(optional=True), _COLUMNS, "Column of dates or step numbers; may be repeated.",

@@ -114,9 +114,10 @@ def in_units(
     series = np.searchsorted(encoded.offsets, origins, side="right") - 1
     scale, center = encoded.scale[series][:, None], encoded.center[series][:, None]
     rows = np.minimum(origins[:, None] + np.arange(1, horizon + 1), len(encoded.dates) - 1)
+    point, quantiles = within(encoded, point * scale + center, quantiles * scale[..., None] + center[..., None])
     return Forecasts(
-        point=point * scale + center,
-        quantiles=quantiles * scale[..., None] + center[..., None],
+        point=point,
+        quantiles=quantiles,
         levels=levels,
         actual=gather_actual(encoded, origins, horizon),
         origins=origins,
@@ -127,6 +128,17 @@ def in_units(
         ids=list(encoded.ids),
         notes=encoded.notes,
     )
+
+
+def within(encoded: EncodedTable, point: Numbers, quantiles: Numbers) -> tuple[Numbers, Numbers]:
+    """Point (…, K) and quantiles (…, K, Q) in units, held within what the targets can be.
+
+    Quantiles stay in order, and cover what they covered, as nothing comes beyond the bounds.
+    """
+    if encoded.limits is None:
+        return point, quantiles
+    low, high = encoded.limits
+    return point.clip(low, high), quantiles.clip(low[:, None], high[:, None])
 
 
 @torch.inference_mode()

@@ -275,6 +275,7 @@ class Forecaster(Worded, Learner, Forecasting):
         codec = TableCodec(
             target, time=self.time, series=self.series, known_future=self.known_future, static=self.static,
             categorical=self.categorical, exclude=self.exclude, calendar=self.calendar, fill=self.fill, freq=self.freq,
+            lower=self.lower, upper=self.upper,
             dayfirst=self.dayfirst, date_format=self.date_format, timezone=self.timezone,
             aggregate=self.aggregate, holidays=self.holidays,
         )  # fmt: skip
