@@ -402,6 +402,22 @@ def check_it_draws_a_picture(case: Case) -> None:
     assert code == 2 and not out and "--force" in err and file.read_bytes() == before
 
 
+def check_an_empty_row_stops_nothing(case: Case) -> None:
+    """A row without anything in it takes no answer from the others, and has none itself."""
+    text = case.tiny.file.read_text(encoding="utf-8").rstrip("\n") + "\n"
+    file = case.folder / f"blank{case.tiny.file.suffix}"
+    file.write_text(text + case.tiny.blank, encoding="utf-8")
+    code, out, err = case.run("predict", case.model, file, "--json")
+    assert code == 0, err
+    answers = json.loads(out)
+    before = json.loads(case.used["predict"].out)
+    assert len(answers) >= len(before)
+    if case.tiny.blank.strip():
+        assert answers[:-1] == before, (answers[:3], before[:3])
+        assert "no answer there" in err and any(value is None for value in answers[-1].values()), (err, answers[-1])
+        assert len(case.fitted.read(file)) == len(before)  # what is measured has an answer
+
+
 def check_bad_files_get_one_line(case: Case) -> None:
     """An empty file, one that is not there, one of another kind, a truncated model: one line, exit code 2."""
     empty, other = case.folder / f"empty{case.tiny.file.suffix}", case.folder / f"other{case.tiny.file.suffix}"

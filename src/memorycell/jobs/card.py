@@ -160,11 +160,14 @@ class Tiny:
         Of the task, so that it is quick.
     fit : dict
         What `fit` is told beside the data.
+    blank : str
+        What an empty row is in such a file: a text that is empty, a sequence of missing numbers, an empty line.
     """
 
     file: Path
     parameters: dict[str, Any]
     fit: dict[str, Any] = field(default_factory=dict)
+    blank: str = "\n\n"
 
 
 _TEXTS = (

@@ -20,8 +20,9 @@ def texts(folder: Path) -> Tiny:
         rows.append(f"{phrases[number % 3]} {phrases[number // 2 % 3]} {number},{feeling}")
     file.write_text("\n".join(rows) + "\n", encoding="utf-8")
     return Tiny(
-        file, {**_QUICK, "text": "text", "target": "feeling", "embedding_size": 4, "pooling": "mean", "n_grams": 0}
-    )
+        file, {**_QUICK, "text": "text", "target": "feeling", "embedding_size": 4, "pooling": "mean", "n_grams": 0},
+        blank='"",\n',
+    )  # fmt: skip
 
 
 def waves(folder: Path) -> Tiny:
@@ -31,4 +32,4 @@ def waves(folder: Path) -> Tiny:
         rate = 0.2 + 0.02 * number
         rows.append(",".join([f"{math.sin(step * rate + number):.3f}" for step in range(8)] + [f"{rate:.2f}"]))
     file.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return Tiny(file, _QUICK | {"target": "rate", "convolution": False})
+    return Tiny(file, _QUICK | {"target": "rate", "convolution": False}, blank="," * 8 + "\n")
