@@ -16,10 +16,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
 from memorycell.pages.picture import Picture
+from memorycell.pages.pointer import telling
 
 WIDE, NARROW = 720, 340  # pixels: a page, and a phone with its margins
 FONT = 12
@@ -39,6 +40,7 @@ PALETTE = {
     "grey": "#6a7480",
 }
 SERIES = [PALETTE[name] for name in ("blue", "vermilion", "green", "purple", "ochre", "grey")]
+_MINUS = "\N{MINUS SIGN}"
 DASHES: list[Any] = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)), (0, (2, 2))]
 
 
@@ -120,7 +122,23 @@ def _quieten(ax: Axes, width: float) -> None:
     ax.grid(axis="y", color=PALETTE["grid"], linewidth=0.7)
     ax.set_axisbelow(True)
     ax.yaxis.set_major_locator(MaxNLocator(4, min_n_ticks=2))
+    ax.yaxis.set_major_formatter(_Grouped())
     ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 90)), integer=True))
+
+
+class _Grouped(ScalarFormatter):
+    """Numbers as everywhere on a page: thousands set apart, no power of ten above the axis that is far from them."""
+
+    def __init__(self) -> None:
+        super().__init__(useOffset=False)
+        self.set_powerlimits((-5, 9))
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        text = super().__call__(x, pos)
+        whole, point, rest = text.lstrip(_MINUS).partition(".")
+        if abs(x) < 10_000 or not whole.isdigit():
+            return text
+        return f"{_MINUS if x < 0 else ''}{int(whole):,}{point}{rest}"
 
 
 def heading(ax: Axes, text: str) -> None:
@@ -259,6 +277,9 @@ def inline_svg(figure: Figure, key: str, description: str) -> str:
     >>> svg.startswith('<svg class="plot" role="img" aria-label="nothing yet" viewBox="0 0 200 100"')
     True
     """
+    for place, ax in enumerate(telling(figure)):
+        ax.set_gid(f"{_TELLS}{place}")
+        ax.xaxis.set_gid(_TICKS)
     buffer = io.StringIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": key}), warnings.catch_warnings():
         # The page's font has the letters that matplotlib's lacks.
@@ -284,6 +305,7 @@ def inline_svg(figure: Figure, key: str, description: str) -> str:
     return ElementTree.tostring(root, encoding="unicode")
 
 
+_TELLS, _TICKS = "tells-", "ticks"  # groups of a panel that the pointer reads, and of its x axis
 _REFERENCE = re.compile(r"#[\w-]+")
 
 
@@ -298,6 +320,10 @@ def _adapt(element: ElementTree.Element, names: dict[str, str]) -> None:
     name = element.attrib.pop("id", None)
     if name is not None and element.tag != "g":
         element.set("id", names[f"#{name}"][1:])
+    elif name is not None and name.startswith(_TELLS):
+        element.set("data-axes", name.removeprefix(_TELLS))
+    elif name == _TICKS:
+        element.set("class", _TICKS)
     target = element.attrib.pop(_HREF, None)
     if target is not None:
         element.set("href", renamed(target) if target.startswith("#") else target)

@@ -17,6 +17,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from memorycell.pages.drawing import NARROW, PALETTE, WIDE, inline_svg
+from memorycell.pages.pointer import readings
 
 WIDTHS = {"wide": WIDE, "narrow": NARROW}  # of each figure's drawings, in pixels, by the class in the style sheet
 
@@ -110,7 +111,7 @@ def table(
         classes = {i: ' class="strong"' for i in strong}
         made = "".join(f"<tr{classes.get(i, '')}>{cells('td', row)}</tr>" for i, row in numbered)
         head = f"<thead><tr>{cells('th', headings)}</tr></thead>"
-        named = html.escape(", ".join(filter(None, map(str, headings)))[:80])
+        named = html.escape(_printable(", ".join(filter(None, map(str, headings)))[:80]))
         return Html(
             f'<div class="scroll" role="region" aria-label="Table: {named}" tabindex="0"><table>{head}'
             f"<tbody>{made}</tbody></table></div>"
@@ -145,11 +146,14 @@ def figure(draw: Callable[[float], Figure], key: str, caption: str) -> Html:
     caption : one or two sentences, which are also what a screen reader reads
     """
     with _uncollected():
+        pictures = {name: draw(width) for name, width in WIDTHS.items()}
         drawings = "".join(
-            f'<div class="{name}">{inline_svg(draw(width), f"{key}-{name[0]}", caption)}</div>'
-            for name, width in WIDTHS.items()
+            f'<div class="{name}">{inline_svg(picture, f"{key}-{name[0]}", caption)}</div>'
+            for name, picture in pictures.items()
         )
-    return Html(f"<figure>{drawings}{element('figcaption', caption)}</figure>")
+        told = readings(**pictures)
+    telling = f" data-readings='{told}'" if told else ""
+    return Html(f"<figure{telling}>{drawings}{element('figcaption', caption)}</figure>")
 
 
 @dataclass
@@ -238,23 +242,26 @@ def document(
     data: str = "",
     script: str = "",
 ) -> str:
-    """The whole page as text: it asks for nothing from outside, and runs no script but the one given.
+    """The whole page as text: it asks for nothing from outside, and runs no script but its own.
 
     Parameters
     ----------
     style : rules beside those of every page
     data : what `json_block` made for the script
-    script : JavaScript; the page's policy names its hash, so that no other runs
+    script : JavaScript, beside that of the charts; the page's policy names the hash of each, so that no other runs
     """
     style = asset("report.css") + style
     light = ";".join(f"--{name}:{colour}" for name, colour in PALETTE.items())
     kept = [section for section in sections if section.parts]
     links = "".join(element("a", section.id.capitalize(), href=f"#{section.id}") for section in kept)
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-    if script:
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-        policy += f"; script-src 'sha256-{digest}'"
-        data += f"\n<script>{script}</script>\n"
+    body = "\n".join(section.html() for section in kept)
+    scripts = [script] * bool(script)
+    scripts += [asset("charts.js")] * (" data-readings=" in body or " data-readings=" in header)
+    if scripts:
+        hashes = (base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in scripts)
+        policy += "; script-src " + " ".join(f"'sha256-{each}'" for each in hashes)
+        data += "".join(f"\n<script>{each}</script>\n" for each in scripts)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
@@ -262,6 +269,6 @@ def document(
         '<meta name="color-scheme" content="light dark">\n'
         f"{element('title', title)}\n<style>\n:root{{{light}}}\n{style}</style>\n</head>\n<body>\n"
         f'<header>{header}<nav aria-label="Sections">{links}</nav></header>\n<main>\n'
-        + "\n".join(section.html() for section in kept)
+        + body
         + f"\n</main>\n<footer>{footer}</footer>\n{data}</body>\n</html>\n"
     )

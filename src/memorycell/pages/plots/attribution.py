@@ -33,18 +33,21 @@ from memorycell.pages.plots.steps import (
     fold,
     needs,
     one_dimensional,
+    say_step,
     shortened,
     step_ticks,
     token,
     word_width,
 )
 from memorycell.pages.plots.waterfall import parts_of, waterfall
+from memorycell.pages.pointer import Line, tell_lines
 from memorycell.pages.wording import significant
 
 if TYPE_CHECKING:
     from memorycell.insight.explanation import Explanation
 
 MOST_CHANNELS = 3
+_MOST_READ = 400  # steps that the pointer reads
 MOST_FEATURES = 8
 MOST_WORDS = 120  # of a text that is written out
 _LINE = 21.0  # pixels of a line of words
@@ -126,8 +129,12 @@ def _draw_series(
         name = label(channels[column]) if column < len(channels) else "what it read"
         left = series.shape[1] - MOST_CHANNELS
         more = f" ({left} more not drawn)" if left > 0 and column == MOST_CHANNELS - 1 else ""
-        _shade(next(rest), series[:, column], scores, name + more, width)
-    _bars(next(rest), scores, _title(explanation, room), width)
+        axes_of = next(rest)
+        _shade(axes_of, series[:, column], scores, name + more, width)
+        if len(series) <= _MOST_READ:
+            read = {name: Line("ink", series[:, column]), "adds": Line("blue", scores)}
+            tell_lines(axes_of, np.arange(len(series)), read, labels=[say_step(each) for each in explanation.labels])
+    _bars(next(rest), scores, _title(explanation, room), width, explanation.labels)
     if names:
         _heat(next(rest), explanation, features, names, room)
     step_ticks(axes[-1], len(scores), explanation.labels, room)
@@ -176,7 +183,7 @@ def compare_attributions(explanations: Sequence[Explanation], *, width: float = 
     low, high = min(0.0, float(np.nanmin(scores, initial=0))), max(0.0, float(np.nanmax(scores, initial=0)))
     room = 0.08 * (high - low or 1.0)
     for place, (ax, each) in enumerate(zip(axes, explanations, strict=True)):
-        _bars(ax, scores[place], f"by {label(each.method)}" if place else _title(each, width), width)
+        _bars(ax, scores[place], f"by {label(each.method)}" if place else _title(each, width), width, each.labels)
         for step in np.flatnonzero(apart) if marked else []:
             ax.axvspan(step - 0.5, step + 0.5, color=PALETTE["ochre"], alpha=0.2, linewidth=0)
         ax.set_ylim(low - room, high + room)
@@ -271,7 +278,7 @@ def _summed(scores: NDArray[np.float64], width: float) -> tuple[NDArray[np.float
     return starts + (counts - 1) / 2, np.nan_to_num(means) * counts, size
 
 
-def _bars(ax: Axes, scores: NDArray[np.float64], title: str, width: float) -> None:
+def _bars(ax: Axes, scores: NDArray[np.float64], title: str, width: float, called: Sequence[Any] | None = None) -> None:
     places, sums, size = _summed(scores, width)
     heading(ax, title + (f", sums of {size} steps" if size > 1 else ""))
     for chosen, colour, hatch in ((sums >= 0, "blue", None), (sums < 0, "vermilion", "////")):
@@ -280,6 +287,10 @@ def _bars(ax: Axes, scores: NDArray[np.float64], title: str, width: float) -> No
             places[chosen], sums[chosen], width=size * (0.8 if few else 1.0), color=PALETTE[colour],
             alpha=0.75, linewidth=0, hatch=hatch if few else None, edgecolor=PALETTE["grid"],
         )  # fmt: skip
+    if called is not None and size == 1:
+        tell_lines(
+            ax, np.arange(len(scores)), {"adds": Line("blue", scores)}, labels=[say_step(each) for each in called]
+        )
     ax.axhline(0, color=PALETTE["muted"], linewidth=0.8)
     ax.yaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
     ax.set_xlim(-0.5, len(scores) - 0.5)

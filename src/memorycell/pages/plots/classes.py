@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,8 @@ from memorycell.pages.drawing import (
 )
 from memorycell.pages.plots.ranges import beyond, in_sight
 from memorycell.pages.plots.steps import shortened, word_width
-from memorycell.pages.wording import percent
+from memorycell.pages.pointer import Line, tell_cells, tell_lines, tell_notes
+from memorycell.pages.wording import percent, significant
 
 MOST_CLASSES = 30  # of a confusion matrix
 MOST_CURVES = 6
@@ -45,6 +47,7 @@ FEWEST = 5  # answers of a group whose share of right ones is drawn
 _LEAST_RANGE = 10.0  # percent: of the axis of scores
 _STRONGEST = 0.6  # opacity of a cell that holds a whole row: text on it is still read
 _MOST_POINTS = 2000  # of a scatter plot
+_MOST_READ = 300  # of them that the pointer reads
 _MOST_OUTPUTS = 4
 
 
@@ -87,6 +90,13 @@ def models_scored(evaluation: CrossValidation, *, width: float = WIDE) -> Figure
     for tick, model in zip(ax.get_yticklabels(), ranking, strict=True):
         tick.set_color(PALETTE["blue"] if model is evaluation.models[0] else PALETTE["ink"])
     ax.set_ylim(len(ranking) - 0.5, -0.75)
+    tell_notes(
+        ax,
+        [
+            (scale * min(max(evaluation.value_of(one), low), high), place, _note(one, evaluation))
+            for place, one in enumerate(ranking)
+        ],
+    )
     ax.margins(x=0.08)
     left, right = ax.get_xlim()
     if measure.in_percent:  # as wide as is worth looking at, and never beyond what shares can be
@@ -95,6 +105,16 @@ def models_scored(evaluation: CrossValidation, *, width: float = WIDE) -> Figure
     elif math.isfinite(high):  # room for the mark of those that are beyond
         ax.set_xlim(left, right + 0.16 * (right - left))
     return figure
+
+
+def _note(model: Any, evaluation: CrossValidation) -> str:
+    """What the pointer reads of a model."""
+    measure, found = evaluation.ranked_by, model.intervals[evaluation.measure]
+    said = f"{model.name}\n{measure.name} {measure.show(evaluation.value_of(model))}"
+    if not math.isfinite(found.low):
+        return said
+    low = measure.show(found.low).removesuffix(" %")
+    return f"{said}\n{percent(evaluation.level)} interval {low} to {measure.show(found.high)}"
 
 
 def _range_of(evaluation: CrossValidation) -> tuple[float, float]:
@@ -219,7 +239,7 @@ def _matrix(
     counts: NDArray[np.int64], totals: NDArray[np.int64], names: Sequence[Any], others: str, width: float, wide: bool
 ) -> Figure:
     """Rows of classes, columns of answers, the last of them for all `others` where there are any."""
-    k, columns = counts.shape
+    (k, columns), whole = counts.shape, list(names)
     named = [*(shortened(name, 14) for name in names), *([others] if others else [])]
     names = [shortened(name, 18 if wide else 11) for name in names]
     aside = min(max(word_width(name, FONT - 1) for name in names) + 40, 190 if wide else 120)
@@ -239,6 +259,7 @@ def _matrix(
         ax.plot([-0.5, columns - 0.5], [edge, edge], color=PALETTE["grid"], linewidth=0.7)
     for edge in np.arange(columns + 1) - 0.5:
         ax.plot([edge, edge], [-0.5, k - 0.5], color=PALETTE["grid"], linewidth=0.7)
+    tell_cells(ax, counts, totals, whole, [*whole, *([others] if others else [])])
     ax.set_xlim(-0.5, columns - 0.5)
     ax.set_ylim(k - 0.5, -0.5)
     ax.set_xticks(range(columns), named, rotation=90 if upright else 0)
@@ -334,6 +355,13 @@ def reliability(bins: Sequence[dict[str, float]], *, width: float = WIDE) -> Fig
     ax.plot(x, y, color=PALETTE["blue"], linewidth=1, alpha=0.5)
     sizes = [16 + 500 * found["count"] / max(total, 1) for found in bins]
     ax.scatter(x, y, s=sizes, color=PALETTE["blue"], alpha=0.8, linewidth=0)
+    tell_notes(
+        ax,
+        [
+            (a, b, f"{percent(b, 1)} right\nwith probability {percent(a, 1)}\n{bin['count']:,.0f} answers")
+            for a, b, bin in zip(x, y, bins, strict=True)
+        ],
+    )
     ax.set_xlim(min([0.45, *x]) - 0.03, 1.02)
     ax.set_ylim(-0.04, 1.06)
     return figure
@@ -422,9 +450,24 @@ def histogram(values: ArrayLike, what: str, *, width: float = WIDE, log: bool = 
     low, high = (float(found.min()), float(found.max())) if len(found) else (0.0, 1.0)
     size = max(1.0, math.ceil((high - low + 1) / 40)) if whole else max(high - low, 1e-9) / 40
     edges = np.arange(low - (0.5 if whole else 0), high + 1.01 * size, size)
-    ax.hist(found, edges.tolist(), color=PALETTE["blue"], alpha=0.55, log=log)
+    counts, ends, _ = ax.hist(found, edges.tolist(), color=PALETTE["blue"], alpha=0.55, log=log)
+    said = [_stretch(a, b, whole) for a, b in pairwise(ends)]
+    tell_lines(
+        ax,
+        (ends[:-1] + ends[1:]) / 2,
+        {"": Line("blue", np.asarray(counts))},
+        labels=[f"{each} {what}" for each in said],
+    )
     ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 90))))
     return figure
+
+
+def _stretch(low: float, high: float, whole: bool) -> str:
+    """The values of a bar."""
+    if not whole:
+        return f"{significant(low)} to {significant(high)}"
+    first, last = math.ceil(low), math.floor(high)
+    return f"{first:,}" if first == last else f"{first:,} to {last:,}"
 
 
 def predicted_and_true(true: NDArray[np.float64], predicted: NDArray[np.float64], *, width: float = WIDE) -> Figure:
@@ -469,6 +512,10 @@ def _two_views(axes: Sequence[Axes], true: NDArray[np.float64], predicted: NDArr
     ends = [min(true.min(), predicted.min()), max(true.max(), predicted.max())]
     axes[0].plot(ends, ends, color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
     axes[0].scatter(true[rows], predicted[rows], **some)
+    if len(rows) <= _MOST_READ:
+        both = [(float(true[i]), float(predicted[i])) for i in rows]
+        tell_notes(axes[0], [(t, p, _pair(t, p)) for t, p in both])
+        tell_notes(axes[1], [(p, p - t, _pair(t, p)) for t, p in both])
     heading(axes[0], f"{of}predicted")
     x_label(axes[0], "true")
     axes[1].axhline(0, color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
@@ -479,6 +526,10 @@ def _two_views(axes: Sequence[Axes], true: NDArray[np.float64], predicted: NDArr
         ax.xaxis.set_major_locator(MaxNLocator(4, integer=False))
 
 
+def _pair(true: float, predicted: float) -> str:
+    return f"predicted {significant(predicted, 4)}\ntrue {significant(true, 4)}"
+
+
 def surprise_through_text(nats: NDArray[np.float64], *, width: float = WIDE) -> Figure:
     """The mean surprise of stretches of a text, from its beginning to its end, and that of the whole."""
     figure, (ax,) = canvas(width, 190)
@@ -486,7 +537,9 @@ def surprise_through_text(nats: NDArray[np.float64], *, width: float = WIDE) -> 
     heading(ax, "nats per token, mean over each stretch")
     x_label(ax, "token")
     places = np.cumsum([len(part) for part in parts]) - np.array([len(part) for part in parts]) / 2
-    ax.plot(places, [part.mean() for part in parts], color=PALETTE["blue"], linewidth=1.5)
+    means = np.array([part.mean() for part in parts])
+    ax.plot(places, means, color=PALETTE["blue"], linewidth=1.5)
+    tell_lines(ax, places, {"nats": Line("blue", means)}, called="token", zoom=False)
     ax.axhline(nats.mean(), color=PALETTE["muted"], linewidth=1, linestyle=(0, (2, 3)))
     ax.set_ylim(0, None)
     ax.margins(x=0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from memorycell.pages.drawing import (
     x_label,
 )
 from memorycell.pages.plots.steps import fold, needs
+from memorycell.pages.pointer import Line, tell_lines
 from memorycell.pages.wording import counted, percent
 
 if TYPE_CHECKING:
@@ -135,6 +137,8 @@ def _histogram(ax: Axes, layer: LayerMemory, edges: NDArray[np.float64], span: f
         middle, still, size, bottom=moves, color=PALETTE["grey"], alpha=0.5, linewidth=0, hatch="////",
         edgecolor=PALETTE["ink"],
     )  # fmt: skip
+    labels = [f"{low:.3g} to {high:.3g} steps" for low, high in pairwise(edges)]
+    tell_lines(ax, middle, {"units": Line("blue", moves + still)}, labels=labels)
     half = float(np.median(np.where(np.isnan(lives), 0.0, lives)))
     if np.isfinite(half):
         ax.axvline(half, color=PALETTE["vermilion"], linewidth=1.5, linestyle=DASHES[1])
@@ -199,6 +203,7 @@ def lookback(found: Lookback, *, width: float = WIDE) -> Figure:
         known = y[np.isfinite(y)]
         ends.append((float(known[-1]) if len(known) else np.nan, name, PALETTE[colour]))
         top = max(top, float(known.max(initial=0)))
+    _tell(ax, found, last, noun)
     ax.set_xlim(-0.02 * last, max(1, last))
     ax.set_ylim(0, 1.12 * top or 1.0)
     if found.reach is not None:
@@ -216,6 +221,18 @@ def lookback(found: Lookback, *, width: float = WIDE) -> Figure:
     # Not on the axis, where the ticks have their names.
     end_labels(ax, [(max(y, 0.1 * top), name, colour) for y, name, colour in ends], 170)
     return figure
+
+
+def _tell(ax: Axes, found: Lookback, last: int, noun: str) -> None:
+    """What the pointer reads: at each distance how much an exchange changes, and the gradient."""
+    exchanged = np.full(last + 1, np.nan)
+    near = np.asarray(found.distances) <= last
+    exchanged[np.asarray(found.distances)[near]] = np.asarray(found.perturbation, float)[near]
+    lines = {
+        "exchanged": Line("blue", exchanged),
+        "gradient": Line("vermilion", np.asarray(found.gradient, float)[: last + 1]),
+    }
+    tell_lines(ax, np.arange(last + 1), lines, called=f"{noun}s before:", zoom=False)
 
 
 def _last_drawn(found: Lookback) -> int:

@@ -20,6 +20,7 @@ from memorycell.pages.drawing import (
     heading,
     x_label,
 )
+from memorycell.pages.pointer import Line, tell_lines
 
 if TYPE_CHECKING:
     from memorycell.evaluation.adding_problem import AddingProblem
@@ -68,6 +69,12 @@ def learning_curve(
                 color=colour,
                 fontsize=11,
             )
+    told = {
+        name: Line(colour, np.array([math.nan if entry.get(key) is None else entry[key] for entry in history], float))
+        for name, key, colour in (("training", "loss", "blue"), ("validation", "val_loss", "vermilion"))
+        if any(entry.get(key) is not None for entry in history)
+    }
+    tell_lines(ax, epochs, told, called="epoch", zoom=False)
     found = np.concatenate(everything)
     wide = len(found) > 0 and found.min() > 0 and found.max() / found.min() > 20
     if wide:

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
-from memorycell.data.lines import in_sign
+from memorycell.data.lines import in_sign, visible
 from memorycell.data.tables.calendar import say_date
 from memorycell.pages.drawing import FONT, PALETTE, label, x_label
 
@@ -178,6 +178,13 @@ def _name_tokens(ax: Axes, names: list[str], slot: float) -> None:
 def _said(value: Any) -> str:
     """A date as short as it is."""
     return say_date(np.datetime64(value.isoformat()) if hasattr(value, "isoformat") else value)
+
+
+def say_step(step: Any) -> str:
+    """What a step is called where the pointer is: a token, a date or a number."""
+    if isinstance(step, str):
+        return visible(step)
+    return f"step {step}" if isinstance(step, int | np.integer) else _said(step)
 
 
 def bands(values: NDArray[np.float64], most: int, strongest: bool) -> tuple[NDArray[np.float64], int]:
