@@ -185,22 +185,21 @@ def _steps(values: NDArray, whole: bool, reading: DateReading) -> Parsed | None:
     """Step numbers; of fractions the multiples of their usual difference, else of a decimal place."""
     if whole:
         return Parsed(values.astype(np.int64), reading.with_(learned=True, unit="step"))
+    steps = np.diff(np.sort(values))
+    if not (steps > 0).any():
+        return None
+    first, span = float(values.min()), float(np.ptp(values))
+    step = span / max(1.0, np.round(span / float(np.median(steps[steps > 0]))))
+    places = (values - first) / step
+    if (np.abs(places - np.round(places)) <= 0.1).all():
+        learned = reading.with_(learned=True, unit="step", scale=step, origin=first)
+        return Parsed(np.round(places).astype(np.int64), learned)
     for digits in range(1, 7):
         scaled = values * 10.0**digits
-        if (np.abs(scaled - np.round(scaled)) < 1e-6 * np.maximum(1, np.abs(scaled))).all() and np.abs(
-            scaled
-        ).max() < 2**52:
+        if (np.abs(scaled - np.round(scaled)) < 1e-4).all() and np.abs(scaled).max() < 2**52:
             numbers = np.round(scaled).astype(np.int64)
             return Parsed(numbers, reading.with_(learned=True, unit="step", scale=10.0**-digits))
-    steps = np.diff(np.sort(values))
-    step = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
-    if not step:
-        return None
-    places = (values - values.min()) / step
-    if (np.abs(places - np.round(places)) > 0.25).any():
-        return None
-    learned = reading.with_(learned=True, unit="step", scale=step, origin=float(values.min()))
-    return Parsed(np.round(places).astype(np.int64), learned)
+    return None
 
 
 def _as_steps(name: str, values: NDArray, present: NDArray, reading: DateReading) -> Parsed:

@@ -179,7 +179,7 @@ def _parse(
     if pa.types.is_timestamp(column.type):
         return _from_timestamps(name, column, reading)
     if table.is_text(name):
-        return parse_text(name, column, reading, sure or named)
+        return parse_text(name, column, reading, sure or named, table.where)
     if not table.is_numeric(name) or pa.types.is_boolean(column.type):
         return None
     if reading.format is not None:

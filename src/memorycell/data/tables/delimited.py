@@ -12,6 +12,7 @@ from itertools import islice
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pyarrow import csv as arrow_csv
 
 from memorycell.data.log import note
@@ -23,6 +24,7 @@ from memorycell.data.tables.how import How
 from memorycell.data.tables.leading_zeros import with_leading_zeros
 from memorycell.data.tables.numbers import Evidence
 from memorycell.data.tables.raw import Raw
+from memorycell.data.tables.record_lines import record_lines
 from memorycell.data.tables.table import MOST_COLUMNS, MOST_STEPS, check_names
 
 _HEAD = 1 << 18
@@ -50,6 +52,7 @@ class Delimited:
     header: bool
     evidence: Evidence
     skipped: list[int] = field(default_factory=list)
+    lines: NDArray[np.int64] | None = None
 
 
 @dataclass
@@ -135,11 +138,13 @@ def _read_table(name: str, data: pa.Buffer, head: _Head, delimiter: str, how: Ho
     if in_rows:
         long, said, line = _turn_round(table, name, notes)
         return Delimited(long, said, line, True, columns.evidence)
+    lines = record_lines(body, first_line, quoted=not literal, skip_empty=len(begin.names) > 1) if how.samples else None
+    lines = lines if lines is not None and len(lines) == len(table) else None  # stray quotes tell nothing
     table, skipped = _without_empty_rows(name, table, how.samples, notes)
+    lines = None if lines is None else np.delete(lines, skipped)
     skipped = [row + first_line for row in skipped]
-    return Delimited(
-        _without_unnamed(table), notes, first_line, begin.header, columns.evidence, [*reader.skipped, *skipped]
-    )
+    left = [*reader.skipped, *skipped]
+    return Delimited(_without_unnamed(table), notes, first_line, begin.header, columns.evidence, left, lines)
 
 
 def _decoded_head(name: str, data: pa.Buffer) -> str:
@@ -361,6 +366,8 @@ class _Reader:
         types = dict.fromkeys(self.columns.texts, pa.string())
         table, body = self._typed(body, types, notes)
         again = self.columns.misread(table, types)
+        # Arrow turns times with an offset to UTC: as text they tell what their clock was.
+        again |= {each.name for each in table.schema if pa.types.is_timestamp(each.type) and each.type.tz is not None}
         if not self.samples:
             again |= with_leading_zeros(body, table, self.delimiter, self.literal)
         if again:

@@ -68,6 +68,10 @@ class EncodedTable:
         what = f"{len(self.dates):,} rows of {len(self.ids):,} series, targets {shortened(self.target_names)}"
         return f"EncodedTable({what}; {self.past.shape[1] + self.known.shape[1] + self.codes.shape[1]:,} columns)"
 
+    def wall(self, dates: NDArray) -> NDArray:
+        """Dates as the clocks of their zone show them; as they are where they have none."""
+        return dates if self.frequency is None else self.frequency.local(dates)
+
     @property
     def series_of_row(self) -> NDArray[np.int64]:
         """int64 (N,): the series of each row."""
@@ -117,6 +121,12 @@ class Forecasts(Figures):
     target_names: list[str]
     ids: list[str]
     notes: list[dict] = field(default_factory=list)  # of the table they were made from
+    frequency: Frequency | None = None  # of the grid
+
+    def wall(self, dates: NDArray) -> NDArray:
+        """Dates as the clocks of their zone show them; as they are where they have none."""
+        return dates if self.frequency is None else self.frequency.local(dates)
+
     reasons: list[str] = field(default_factory=list)
 
     def _said(self) -> tuple[str, str]:
@@ -126,9 +136,10 @@ class Forecasts(Figures):
     def table(self) -> list[dict[str, Any]]:
         """A row per origin, step ahead and target: what is forecast, its quantiles, and what came."""
         names = [f"q{100 * level:02g}" for level in self.levels]
+        dates, origins = self.wall(self.dates), self.wall(self.origin_dates)
         return [
             {
-                "series": self.ids[self.series[row]], "origin": self.origin_dates[row], "date": self.dates[row, step],
+                "series": self.ids[self.series[row]], "origin": origins[row], "date": dates[row, step],
                 "step": step + 1, "target": target, "forecast": self.point[row, step, k],
                 **dict(zip(names, self.quantiles[row, step, k], strict=True)), "actual": self.actual[row, step, k],
             }

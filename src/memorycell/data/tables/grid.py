@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.lines import counted
 from memorycell.data.log import note
 from memorycell.data.tables.frequency import Frequency
 from memorycell.data.tables.regularity import infer_frequency
@@ -204,15 +205,18 @@ def _without_closed(
     if not count:
         return rows, times, series
     order = np.arange(len(times)) if rows is None else rows
-    at = int(np.argmax(closed))
+    days = (local.astype(np.int64) - phase + frequency.step // 2) // _DAY
+    weekly = closed & ~np.isin(days, np.array(open_times.holidays, np.int64))
+    at = int(np.argmax(weekly if weekly.any() else closed))
     first = f"first {say(local[at])} in {table.where(int(order[at]))}"
     said = f"open are {open_times.said(phase)}" + (", but for the holidays" if open_times.holidays else "")
-    if count > max(3, 0.01 * len(times)):
+    if weekly.sum() > max(3, 0.01 * len(times)):
         raise ValueError(
-            f"{table.source}: {count:,} rows lie at times at which none came when the frequency was learned ({first}; "
-            f"{said}): leave them out, or fit a model on a table that has such times"
+            f"{table.source}: {int(weekly.sum()):,} rows lie at times at which none came when the frequency was learned "
+            f"({first}; {said}): leave them out, or fit a model on a table that has such times"
         )
-    notes.append(note("closed", f"{count:,} rows at closed times were left out ({first}; {said})."))
+    rows_said = "1 row at a closed time was" if count == 1 else f"{count:,} rows at closed times were"
+    notes.append(note("closed", f"{rows_said} left out ({first}; {said})."))
     kept = ~closed
     return order[kept], times[kept], None if series is None else series[kept]
 
@@ -262,7 +266,8 @@ def _settle_repeats(
         )
         first = f"{table.where(int(order[clash[0]]))} and {table.where(int(order[clash[0] + 1]))}"
         raise ValueError(
-            f"{table.source}: {len(clash):,} dates come twice with different values ({shown}; first {first})"
+            f"{table.source}: {counted(len(clash), 'date')} {'comes' if len(clash) == 1 else 'come'} twice with different "
+            f"values ({shown}; first {first})"
             f"{_clock_change(times[clash])}; name the column that tells the series apart with series=, or make one row "
             'of each date with aggregate="mean" (or "sum", "last", ...)'
         )

@@ -235,17 +235,17 @@ def _sure(chances: NDArray, rate: float) -> NDArray[np.bool_]:
 
 def _close_days(mask: NDArray, counts: NDArray, chances: NDArray, rate: float) -> NDArray:
     """Days of the week that never occur."""
-    used = counts.any(1)
+    used = counts.sum(1) > 0
     days = chances.max(1)
     if mask.shape[1] > 1 and used.tolist() == [True] * 5 + [False] * 2 and days[5:].all() and counts[:5].max() > 1:
-        return mask & used[:, None]  # hours of a working week: one weekend without any says enough
+        return mask & used.reshape(7, 1)  # hours of a working week: one weekend without any says enough
     per_day = min(1.0, counts.max(1)[used].mean() / max(1, days[used].mean())) if used.any() else 0.0
     return mask & np.logical_or(used, ~_sure(days, per_day)).reshape(7, 1)
 
 
 def _close_clock(mask: NDArray, counts: NDArray, chances: NDArray, rate: float) -> NDArray:
     """Times of the day that never occur on any day."""
-    used = counts.any(0)
+    used = counts.sum(0) > 0
     open_days = mask.any(1)
     seen = counts[open_days].sum(0)
     often = chances[open_days].sum(0)

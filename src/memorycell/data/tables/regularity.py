@@ -233,4 +233,5 @@ def _words(span: int) -> str:
     """A span in its largest fitting unit: "1.5 hours"."""
     words = {"W": "weeks", "D": "days", "h": "hours", "min": "minutes", "s": "seconds", "ms": "milliseconds"}
     unit, length = next(((unit, length) for unit, length in UNITS if unit in words and length <= span), UNITS[-1])
-    return f"{span / length:.3g} {words.get(unit, 'nanoseconds')}"
+    said = f"{span / length:.3g} {words.get(unit, 'nanoseconds')}"
+    return said.removesuffix("s") if said.startswith("1 ") else said

@@ -238,6 +238,12 @@ class TableCodec(TableFields):
         codec.reading_ = codec.reading_.with_(dayfirst=told.dayfirst, format=told.format, timezone=told.timezone)
         return codec
 
+    def in_units(self, steps: NDArray) -> NDArray:
+        """Step numbers as the table has them: 0.5 s where its steps are half seconds."""
+        reading = self.reading_
+        plain = reading.scale == 1 and not reading.origin
+        return steps if plain else np.round(steps * reading.scale + reading.origin, 9)
+
     @property
     def time_name(self) -> str:
         """The time's name in forecasts: its column, "date" if several make it, "step" if there is none."""

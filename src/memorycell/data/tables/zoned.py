@@ -104,7 +104,9 @@ def _localised(
             seen.add((series, moment))
     text = f"Times in {listing(columns)} were read as local times of {zone}"
     if again.any():
-        text += f"; {int(again.sum()):,} of the hour that comes twice as clocks are put back were read as the second"
+        count = int(again.sum())
+        times = "1 time that is repeated was" if count == 1 else f"{count:,} times that are repeated were"
+        text += f"; of the hour that comes twice as clocks are put back, {times} read as the second"
     return to_utc(local, zone, again), zone, [*notes, note("time zone", f"{text}.")]
 
 

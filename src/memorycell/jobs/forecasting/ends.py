@@ -53,6 +53,7 @@ def forecast_ends(
         point, quantiles, ours.levels, np.full(point.shape, np.nan), origins, series, encoded.dates[rows],
         encoded.dates[np.maximum(origins, encoded.offsets[:-1])], list(encoded.target_names), list(encoded.ids),
         notes=encoded.notes,
+        frequency=encoded.frequency,
         reasons=[_reason(encoded, int(s), bool(able[s]), lacking[s], runner.least_rows) for s in series],
     )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from memorycell.data.tables.encoded import EncodedTable, eligible_origins
 from memorycell.data.tables.series import asked_series
 from memorycell.data.tables.steps import StepDataset
 from memorycell.data.tables.windows import WindowDataset
+from memorycell.data.tables.zones import tzinfo_of
 from memorycell.insight.asking import AT_ONCE, check_trace_size, class_index, nothing, repeated, some_rows
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network
@@ -69,7 +71,7 @@ def _explained(model: Any, encoded: EncodedTable, origin: int, k: int, step: int
 
     parts, level, spread = _beside(network, batch, past, step - 1, k)
     name = "mean of the series" if network.normalize == "none" else "level of the window"
-    trunk, dates, names = _trunk(network), encoded.dates[rows], list(encoded.target_names)
+    trunk, dates, names = _trunk(network), encoded.wall(encoded.dates[rows]), list(encoded.target_names)
     return Explained(
         function, past, nothing(past, trunk), trunk, _said(encoded, origin, names[k], step), list(dates), "numbers",
         features=list(encoded.past_names), parts={n: part * spread * scale for n, part in parts.items()},
@@ -99,7 +101,7 @@ def trace(
     if path is None:
         check_trace_size(1, len(rows), network)
     batch, state = _batch(model, encoded, rows)
-    labels = _labels_of_steps(network, encoded.dates[rows])
+    labels = _labels_of_steps(network, encoded.wall(encoded.dates[rows]))
     with model.at_work():
         return trace_network(
             network,
@@ -206,10 +208,11 @@ def origin_of(model: Any, encoded: EncodedTable, at: Any, series: Any, *, after:
     possible = possible[(possible >= first) & (possible < first + count)]
     if not able[s] or not len(possible):
         raise ValueError(_no_origin(model, encoded, s, count, bool(able[s]), after))
-    dates = encoded.dates[possible]
+    dates = encoded.wall(encoded.dates[possible])
     if at is None:
         return int(possible[-1])
-    row = _row(at, encoded.dates[first : first + count])
+    zone = None if encoded.frequency is None else encoded.frequency.zone
+    row = _row(at, encoded.wall(encoded.dates[first : first + count]), zone)
     if row is None or first + row < possible[0] or first + row > possible[-1]:
         asked = f"row {at}" if isinstance(at, int | np.integer) else at
         whole = "" if carried else f"; the first has a whole window of {model.window_} behind it"
@@ -233,7 +236,7 @@ def _no_origin(model: Any, encoded: EncodedTable, s: int, count: int, able: bool
     return f"expected at least {least} rows (the window) to forecast from, got {count}{of}: {remedy}"
 
 
-def _row(at: Any, dates: NDArray) -> int | None:
+def _row(at: Any, dates: NDArray, zone: str | None = None) -> int | None:
     """The row of a date, or the last before it; None outside of the dates."""
     if isinstance(at, int | np.integer) and not isinstance(at, bool):
         return int(at) + (len(dates) if at < 0 else 0)
@@ -242,7 +245,7 @@ def _row(at: Any, dates: NDArray) -> int | None:
             return _row(int(str(at)), dates)
         except ValueError:
             raise ValueError(f"expected a step number, as this table has no dates, got {at!r}") from None
-    wanted = _date(at)
+    wanted = _date(at, zone)
     if wanted is None:
         raise ValueError(f"expected a date without time zone, such as {say_date(dates[-1])}, got {str(at)!r}")
     if not dates[0] <= wanted <= dates[-1]:
@@ -250,9 +253,11 @@ def _row(at: Any, dates: NDArray) -> int | None:
     return int(np.searchsorted(dates, wanted, side="right")) - 1
 
 
-def _date(at: Any) -> np.datetime64 | None:
+def _date(at: Any, zone: str | None = None) -> np.datetime64 | None:
     """A date as the table's are; None for what is none, and for one with a time zone, which they have not."""
     text = at.replace(" ", "T") if isinstance(at, str) else at
+    if zone is not None:
+        text = _on_clock(text, zone)
     if getattr(at, "tzinfo", None) is not None or (isinstance(at, str) and re.search(r"\d(Z|[+-]\d\d:?\d\d)$", at)):
         return None
     try:
@@ -260,6 +265,17 @@ def _date(at: Any) -> np.datetime64 | None:
     except (ValueError, TypeError):
         return None
     return None if np.isnat(wanted) else wanted
+
+
+def _on_clock(at: Any, zone: str) -> Any:
+    """A time that has a zone as the clocks of `zone` show it; any other as it is."""
+    try:
+        moment = datetime.datetime.fromisoformat(at) if isinstance(at, str) else at
+    except ValueError:
+        return at
+    if getattr(moment, "tzinfo", None) is None:
+        return at
+    return moment.astimezone(tzinfo_of(zone)).replace(tzinfo=None)
 
 
 def _series(encoded: EncodedTable, origin: int) -> int:
@@ -339,5 +355,6 @@ def _said(encoded: EncodedTable, origin: int, target: str, step: int) -> str:
     s = _series(encoded, origin)
     of = f" of {encoded.ids[s]}" if len(encoded.ids) > 1 else ""
     inside = row < encoded.offsets[s + 1]
-    when = f" ({say_date(encoded.dates[row])})" if inside and encoded.dates.dtype.kind == "M" else ""
-    return f"{target}{of}, {step} {'step' if step == 1 else 'steps'} after {say_date(encoded.dates[origin])}{when}"
+    shown = [say_date(date) for date in encoded.wall(encoded.dates[[origin, row if inside else origin]])]
+    when = f" ({shown[1]})" if inside and encoded.dates.dtype.kind == "M" else ""
+    return f"{target}{of}, {step} {'step' if step == 1 else 'steps'} after {shown[0]}{when}"

@@ -54,10 +54,7 @@ def as_written(dates: NDArray, codec: TableCodec) -> NDArray:
     if dates.dtype.kind == "M":
         zone = codec.frequency_.zone
         return dates if zone is None else aware(dates, zone)
-    reading = codec.reading_
-    if reading.scale == 1 and not reading.origin:
-        return dates
-    return np.round(dates * reading.scale + reading.origin, 9)
+    return codec.in_units(dates)
 
 
 def to_frame(columns: dict[str, NDArray], table: Table, keys: Sequence[str] = ()) -> Any:

@@ -127,6 +127,7 @@ def in_units(
         target_names=list(encoded.target_names),
         ids=list(encoded.ids),
         notes=encoded.notes,
+        frequency=encoded.frequency,
     )
 
 

@@ -81,14 +81,21 @@ class Worded:
     def data_rows(self) -> list[tuple[str, str]]:
         """Names and values of what there is to say of the training data, for the model card."""
         return [
-            (name, f"targets from {' to '.join(date_text(date) for date in span)}")
+            (name, f"targets from {' to '.join(self._shown(date) for date in span)}")
             for name, span in self.splits_.items()
         ]
 
     def _last_seen(self) -> str:
         """The last row that training has seen; the latest where series end on different dates."""
         end = self.train_end_
-        return date_text(max(end.values()) if isinstance(end, dict) else end)
+        return self._shown(max(end.values()) if isinstance(end, dict) else end)
+
+    def _shown(self, date: Any) -> str:
+        """A date on the clocks of its zone; a step number in the table's own units."""
+        date = _stamp(date) if isinstance(date, str) else date
+        if isinstance(date, np.datetime64):
+            return date_text(self.codec_.frequency_.local(np.array([date], "datetime64[ns]"))[0])
+        return str(self.codec_.in_units(np.array([date]))[0])
 
     def _own_facts(self) -> dict[str, Any]:
         codec = self.codec_

@@ -218,9 +218,9 @@ def _run_fold(
     trained = train_stop[start > 0] - 1
     ahead = origins[:, None] + np.arange(1, horizon + 1)
     fold = Fold(
-        encoded.dates[trained].max() if len(trained) else None,
-        encoded.dates[ahead].min(),
-        encoded.dates[ahead].max(),
+        encoded.wall(encoded.dates[trained]).max() if len(trained) else None,
+        encoded.wall(encoded.dates[ahead]).min(),
+        encoded.wall(encoded.dates[ahead]).max(),
         len(origins),
     )
     run = _FoldRun(

@@ -164,6 +164,7 @@ def collect(
         encoded.dates[origins],
         list(encoded.target_names),
         list(encoded.ids),
+        frequency=encoded.frequency,
     )
 
 

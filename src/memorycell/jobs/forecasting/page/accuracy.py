@@ -68,12 +68,13 @@ def _setting(evaluation: Evaluation, frequency: Any) -> str:
     ahead = counted(evaluation.horizon, "step")
     first, last = min(fold.first for fold in evaluation.folds), max(fold.last for fold in evaluation.folds)
     folds = len(evaluation.folds)
+    clock = frequency.on(None)  # folds are dated by the clocks of their zone
     how = "All were fitted on the rows before these, and asked at the same origins."
     if evaluation.refitted and folds > 1:
         how = f"In {folds} folds, each time fitted anew on the rows before, all were asked at the same origins."
     return (
         f"{counted(len(evaluation.fold), 'forecast')} of {ahead}, of what came from "
-        f"{say_when(first, frequency)} to {say_when(last, frequency)}. {how}"
+        f"{say_when(first, clock)} to {say_when(last, clock)}. {how}"
     )
 
 

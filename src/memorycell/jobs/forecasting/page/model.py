@@ -55,7 +55,11 @@ def gate_activity(material: Material) -> Section:
         paragraph(_READ.get(forecaster.cell, "")),
         figure(
             lambda width: gates(
-                trace, dates=encoded.dates[start:stop], values=values, name=material.targets[0], width=width
+                trace,
+                dates=encoded.wall(encoded.dates[start:stop]),
+                values=values,
+                name=material.targets[0],
+                width=width,
             ),
             "gates",
             f"The last {counted(stop - start, 'row')}{of}, as the last recurrent layer took them. Strong "

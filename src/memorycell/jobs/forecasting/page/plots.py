@@ -100,7 +100,7 @@ def _past(
     origin = forecasts.origin_dates[row]
     stop = first + int(np.searchsorted(encoded.dates[first:end], origin, side="right"))
     start = max(first, stop - before)
-    return encoded.dates[start:stop], _values(encoded, start, stop, series, k)
+    return encoded.wall(encoded.dates[start:stop]), _values(encoded, start, stop, series, k)
 
 
 def _values(encoded: EncodedTable, start: int, stop: int, series: int, k: int) -> NDArray[np.float64]:
@@ -118,7 +118,7 @@ def _draw_fan(
     height: float,
 ) -> None:
     dates, seen = past
-    x = time_axis(ax, np.concatenate([dates, forecasts.dates[row]]), width)
+    x = time_axis(ax, np.concatenate([dates, forecasts.wall(forecasts.dates[row])]), width)
     ahead = x[len(dates) :]
     point, actual = forecasts.point[row, :, k], forecasts.actual[row, :, k]
     ax.plot(x[: len(dates)], seen, color=PALETTE["ink"], linewidth=1.3)
@@ -192,7 +192,7 @@ def overview(
     for place, (ax, (series, k)) in enumerate(zip(axes, panels, strict=False)):
         first = int(encoded.offsets[series])
         stop = first + int(encoded.observed_rows[series])
-        x = time_axis(ax, encoded.dates[first:stop], width)
+        x = time_axis(ax, encoded.wall(encoded.dates[first:stop]), width)
         values = _values(encoded, first, stop, series, k)
         missing = np.flatnonzero(~np.isfinite(values))
         name = f"{label(encoded.ids[series])}: " if len(encoded.ids) > 1 else ""
@@ -342,7 +342,7 @@ def errors_through_time(evaluation: Evaluation, *, target: int = 0, width: float
     smooth = f", mean of {size} origins" if size > 1 else ""
     unit = first.scores[target].unit
     heading(ax, f"MAE of {label(first.scores[target].target)}{_in_unit(unit)}{smooth}")
-    time_axis(ax, first.forecasts.origin_dates, width)
+    time_axis(ax, first.forecasts.wall(first.forecasts.origin_dates), width)
     drawn = []
     read: dict[str, Any] = {}
     for model, (colour, dashes) in reversed(
@@ -386,7 +386,7 @@ def _at(when: NDArray, places: NDArray, values: NDArray[np.float64]) -> NDArray[
 def _errors_by_date(forecasts: Forecasts, chosen: NDArray[np.bool_], k: int) -> tuple[NDArray, NDArray[np.float64]]:
     """Dates of the `chosen` origins that have an outcome, and the mean |error| of each date."""
     error = np.abs(forecasts.actual[chosen, :, k] - forecasts.point[chosen, :, k])
-    when, place = np.unique(forecasts.origin_dates[chosen], return_inverse=True)
+    when, place = np.unique(forecasts.wall(forecasts.origin_dates[chosen]), return_inverse=True)
     place = np.repeat(place, error.shape[1])
     known = np.isfinite(error.ravel())
     total = np.bincount(place[known], error.ravel()[known], len(when))
@@ -409,7 +409,7 @@ def forecasts_through_time(
     """
     figure, (ax,) = canvas(width, 240)
     rows = np.flatnonzero(forecasts.series == forecasts.series[0])[-most:]
-    x = time_axis(ax, forecasts.dates[rows, step - 1], width)
+    x = time_axis(ax, forecasts.wall(forecasts.dates[rows, step - 1]), width)
     breaks = _breaks(forecasts.origins[rows])
     name = label(forecasts.target_names[target])
     ahead = "next step" if step == 1 else f"{step} steps ahead"
