@@ -121,7 +121,7 @@ def find_begin(
     at = _skip_titles(records, width, samples) if titles else 0
     notes = []
     if at:
-        shown = listing(_shown(record) for record in records[:at])
+        shown = listing(_shown(record) for record in records[:at] if _filled(record))
         were = "1 line" if at == 1 else f"{at} lines"
         notes.append(
             note("read", f"{were} above the table of {source} {'was' if at == 1 else 'were'} left out ({shown}).")

@@ -57,12 +57,13 @@ def _sheet(book: Any, names: list[str], source: str, wanted: str | int | None, n
         raise ValueError(f"{source} has no sheet {wanted!r}: it has {listing(names)}")
     for name in [wanted] if wanted is not None else names:
         rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-        if any(cell != "" for row in rows for cell in row):
+        filled = sum(any(cell != "" for cell in row) for row in rows)
+        if filled > 1 or (filled and (wanted is not None or len(names) == 1)):
             if wanted is None and len(names) > 1:
                 said = f"{source} has {len(names)} sheets ({listing(names)}): {name!r} was read; sheet= takes another."
                 notes.append(note("read", said))
             return rows
-    raise ValueError(f"{source}: {'the sheet ' + repr(wanted) if wanted else 'every sheet'} is empty")
+    raise ValueError(f"{source}: {'the sheet ' + repr(wanted) if wanted else 'every sheet'} is empty: expected names of columns and rows of values")
 
 
 def _table(source: str, rows: list[list[Any]], how: How, notes: list[dict]) -> Table:
