@@ -1,6 +1,7 @@
 """The page that explains an answer: its numbers are the network's, its text is safe, and what cannot be is refused."""
 
 import base64
+import copy
 import hashlib
 import json
 import re
@@ -352,6 +353,22 @@ def test_no_page_replaces_data_or_devices(
             write(tmp_path / name, models["Tagger"][0], data, force=True)
     assert own.read_text() == "the\tD\ndog\tN\n"
     assert (tmp_path / "own.csv").read_text() == "mine"
+
+
+def test_code_on_the_page_names_files_that_are_there_or_says_what_stands_for_them(
+    models: dict[str, Any], tmp_path: Path
+) -> None:
+    model, data = copy.copy(models["Forecaster"][0]), models["Forecaster"][1]
+    _, page = explained_page(tmp_path / "why.html", model, data)
+    assert "model = ... # the fitted model of this page data = ... # what this page was made of" in page.text
+    model.save(tmp_path / "temp.safetensors")
+    table = tmp_path / "temp.csv"
+    rows = zip(data["date"], data["temp"], strict=True)
+    table.write_text("date,temp\n" + "\n".join(f"{day},{value}" for day, value in rows), encoding="utf-8")
+    _, page = explained_page(tmp_path / "why.html", model, table, force=True)
+    assert f"model = memorycell.load({str(model.file_)!r})" in page.text and Path(model.file_).is_file()
+    assert f"model.explain({str(table)!r}" in page.text
+    assert type(model).load(model.file_).file_ == model.file_
 
 
 @pytest.mark.usefixtures("wide")

@@ -142,12 +142,14 @@ def test_a_file_is_named_with_its_hash_and_how_to_fit_it(tmp_path):
     source.write_text(f"text,mood\n{rows}\n", encoding="utf-8")
     model = small(text="text", target="mood", embedding_size=4).fit(source)
     page = page_of(tmp_path, model, source, seen=True)
-    assert "SHA-256" in page.text and "classifier.fit('<b>tweets.csv')" in page.text
+    fitted = f"classifier.fit({str(source)!r})"  # a path that is there
+    assert "SHA-256" in page.text and fitted in page.text
     # The model knows its file: only of another one the page cannot say that.
-    assert "classifier.fit('<b>tweets.csv')" in page_of(tmp_path, model, source).text
+    assert fitted in page_of(tmp_path, model, source).text
     other = tmp_path / "others.csv"
     other.write_text(f"text,mood\n{rows}\nfine thing,good\n", encoding="utf-8")
-    assert "training_data" in page_of(tmp_path, model, other).text
+    text = page_of(tmp_path, model, other).text
+    assert "training_data = ... # the path of <b>tweets.csv, SHA-256" in text and "fit(training_data)" in text
 
 
 def test_numbers_have_a_page(tmp_path):

@@ -77,4 +77,4 @@ def test_a_file_of_tagged_words_is_read(tmp_path, fitted):
     rows = ["\n".join(f"{w}\t{t}" for w, t in zip(*pair, strict=True)) for pair in zip(*sentences(), strict=True)]
     source.write_text("\n\n".join(rows) + "\n", encoding="utf-8")
     page = page_of(tmp_path, fitted, source, seen=True)
-    assert "tags.tsv" in page.text and "SHA-256" in page.text and "tagger.fit('tags.tsv')" in page.text
+    assert "tags.tsv" in page.text and "SHA-256" in page.text and f"tagger.fit({str(source)!r})" in page.text

@@ -74,6 +74,7 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
     LEARNED: ClassVar[tuple[str, ...]] = ()
     LESS: ClassVar[str] = "a smaller hidden_size"
 
+    file_: str | None = None  # where the model lies, as it was told: saved there or loaded from there
     _stage = "fitting"  # what the bar of a training says that it is
     network_: Any
     notes_: list[dict[str, str]]
@@ -432,6 +433,7 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         tensors = {f"network.{name}": value for name, value in self.network_.state_dict().items()}
         tensors |= {f"learned.{name}": value for name, value in self._tensors().items()}
         save_model(os.fspath(path), type(self).__name__, config, tensors, force=force)
+        self.file_ = os.fspath(path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Self:
@@ -450,6 +452,7 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         except _WRONG as error:
             raise ModelFileError(f"{os.fspath(path)} is damaged or was tampered with: {_said(error)}") from error
         learner.network_.to(learner._device())
+        learner.file_ = os.fspath(path)
         return learner
 
     @classmethod

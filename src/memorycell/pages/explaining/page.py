@@ -69,8 +69,10 @@ def _how(material: Material) -> Section:
 
 
 def _lines(material: Material) -> str:
-    file = material.samples.source.file
-    named = "data" if file is None else repr(file.name)
+    file, model_file = material.samples.source.file, material.model.file_
+    named = "data" if file is None else repr(os.fspath(file))
+    begin = "" if file is not None else "data = ...  # what this page was made of\n"
+    loaded = f"memorycell.load({model_file!r})" if model_file else "...  # the fitted model of this page"
     reading = {
         name: repr(os.fspath(value)) if isinstance(value, str | os.PathLike) else name
         for name, value in material.reading.items()
@@ -79,6 +81,4 @@ def _lines(material: Material) -> str:
     asked = "".join(f", {name}={value}" for name, value in told.items())
     method = material.explanation.method
     by = "" if method == "integrated gradients" else f", method={method!r}"
-    return (
-        f'import memorycell\n\nmodel = memorycell.load("model.safetensors")\nprint(model.explain({named}{asked}{by}))'
-    )
+    return f"import memorycell\n\nmodel = {loaded}\n{begin}print(model.explain({named}{asked}{by}))"

@@ -60,7 +60,8 @@ def _beginning(material: Material) -> str:
     if "baseline" not in material.explanation.terms:
         return ""
     said = significant(material.explanation.terms["baseline"])
-    nothing = "with its words blotted out (embeddings of zero)" if material.words else "of inputs at their usual level"
+    blank = f"with its {material.noun} blotted out (embeddings of zero)"
+    nothing = blank if material.words else "of inputs at their usual level"
     return f" Baseline: what the model says {nothing}, {said}; the {material.noun} are what it moves from there by."
 
 

@@ -122,5 +122,5 @@ def _number(value: Any) -> str:
 
 def reproduction(model: Any, name: str, command: str | None, source: Source, seen: bool | None = None) -> Section:
     """How to make the model again; `name` is that of the variable, `seen` whether it learned from the data."""
-    lines = report_model.python_lines(model, name, repr(source.file.name) if source.file and seen else "training_data")
+    lines = report_model.python_lines(model, name, report_model.training_data(model, source, seen))
     return report_model.reproduced(model, lines, command, source)

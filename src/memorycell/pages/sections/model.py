@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import inspect
+import os
 import platform
 from typing import Any
 
@@ -86,8 +87,24 @@ def reproduced(task: Any, lines: str, command: str | None, source: Source) -> Se
     return section
 
 
-def python_lines(task: Any, name: str, given: str) -> str:
-    """The lines that fit such a task: ``name.fit(given)``."""
+def training_data(task: Any, source: Source, seen: bool | None = None) -> tuple[str, str]:
+    """What a task was trained on, as code: a path that is there, or a name; and the line that says what it stands for.
+
+    Parameters
+    ----------
+    source : the data of the page
+    seen : whether they are what it was trained on; None: by the fingerprint of the file
+    """
+    known = task.trained_on_.get("sha256")
+    if source.file is not None and (source.sha256 == known if known else seen):
+        return repr(os.fspath(source.file)), ""
+    what = task.trained_on_.get("source")
+    said = f"the path of {what}, SHA-256 {known[:12]}…" if known else "what it was trained on"
+    return "training_data", f"training_data = ...  # {said}\n"
+
+
+def python_lines(task: Any, name: str, given: tuple[str, str], more: str = "") -> str:
+    """The lines that fit such a task: ``name.fit(given)``; `given` is of `training_data`, `more` follows it."""
     kind = type(task)
     defaults = {parameter: each.default for parameter, each in inspect.signature(kind).parameters.items()}
     # A model file holds tuples as lists: the same arguments, so they are written the same.
@@ -97,4 +114,6 @@ def python_lines(task: Any, name: str, given: str) -> str:
     }
     changed = [f"{parameter}={value!r}" for parameter, value in values.items() if value != defaults[parameter]]
     arguments = ", ".join(each for each in changed if not each.startswith("verbose="))
-    return f"from memorycell import {kind.__name__}\n\n{name} = {kind.__name__}({arguments})\n{name}.fit({given})"
+    data, before = given
+    made = f"{name} = {kind.__name__}({arguments})\n{name}.fit({data}{more})"
+    return f"from memorycell import {kind.__name__}\n\n{before}{made}"

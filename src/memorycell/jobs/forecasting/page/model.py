@@ -7,7 +7,7 @@ from memorycell.jobs.forecasting.page.material import Material
 from memorycell.pages.page import Section, facts, figure, paragraph, table
 from memorycell.pages.plots.traces import gates
 from memorycell.pages.sections.learner import choices
-from memorycell.pages.sections.model import python_lines, reproduced
+from memorycell.pages.sections.model import python_lines, reproduced, training_data
 from memorycell.pages.wording import counted
 
 _PLAN_NAMES = {
@@ -95,9 +95,6 @@ def reproduction(material: Material) -> Section:
     """Command, seed, versions and the data's fingerprint."""
     forecaster, source = material.forecaster, material.samples.source
     targets = material.targets[0] if len(material.targets) == 1 else material.targets
-    trained_on = forecaster.trained_on_
-    # Of old models nothing tells what they were trained on: most likely a part of this table.
-    known = trained_on["source"] if trained_on.get("sha256") else source.name if source.file else None
-    given = "table" if known is None else repr(known)
-    lines = python_lines(forecaster, "forecaster", f"{given}, target={targets!r}")
+    given = training_data(forecaster, source)
+    lines = python_lines(forecaster, "forecaster", given, f", target={targets!r}")
     return reproduced(forecaster, lines, material.command, source)
