@@ -302,7 +302,7 @@ class Fields:
         if bare.any():
             row = int(np.argmax(bare))
             raise ValueError(
-                f"{self.column[row].as_py()!r} in {self.where(row)} has no time zone, but others in its column have one: "
+                f"{self.column[row].as_py()!r} in {self.where(row)} has no time zone, but others of its column have: "
                 "write all of them with it, or none"
             )
         digits = pc.replace_substring(zone, ":", "")

@@ -212,7 +212,7 @@ def _without_closed(
     said = f"open are {open_times.said(phase)}" + (", but for the holidays" if open_times.holidays else "")
     if weekly.sum() > max(3, 0.01 * len(times)):
         raise ValueError(
-            f"{table.source}: {int(weekly.sum()):,} rows lie at times at which none came when the frequency was learned "
+            f"{table.source}: {int(weekly.sum()):,} rows lie at times at which none came when the model was fitted "
             f"({first}; {said}): leave them out, or fit a model on a table that has such times"
         )
     rows_said = "1 row at a closed time was" if count == 1 else f"{count:,} rows at closed times were"
@@ -266,8 +266,8 @@ def _settle_repeats(
         )
         first = f"{table.where(int(order[clash[0]]))} and {table.where(int(order[clash[0] + 1]))}"
         raise ValueError(
-            f"{table.source}: {counted(len(clash), 'date')} {'comes' if len(clash) == 1 else 'come'} twice with different "
-            f"values ({shown}; first {first})"
+            f"{table.source}: {counted(len(clash), 'date')} {'comes' if len(clash) == 1 else 'come'} twice with "
+            f"different values ({shown}; first {first})"
             f"{_clock_change(times[clash])}; name the column that tells the series apart with series=, or make one row "
             'of each date with aggregate="mean" (or "sum", "last", ...)'
         )

@@ -222,5 +222,5 @@ def join_forecasts(parts: list[Forecasts]) -> Forecasts:
     order = np.argsort(np.concatenate([part.origins for part in parts]), kind="stable")
     joined: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts])[order] for name in names}
     first = parts[0]
-    same = {"target_names": first.target_names, "ids": first.ids, "frequency": first.frequency}
-    return Forecasts(levels=first.levels, **same, **joined)
+    joined |= {"target_names": first.target_names, "ids": first.ids, "frequency": first.frequency}
+    return Forecasts(levels=first.levels, **joined)
