@@ -61,10 +61,12 @@ def command() -> Callable[..., None]:
         where = asked(type(fitted).JOB, given, lambda name: flags.get(name, name))
         by = method_of(method.replace("-", " ").lower())
         if as_json:
-            found, unread = explained_as_json(fitted, data, where, by)
+            found, unread = explained_as_json(fitted, data, where, by, counted=True)
             print_json(found)
         else:
-            unread = write_page(page, fitted, data, where, by, command_line(context), force=force)
+            unread = write_page(
+                page, fitted, data, where, by, command_line(context), force=force, counted=True
+            )
             print(page)
         print_notes([unread] if unread else [], quiet=quiet)
         if not (as_json or quiet):

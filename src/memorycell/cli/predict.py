@@ -52,7 +52,8 @@ def command() -> Callable[..., None]:
             check_output(output, job.writes, force=force, inputs=(model, data, *_files(given)))
         fitted = silent(job.look_up(job.task).load(model), quiet)
         samples = fitted.read(data, labelled=False, **reading)
-        answers = fitted.answers(samples, **more)
+        usual = {option.name: option.default for option in job.of("predict") if option.default is not None}
+        answers = fitted.answers(samples, **{**usual, **more})
         print_notes(samples.notes, quiet=quiet)
         if output is not None:
             _write(output, answers)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from memorycell.data.figures import Figures
 from memorycell.data.lines import counted
+from memorycell.data.origin import Origin
 
 Note = dict[str, Any]  # "kind" and "text"
 MOST_SCORES = 20_000_000  # rows times classes whose scores are held at once: 160 MB
@@ -74,6 +75,8 @@ class Samples:
     notes : what was decided in reading, in sentences
     source : Source
 
+    `origin` says where they stand in what was read (`Origin`), where that is known.
+
     Example
     -------
     >>> from memorycell.data.ragged import Ragged
@@ -103,6 +106,7 @@ class Samples:
         self.given, self.targets, self.groups, self.order, self.weights = given, targets, groups, order, weights
         self.notes: list[Note] = list(notes)
         self.source = Source.of(given) if source is None else source
+        self.origin: Origin | None = None
         self._encoded: list[tuple[Any, Any]] = []  # of codecs, which need not be hashable
         self._part_of: tuple[Samples, NDArray[np.int64]] | None = None
 
@@ -122,7 +126,20 @@ class Samples:
             return self
         part = self._taken(places)
         part._part_of = (self, places)
+        part.origin = None if self.origin is None else self.origin.take(places)
         return part
+
+    def where(self, place: int) -> str:
+        """What the user calls the place of a sample, counted from 0: "line 17" of a file, "row 15" of other data."""
+        return f"row {place:,}" if self.origin is None else self.origin.where(place)
+
+    def place(self, number: int) -> int:
+        """The place of the sample that the user calls so; ValueError where there is none."""
+        return number if self.origin is None else self.origin.place(number)
+
+    def kept(self, keep: str | Iterable[str] | None) -> dict[str, NDArray[Any]]:
+        """Columns that stand beside the samples in what was read: see `Origin.columns`."""
+        return (Origin(np.arange(len(self))) if self.origin is None else self.origin).columns(keep)
 
     def _taken(self, places: NDArray[np.int64]) -> Samples:
         """A part of the same kind; a subclass with more to keep says so."""

@@ -49,7 +49,16 @@ class Reading(Value):
                 raise ValueError(f"expected {name} to say {', '.join(known)}, got {key!r}")
 
 
-ROW = Option("row", Whole(least=None, optional=True), LABELS, "Which text, series or line, from 0.")
+ROW = Option(
+    "row", Whole(least=None, optional=True), LABELS,
+    "Which text, series or sentence: its line in the file, from 1; where there are no lines its row, from 0.",
+    said="the first",
+)  # fmt: skip
+KEEP = Option(
+    "keep", Names(optional=True), FILES,
+    "Columns of DATA that come along: all, none, or names with commas between; may be repeated.", default="auto",
+    said="a column id",
+)  # fmt: skip
 PLACE = Option(
     "place", Whole(least=None, optional=True), LABELS, "Which word is tagged, or which token written, from 0."
 )

@@ -78,17 +78,18 @@ def write_page(
     command: str | None = None,
     *,
     force: bool = False,
+    counted: bool = False,
 ) -> str:
     """Write the page of `write_explanation`, and return what was not read of the data: "" where all of it was.
 
-    What is explained, `where`, is as `asked` returns it.
+    What is explained, `where`, is as `asked` returns it; `counted`: its row is a line of the user's file.
     """
     from memorycell.pages.explaining.material import gather
     from memorycell.pages.explaining.page import page
 
     path = check_page_path(path, data, where.get("future"), force=force)
     with _warned_once():
-        material = gather(model, data, where, method_of(method), command)
+        material = gather(model, data, where, method_of(method), command, counted=counted)
         text = page(material)
     write_atomically(path, text.encode("utf-8", "replace"))
     return material.unread
@@ -104,11 +105,13 @@ def _warned_once() -> Iterator[None]:
         warnings.warn(text, category, stacklevel=5)
 
 
-def explained_as_json(model: Any, data: Any, where: Mapping[str, Any], method: str) -> tuple[dict[str, Any], str]:
+def explained_as_json(
+    model: Any, data: Any, where: Mapping[str, Any], method: str, *, counted: bool = False
+) -> tuple[dict[str, Any], str]:
     """What each step adds, as plain JSON, and what was not read of the data; see `write_page`."""
     from memorycell.pages.explaining.material import explained_by, read
 
-    samples, asked = read(model, data, where)
+    samples, asked = read(model, data, where, counted)
     explained = model.explained(samples, **asked)
     with model.at_work():
         found = explained_by(explained, method).to_dict()

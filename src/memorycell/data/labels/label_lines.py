@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from memorycell.data.labels.labelled import Labelled
 from memorycell.data.log import note
+from memorycell.data.origin import Origin
 from memorycell.data.tables.delimited import find_delimiter
 from memorycell.data.text.text_file import read_text
 
@@ -77,7 +78,8 @@ def read_label_lines(path: str | Path, encoding: str = "utf-8", labelled: bool =
     numbers = [number for number, line in enumerate(lines, 1) if line]
     lines = [line for line in lines if line]
     if not labelled:
-        return Labelled(lines, source=path.name, rows=np.arange(len(lines)))
+        rows = np.arange(len(lines))
+        return Labelled(lines, source=path.name, rows=rows, origin=Origin(rows, np.array(numbers)))
     if all(line.startswith(_PREFIX) for line in lines):
         labels, texts = _prefixed(lines)
     else:
@@ -93,7 +95,9 @@ def read_label_lines(path: str | Path, encoding: str = "utf-8", labelled: bool =
         notes.append(note("empty", f"{said}: left out."))
     several = any(len(labels[i]) > 1 for i in kept)
     y = [labels[i] for i in kept] if several else _numbers_or_texts([labels[i][0] for i in kept])
-    return Labelled([texts[i] for i in kept], y, notes=notes, source=path.name, rows=np.array(kept))
+    rows = np.array(kept)
+    origin = Origin(rows, np.array(numbers)[rows])
+    return Labelled([texts[i] for i in kept], y, notes=notes, source=path.name, rows=rows, origin=origin)
 
 
 def _numbers_or_texts(labels: list[str]) -> NDArray:

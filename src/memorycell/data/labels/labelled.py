@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.origin import Origin
 from memorycell.data.tables.arrow import as_texts, is_valid, to_numpy
 from memorycell.data.tables.roles import require
 from memorycell.data.tables.table import Table
@@ -33,6 +34,8 @@ class Labelled:
         The group of each sample as text (a speaker, a user), for splits that keep groups whole.
     weights : array or None
         float64 (n,): how much each sample counts, where a column says so.
+    origin : Origin or None
+        Where each sample stands in what was read, and what else stands there.
     names : list of str
         Of the channels, where x is numeric.
     notes : list of dict
@@ -59,6 +62,7 @@ class Labelled:
     ids: list[str] | None = None
     columns: dict[str, Any] = field(default_factory=dict)
     weights: NDArray[np.float64] | None = None
+    origin: Origin | None = None
 
     def __len__(self) -> int:
         return len(self.x)

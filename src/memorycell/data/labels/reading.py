@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from memorycell.data.labels.label_lines import is_label_lines, read_label_lines
 from memorycell.data.labels.labelled import Column, Labelled, column_name, groups_of, labels_of, weights_of
 from memorycell.data.log import note
+from memorycell.data.origin import Origin
 from memorycell.data.signals.ts_files import read_ts
 from memorycell.data.tables.arrow import as_texts, to_numpy
 from memorycell.data.tables.long_tables import read_long
@@ -290,7 +291,10 @@ def _finish(chosen: _Chosen, x: Any, y: Any, kept: NDArray[np.bool_], names: lis
     groups = groups_of(table, chosen.group, rows)
     notes = [*table.notes, *chosen.notes]
     weights = weights_of(table, None if chosen.labels == "none" else chosen.weight, rows)
-    return Labelled(x, y, groups, names, notes, table.source, rows, columns=chosen.columns(**columns), weights=weights)
+    lines = None if table.lines is None else table.lines[rows]
+    origin = Origin(rows, lines, table, taken=(columns["text"],) if "text" in columns else ())
+    used = chosen.columns(**columns)
+    return Labelled(x, y, groups, names, notes, table.source, rows, columns=used, weights=weights, origin=origin)
 
 
 def _texts(name: str, chosen: _Chosen) -> Labelled:

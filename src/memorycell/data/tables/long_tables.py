@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from memorycell.data.labels.labelled import Labelled, labels_of, weights_of
 from memorycell.data.log import note
+from memorycell.data.origin import Origin
 from memorycell.data.tables.arrow import is_valid
 from memorycell.data.tables.columns import series_codes
 from memorycell.data.tables.dates import read_time
@@ -90,7 +91,10 @@ def read_long(
     y, kept = _labels(table, target, labels, order, offsets, (id, ids), notes)
     groups = None if group is None else _constant(table, group, order, offsets, (id, ids))
     rows = np.flatnonzero(kept)
+    first = order[offsets[:-1]][rows]
+    lines = None if table.lines is None else table.lines[first]
     return Labelled(
+        origin=Origin(first, lines, table, long=True, taken=(id,)),
         x=[x[i] for i in rows],
         y=[y[i] for i in rows] if isinstance(y, list) else None if y is None else y[rows],
         groups=None if groups is None else groups[rows],

@@ -160,7 +160,7 @@ def _from_file(raw: Raw, how: How) -> tuple[Table, Evidence]:
 
     found = read_delimited(raw, how)
     table = Table(found.data, raw.name, "file", found.notes, found.first_line, header=found.header)
-    table.skipped = found.skipped
+    table.skipped, table.lines = found.skipped, found.lines
     return table, found.evidence
 
 

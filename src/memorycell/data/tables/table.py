@@ -53,6 +53,8 @@ class Table:
         Of a frame, the types its own library has for the columns: identifiers come back in them.
     keys : list of str
         Columns that were levels of a frame's index beside its time: they tell the series apart.
+    lines : int64 (n,) or None
+        Of a text file of samples: the line that each row begins in.
     """
 
     data: pa.Table
@@ -67,6 +69,7 @@ class Table:
     reading: dict[str, Any] = field(default_factory=dict)
     dtypes: dict[str, Any] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
+    lines: NDArray[np.int64] | None = None
 
     def __repr__(self) -> str:
         return f"Table({self.source}: {len(self):,} rows; {shortened(self.columns)})"
@@ -83,6 +86,8 @@ class Table:
         """How a user finds a row again: "line 17" of a text file, else "row 15" (from 0)."""
         if not self.first_line:
             return f"row {row:,}"
+        if self.lines is not None:
+            return f"line {int(self.lines[row]):,}"
         line = row + self.first_line
         for left_out in sorted(self.skipped):
             line += left_out <= line

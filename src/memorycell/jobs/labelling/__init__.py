@@ -1,7 +1,7 @@
 """Labels for whole sequences: classes, several labels, numbers."""
 
 from memorycell.jobs.card import Job
-from memorycell.jobs.options import AGAINST, FOLD_OPTIONS, LABEL, LABELS, READING, ROW
+from memorycell.jobs.options import AGAINST, FOLD_OPTIONS, KEEP, LABEL, LABELS, READING, ROW
 from memorycell.jobs.parameters import Option
 from memorycell.jobs.values import Whole
 
@@ -12,7 +12,8 @@ _OUTPUT = Option(
     "output", Whole(least=0, optional=True), LABELS, "Explain this output, where there are several.", flag="--class"
 )
 _OPTIONS = {
-    "predict": READING, "evaluate": (*FOLD_OPTIONS, *READING), "report": (*FOLD_OPTIONS, *READING), "plot": READING,
+    "predict": (KEEP, *READING), "evaluate": (*FOLD_OPTIONS, *READING), "report": (*FOLD_OPTIONS, *READING),
+    "plot": READING,
 }  # fmt: skip
 
 CLASSIFY = Job(

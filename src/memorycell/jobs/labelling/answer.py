@@ -24,7 +24,7 @@ def classified(model: Any, samples: SequenceSamples, explained: Explained, where
     k = int(shares.argmax()) if said is None else class_index(model.classes_.tolist(), said)
     order = np.argsort(-shares, kind="stable")[:MOST_CHOICES]
     true = _truth(samples, row)
-    lead = f"The model gives “{names[k]}” {percent(float(shares[k]), 1)} to row {row}."
+    lead = f"The model gives “{names[k]}” {percent(float(shares[k]), 1)} to {samples.where(row)}."
     if true is not None:
         lead += f" In the data it is “{visible(true, 60)}”" + (
             "." if visible(true, 60) == names[k] else ": that is not what the model says."
@@ -40,7 +40,7 @@ def predicted(model: Any, samples: SequenceSamples, explained: Explained, where:
     values = model.served(model.raw(samples.take([row]))).reshape(-1)
     value = float(values[where.get("output") or 0])
     true = _truth(samples, row)
-    lead = f"The model predicts {significant(value)} for row {row}."
+    lead = f"The model predicts {significant(value)} for {samples.where(row)}."
     cards = {"prediction": significant(value)}
     if true is not None and np.size(true) == 1:
         lead += f" In the data it is {significant(float(np.ravel(true)[0]))}."

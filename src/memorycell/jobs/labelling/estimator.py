@@ -21,7 +21,7 @@ from memorycell.data.streams import SampleStream
 from memorycell.data.weights import checked_weights, weights_note, weights_print
 from memorycell.jobs.insight import InsightByRow
 from memorycell.jobs.labelling import building, doubts, plan
-from memorycell.jobs.labelling.known import Known, Named, cut, joined
+from memorycell.jobs.labelling.known import Known, Named, cut, joined, with_kept
 from memorycell.jobs.labelling.network import SequenceToOne
 from memorycell.jobs.labelling.parameters import Regressing
 from memorycell.jobs.labelling.reading import (
@@ -438,29 +438,37 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         """`raw` of X as a user gives it, all of it at once."""
         return np.concatenate([self.raw(part) for part in self._asked_in_parts(X)])
 
-    def answers(self, X: Any) -> Answers:
+    def answers(self, X: Any, *, keep: str | Sequence[str] | None = None) -> Answers:
         """What the model says of sequences: a row each, with where it was, its text, the answer, probabilities.
 
         Parameters
         ----------
         X : sequences as for `predict`, a file of them, or what `read` returned
+        keep : columns of the file or frame that come along: names, "all", "auto" (one of different values that is
+            named id, …_id or uuid), or None. What an answer's column is called too, comes as ``given_`` and its name.
+
+        Raises
+        ------
+        ValueError
+            For a column that is not there.
         """
         samples = self.asked(X)
         columns: dict[str, Any] = {}
+        beside = samples.kept(keep)
         if samples.ids is not None:
             columns["id"] = np.array(samples.ids, object)
         else:
-            columns["row"] = np.arange(len(samples)) if samples.rows is None else np.asarray(samples.rows)
+            columns["row"] = np.arange(len(samples)) if samples.origin is None else samples.origin.numbers
         if self.input_["kind"] == "text":
             columns["text"] = np.array([" ".join(text.split()) for text in samples.given], object)
         parts = self._parts(samples)
         if len(parts) == 1:
-            return self._told(columns, self.raw(samples))
+            return with_kept(self._told(columns, self.raw(samples)), beside)
         said = f"{len(samples):,} × {self.network_.head.n_outputs:,} probabilities are too many to keep: only those of "
         samples.notes.append(note("brief", f"{said}the answers are told; predict_proba gives those of fewer at once."))
         told = [self._told({}, self.raw(part), brief=True) for part in parts]
         columns |= {name: np.concatenate([each.columns[name] for each in told]) for name in told[0].columns}
-        return Answers(joined([each.predictions for each in told]), columns, None, told[0].classes)
+        return with_kept(Answers(joined([each.predictions for each in told]), columns, None, told[0].classes), beside)
 
     def _told(self, columns: dict[str, Any], raw: Numbers, brief: bool = False) -> Answers:
         """The answers that raw ones stand for; `columns` come before them. Brief: no probabilities of all classes."""

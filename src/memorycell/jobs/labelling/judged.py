@@ -36,6 +36,7 @@ class Judged:
     measures : Measures
     own : whether they are this very model's answers; else those of models that were fitted without the sample
     honest : whether the answers are known to be of models that were not trained on the sample
+    samples : that were asked about
     """
 
     kind: Kind
@@ -45,6 +46,11 @@ class Judged:
     measures: Measures
     own: bool
     honest: bool
+    samples: SequenceSamples
+
+    def where(self, i: int) -> str:
+        """What the user calls the place of the sample of an answer."""
+        return self.samples.where(int(self.rows[i]))
 
 
 def judge(model: Any, samples: SequenceSamples, evaluation: CrossValidation | None, seen: bool | None) -> Judged | None:
@@ -59,10 +65,10 @@ def judge(model: Any, samples: SequenceSamples, evaluation: CrossValidation | No
         ours = evaluation.models[0]
         own = evaluation.split == "held out"
         new = is_new(evaluation, seen) is True
-        return Judged(kind, evaluation.rows, evaluation.targets, ours.answers, ours.measures, own, new)
+        return Judged(kind, evaluation.rows, evaluation.targets, ours.answers, ours.measures, own, new, samples)
     rows = np.arange(len(samples))
     answers = kind.answers_to(rows, model, samples)
-    return Judged(kind, rows, kind.y, answers, kind.measures(rows, answers), True, seen is False)
+    return Judged(kind, rows, kind.y, answers, kind.measures(rows, answers), True, seen is False, samples)
 
 
 def _is_of(evaluation: CrossValidation, kind: Any) -> bool:

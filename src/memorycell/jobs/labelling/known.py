@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from memorycell.data.ragged import Ragged
+from memorycell.data.samples import Answers
 from memorycell.jobs.labelling.reading import SequenceSamples
 
 Numbers = NDArray[Any]
@@ -34,6 +35,19 @@ class Known(NamedTuple):
 def joined(parts: list[Any]) -> Any:
     """Arrays, or lists, one behind the other."""
     return np.concatenate(parts) if isinstance(parts[0], np.ndarray) else [row for part in parts for row in part]
+
+
+def with_kept(answers: Answers, beside: dict[str, Numbers]) -> Answers:
+    """Answers with the user's own columns behind where they were; whichever is named like an answer's is renamed.
+
+    A column of the same name and content, the text, is not repeated.
+    """
+    first = {name: values for name, values in answers.columns.items() if name in ("row", "id")}
+    rest = {name: values for name, values in answers.columns.items() if name not in first}
+    own = {(f"given_{name}" if name in answers.columns else name): values for name, values in beside.items()
+           if not (name == "text" and "text" in rest) and not (name == "id" and "id" in first)}  # fmt: skip
+    answers.columns = first | own | rest
+    return answers
 
 
 class Named:

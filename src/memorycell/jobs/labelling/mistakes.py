@@ -133,7 +133,7 @@ def _strong(name: Any) -> Html:
 
 
 def _numbered(said: str, judged: Judged, i: int) -> Html:
-    number = element("span", f"sample {int(judged.rows[i]) + 1:,}", class_="muted")
+    number = element("span", judged.where(i), class_="muted")
     return Html(f"{escaped(Html(said))} · {number}")
 
 

@@ -138,7 +138,7 @@ def samples_of(given: SequenceInput, data: Labelled, source: Any, **more: Any) -
         given, data.y, groups=data.groups, weights=data.weights, notes=data.notes,
         source=named if named.file is not None else Source(data.source or named.name), **more,
     )  # fmt: skip
-    samples.rows, samples.ids, samples.columns = data.rows, data.ids, data.columns
+    samples.rows, samples.ids, samples.columns, samples.origin = data.rows, data.ids, data.columns, data.origin
     return samples
 
 

@@ -105,6 +105,15 @@ class TextSamples(Samples):
             self._whole = TextSamples(["\n".join(self.texts)], notes=self.notes, source=self.source)
         return self._whole
 
+    def place(self, number: int) -> int:
+        """Of a line of the file, from 1, its place among those that are not empty: see `line`."""
+        if self.source.file is None or number < 0:
+            return number
+        lines = [i for i, line in enumerate(self.whole()[0].split("\n"), 1) if line.strip()]
+        if number not in lines:
+            raise ValueError(f"expected a line that is not empty, from 1 to {lines[-1]:,}, got line {number:,}")
+        return lines.index(number)
+
     def line(self, row: int) -> TextSamples:
         """One line, of those that are not empty, from 0."""
         lines = [line for line in self.whole()[0].split("\n") if line.strip()]

@@ -31,7 +31,8 @@ def tagged(model: Any, samples: TaggedSamples, explained: Explained, where: Mapp
     parts = [choices([(names[c], float(shares[c])) for c in order], names[k])]
     if explained.kind == "words":
         parts.insert(0, _tags(explained.labels, tags, place))
-    lead = f"In sequence {row} the model gives {word} the label {tags[place]} ({percent(float(shares.max()), 1)})."
+    sure = percent(float(shares.max()), 1)
+    lead = f"In {samples.where(row)} the model gives {word} the label {tags[place]} ({sure})."
     cards = {"label": tags[place], "of": counted(len(tags), "word" if explained.kind == "words" else "step")}
     return Answer(f"Why {names[k]} for {word}?", lead, cards, parts)
 

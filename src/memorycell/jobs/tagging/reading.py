@@ -53,6 +53,21 @@ class TaggedSamples(Samples):
             raise ValueError("expected labels y, one list for each sequence, got none")
         return self.targets
 
+    def place(self, number: int) -> int:
+        """The sentence that a line of the file, from 1, is of."""
+        if self.tagged is None or number < 0:
+            return number
+        for row, lines in enumerate(self.tagged.places):
+            if lines and lines[0] <= number - 1 <= lines[-1]:
+                return row
+        raise ValueError(f"expected the line of a word, got line {number:,} of {self.source.name}, which has none")
+
+    def where(self, place: int) -> str:
+        """The line in which a sentence begins, of a file."""
+        if self.tagged is None or not self.tagged.places[place]:
+            return f"row {place:,}"
+        return f"line {self.tagged.places[place][0] + 1:,}"
+
     def _taken(self, places: NDArray[np.int64]) -> Samples:
         part: Any = super()._taken(places)
         part.kind = self.kind

@@ -47,10 +47,12 @@ class Material:
         return self.explained.kind in TEXTS
 
 
-def gather(model: Any, data: Any, where: Mapping[str, Any], method: str, command: str | None = None) -> Material:
-    """Everything that is computed for a page."""
+def gather(
+    model: Any, data: Any, where: Mapping[str, Any], method: str, command: str | None = None, *, counted: bool = False
+) -> Material:
+    """Everything that is computed for a page; `counted`: see `read`."""
     job, model, told = job_of(model), copied(model), where
-    samples, where = read(model, data, told)
+    samples, where = read(model, data, told, counted)
     reading = {name: value for name, value in told.items() if name not in where}
     explained = model.explained(samples, **where)
     with model.at_work():
@@ -63,11 +65,18 @@ def gather(model: Any, data: Any, where: Mapping[str, Any], method: str, command
     )
 
 
-def read(model: Any, data: Any, where: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The data, read once, and what is asked of them beside how they are read."""
+def read(model: Any, data: Any, where: Mapping[str, Any], counted: bool = False) -> tuple[Any, dict[str, Any]]:
+    """The data, read once, and what is asked of them beside how they are read.
+
+    counted : whether ``row`` is what the user calls it, a line of a file, rather than its place from 0
+    """
     reading = {option.name for option in job_of(model).of("explain") if option.reading}
     how = {name: value for name, value in where.items() if name in reading}
-    return model.read(data, labelled=None, **how), {name: value for name, value in where.items() if name not in how}
+    samples = model.read(data, labelled=None, **how)
+    asked = {name: value for name, value in where.items() if name not in how}
+    if counted and asked.get("row") is not None and hasattr(samples, "place"):
+        asked["row"] = samples.place(asked["row"])
+    return samples, asked
 
 
 def explained_by(explained: Explained, method: str) -> Explanation:
