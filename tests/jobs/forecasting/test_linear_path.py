@@ -76,3 +76,11 @@ def test_it_is_no_parameter_and_skips_windows_with_missing_targets():
     torch.testing.assert_close(
         point, network.linear(relative, ahead[:150, :, :0]) + whole.inputs["past"][:, -1:], atol=1e-5, rtol=0
     )
+
+
+def test_windows_of_one_step_are_all_zero_once_their_last_value_is_taken() -> None:
+    path = LinearPath(window=1, horizon=2, known=0, targets=1)
+    ahead = torch.randn(30, 2, 1)
+    path.fit([(torch.zeros(30, 1, 1), torch.empty(30, 2, 0), ahead)])
+    found = path(torch.zeros(1, 1, 1), torch.empty(1, 2, 0))
+    assert torch.allclose(found, ahead.mean(0, keepdim=True), atol=1e-5)

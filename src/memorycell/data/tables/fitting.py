@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from memorycell.data.lines import counted
 from memorycell.data.log import note
 from memorycell.data.scaling import moments, moments_by_series, safe_scales, sample_median
 from memorycell.data.tables.arrow import to_numpy
@@ -69,9 +70,8 @@ def _fit_targets(
             raise ValueError(f"target {name!r} has no values in the training rows: all are missing")
         if stats.low == stats.high:
             raise ValueError(
-                f"target {name!r} is constant at {stats.low:g} over the {stats.number:,} training rows: "
-                "there is "
-                "nothing to learn; choose another target or more rows"
+                f"target {name!r} is constant at {stats.low:g} over the {counted(stats.number, 'value')} to train on: "
+                "there is nothing to learn; choose another target or more rows"
             )
         codec.bounds_.append(learn_bound(name, low, high, values, stats, notes))
         if owner is None:

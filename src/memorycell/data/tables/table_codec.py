@@ -264,6 +264,11 @@ def _training_rows(placed: Placed, holdout: Holdout, targets: list[str]) -> NDAr
         training = np.ceil(observed * (1 - holdout) - 1e-9).astype(np.int64)
     else:
         raise ValueError(f"expected holdout of 0 or more and below 1, got {holdout}")
+    if not placed.observed.any():
+        few = f"{len(placed.table):,} row{'s' if len(placed.table) > 1 else ''}"
+        raise ValueError(
+            f"target {listing(targets)} of {placed.table.source} has no value: all of its {few} are missing"
+        )
     if training.max(initial=0) < 2:
         raise ValueError(
             f"{placed.table.source} has too few rows: expected at least 2 to train on, got {training.max(initial=0)}"

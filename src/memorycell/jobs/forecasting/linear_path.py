@@ -131,7 +131,9 @@ class _Sums:
         gram[:, other, index] = self.cross.transpose(1, 2)
         gram[:, other, other] = self.ahead
         right[:, index], right[:, other] = self.out_own.T, self.out_ahead
-        diagonal = torch.full((size,), penalty * float(self.own.diagonal()[:-1].mean()), dtype=torch.float64)
+        # Windows of one step, from which their own last value was taken, are all zero.
+        spread = max(float(self.own.diagonal()[:-1].mean()), 1e-6 * self.count)
+        diagonal = torch.full((size,), penalty * spread, dtype=torch.float64)
         diagonal[-1] = 1e-9 * self.count
         gram += torch.diag(diagonal)
         if known == 0:  # one system for all steps

@@ -1,0 +1,68 @@
+"""A few rows are an honest small forecast, or one clear line."""
+
+import numpy as np
+import pytest
+
+from memorycell import Forecaster
+
+RNG = np.random.default_rng(0)
+SETTINGS = {"epochs": 1, "hidden_size": 2, "verbose": False}
+
+
+@pytest.mark.parametrize("state", ["window", "carried"])
+@pytest.mark.parametrize("horizon", [1, 3])
+@pytest.mark.parametrize("rows", [8, 12, 20])
+@pytest.mark.parametrize("kind", ["noise", "two values", "several"])
+def test_a_few_rows_are_forecast(rows: int, horizon: int, state: str, kind: str) -> None:
+    y = RNG.normal(size=rows) if kind != "two values" else np.arange(rows) % 2
+    table = {"y": y, "x": np.cos(np.arange(rows))}
+    if kind == "several":
+        table = {name: np.concatenate([column, column]) for name, column in table.items()}
+        table["unique_id"] = ["a"] * rows + ["b"] * rows
+    found = Forecaster(horizon=horizon, state=state, **SETTINGS).fit(table, "y").predict()
+    numbers = found.filter(regex="^y")
+    assert np.isfinite(numbers).all(axis=None) and len(found) == horizon * (2 if kind == "several" else 1)
+
+
+FEW = np.arange(20.0)
+REFUSED = {
+    "a long horizon": ({"y": FEW}, {"horizon": 24}, r"fewer than window 1 \+ horizon 24 = 25"),
+    "three rows": ({"y": FEW[:3]}, {"horizon": 3}, "the table has 3 rows"),
+    "constant": ({"y": np.ones(20)}, {}, "constant at 1 over the 16 values to train on"),
+    "all missing": ({"y": FEW * np.nan, "x": FEW}, {}, "has no value"),
+    "none at all": ({"y": FEW * np.nan}, {}, "target 'y' of the dict of columns has no value: all of its 20 rows"),
+    "infinite": ({"y": np.append(FEW, np.inf)}, {}, "target 'y' of the dict of columns is infinite in row 20"),
+    "one value": ({"y": np.where(FEW == 3, 1, np.nan), "x": FEW % 3}, {}, "constant at 1 over the 1 value to train on"),
+}
+
+
+@pytest.mark.parametrize(("table", "settings", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_learned_is_said_in_one_line(table: dict, settings: dict, message: str) -> None:
+    with pytest.raises(ValueError, match=message) as caught:
+        Forecaster(**SETTINGS, **settings).fit(table, "y")
+    assert "\n" not in str(caught.value)
+
+
+GAPS = {
+    "the newest tenth": range(54, 60), "before the newest": range(48, 54), "the first rows": range(12),
+    "the newer half": range(30, 60), "every second row": range(0, 60, 2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", GAPS.values(), ids=GAPS)
+@pytest.mark.parametrize(
+    "kind", [{}, {"state": "carried"}, {"network": "encoder-decoder"}, {"network": "segment"}], ids=str
+)
+def test_gaps_train_calibrate_and_are_saved(rows: range, kind: dict, tmp_path) -> None:
+    y, z = RNG.normal(size=60), RNG.normal(size=60)
+    y[list(rows)] = np.nan
+    table = {"y": y, "z": z, "x": np.cos(np.arange(60))}
+    forecaster = Forecaster(horizon=2, window=6, **SETTINGS, **kind).fit(table, ["y", "z"])
+    found = forecaster.predict()
+    assert np.isfinite(found).all(axis=None) and len(forecaster.calibration_.scores)
+    forecaster.save(tmp_path / "m.safetensors")
+    assert Forecaster.load(tmp_path / "m.safetensors").predict(table).equals(found)
+    alone = Forecaster(horizon=2, window=6, **SETTINGS, **kind).fit(table, "y")
+    assert np.isfinite(alone.calibration_.scores).any()
+    with pytest.raises(ValueError, match="the validation table has no value of y"):
+        Forecaster(horizon=2, window=6, **SETTINGS, **kind).fit(table, "y", validation=table | {"y": y * np.nan})
