@@ -170,7 +170,7 @@ def test_over_fitting_is_named_and_a_sound_fit_is_not() -> None:
     X, y = generator.normal(size=(200, 6)), generator.integers(0, 2, 200)
     tree = cross_validate(DecisionTreeClassifier(random_state=0), X, y, folds=3, baselines=False)
     assert tree.overfitting is not None
-    assert tree.overfitting.startswith("Over-fitting: accuracy 1.000 on training rows against 0.")
+    assert tree.overfitting.startswith("Over-fitting: accuracy 100.0 % on training rows against ")
     assert tree.overfitting in tree.summary()
     X, y = blobs(200)
     sound = cross_validate(GaussianNB(), X, y, folds=3, baselines=False)

@@ -174,7 +174,8 @@ def test_ranking_follows_the_measure(measure: Measure) -> None:
 def test_over_fitting_follows_the_measure(measure: Measure) -> None:
     good, poor = (0.95, 0.5) if measure.better == "more" else (0.5, 0.95)
     said = result(measure.key, {"ours": poor}, good).overfitting
-    assert said is not None and said.startswith(f"Over-fitting: {measure.name} {good:.4f} on training rows against ")
+    shown = measure.show(good) if measure.in_percent else f"{good:.4f}"
+    assert said is not None and said.startswith(f"Over-fitting: {measure.name} {shown} on training rows against ")
     assert said.endswith(f"(said where {measure.overfitting_rule}).")
     assert result(measure.key, {"ours": good}, poor).overfitting is None
 

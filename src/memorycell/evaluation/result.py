@@ -17,6 +17,7 @@ from memorycell.evaluation.intervals import Comparison, Interval, mean_and_sprea
 from memorycell.evaluation.measures import Measure, measure_of
 from memorycell.evaluation.tables import format_number, listing, plain, text_table
 
+_FEWEST_TO_OVERFIT = 20  # rows, below which chance alone may look like it
 MOST_CLASSES = 20  # of which the summary shows each
 
 
@@ -154,7 +155,8 @@ class RankedResult(Result):
             found = next(found for found in self._verdicts() if found.baseline == best.name)
             sure = {"worse": "", "too few": f", though these {self.noun} are too few to tell"}
             hedge = sure.get(found.outcome, ", though not by more than chance explains")
-            numbers = f"{format_number(self.value_of(best))} against {format_number(self.score)} of {ours.name}"
+            show = self.ranked_by.show if self.ranked_by.in_percent else format_number
+            numbers = f"{show(self.value_of(best))} against {show(self.score)} of {ours.name}"
             return f"A baseline wins: {best.name} has {praise.has}, {praise.number}{numbers}{hedge}."
         beaten = [found.baseline for found in self._verdicts() if found.outcome == "better"]
         rest = [found.baseline for found in self._verdicts() if found.outcome != "better"]
@@ -291,9 +293,10 @@ class CrossValidation(RankedResult):
         over folds.
         """
         measure, (test, train) = self.ranked_by, self._test_and_train()
-        if not measure.overfits(train, test):
+        if len(self.rows) < _FEWEST_TO_OVERFIT or not measure.overfits(train, test):
             return None
-        numbers = f"{format_number(train)} on training {self.noun} against {format_number(test)} on others"
+        show = measure.show if measure.in_percent else format_number
+        numbers = f"{show(train)} on training {self.noun} against {show(test)} on others"
         return f"Over-fitting: {measure.name} {numbers} (said where {measure.overfitting_rule})."
 
     def _test_and_train(self) -> tuple[float, float]:
