@@ -78,7 +78,7 @@ def test_every_command_can_be_told(command: str, german: tuple[Path, Path], tmp_
     assert "byte 0xf6 in line 1" in said
 
 
-def test_options_that_a_job_does_not_know(tmp_path: Path) -> None:
+def test_text_jobs_know_the_encoding(tmp_path: Path) -> None:
     text = tmp_path / "a.txt"
     text.write_bytes("un café\n".encode("cp1252"))
     for words in (("language", text), ("tag", text)):

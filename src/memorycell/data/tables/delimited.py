@@ -269,7 +269,7 @@ def _is_decimal_comma(lines: list[str], delimiter: str) -> bool:
     cells = [cell for row in _fields(lines[1:], delimiter) for cell in row if cell.strip()]
     first = [cell for cell in _fields(lines[:1], delimiter)[0] if cell.strip()]
     commas = [cell for cell in [*first, *cells] if "," in cell]
-    return bool(cells) and all(map(is_value, cells)) and all(re.fullmatch(r"\s*[+-]?\d+,\d+\s*", c) for c in commas)
+    return bool(cells) and all(map(is_value, cells)) and all(map(is_number, commas))
 
 
 def _columns_of_spaces(lines: list[str]) -> int:

@@ -85,7 +85,7 @@ def look_at(names: Sequence[str], rows: Sequence[Sequence[str]], delimiter: str,
         decimal = "," if seen == "," and delimiter != "," else "."
         alone = all(each.dots == 0 for each in numeric) and any(each.commas for each in numeric)
         decimal = "," if not seen and alone and delimiter != "," else decimal
-    german = delimiter == ";" and any(each.dates for each in looked)
+    german = delimiter in (";", "\t") and any(each.dates for each in looked)
     evidence = Evidence(how.decimal, how.thousands, dict(how.learned), seen, german, delimiter)
     columns = Columns(decimal, evidence, how.text | {"unique_id"})
     for name, each in zip(names, looked, strict=True):

@@ -105,8 +105,9 @@ def check_marks(decimal: str | None, thousands: str | None) -> None:
 def patterns(decimal: str, thousands: str | None = None) -> str:
     """What digits look like with a decimal mark; `thousands` None: with whatever else stands between thousands."""
     other = "," if decimal == "." else "."
-    group = f"{other}{_SPACES}{_APOSTROPHES}" if thousands is None else _GROUPS.get(thousands, thousands)
-    grouped = [rf"[1-9]\d{{0,2}}(?:[{re.escape(mark)}]\d{{3}})+" for mark in ([group] if group else [])]
+    marks = [other, *_GROUPS] if thousands is None else [thousands] if thousands else []
+    sets = [_GROUPS.get(mark, mark) for mark in marks]  # one mark in a number, not now this and now that
+    grouped = [rf"[1-9]\d{{0,2}}(?:[{re.escape(each)}]\d{{3}})+" for each in sets]
     if decimal == "." and thousands in (None, ","):
         grouped.append(r"[1-9]\d?(?:,\d\d)+,\d{3}")  # 12,34,567: India
     return rf"^(?:{'|'.join([*grouped, chr(92) + 'd*'])})(?:{re.escape(decimal)}\d*)?{_POWER}$"
@@ -161,10 +162,11 @@ def read_numbers(name: str, column: Any, evidence: Evidence) -> Numbers | None:
     """
     parts = _parts(column)
     body = parts["body"]
-    if body.null_count == len(body) or _is_no_number(column, parts):
+    money = bool(_units(parts, body.is_valid()) - {"%"})
+    told = money or bool(evidence.of(name).thousands)
+    if body.null_count == len(body) or _is_no_number(column, parts, told):
         return None
     seen = Seen.of(body)
-    money = bool(_units(parts, body.is_valid()) - {"%"})
     marks, doubt = _decide(seen, evidence.of(name), body, money)
     fits = surely(pc.match_substring_regex(body, patterns(marks.decimal, marks.thousands)))
     fits = pc.and_(fits, surely(_closed(parts)))
@@ -205,7 +207,7 @@ def _text(value: str) -> Any:
     return as_texts([value])[0]
 
 
-def _is_no_number(column: Any, parts: dict[str, Any]) -> bool:
+def _is_no_number(column: Any, parts: dict[str, Any], told: bool) -> bool:
     """Identifiers that look like numbers: leading zeros, very many digits, telephone numbers, all in brackets."""
     body = parts["body"]
     if _any(body, r"^0\d+$") or _any(body, _LONG) or _any(body, rf"^0\d*[{_SPACES}{_APOSTROPHES}]"):
@@ -214,20 +216,20 @@ def _is_no_number(column: Any, parts: dict[str, Any]) -> bool:
     plus = pc.and_(pc.equal(parts["sign"], _text("+")), pc.match_substring_regex(body, r"^\d[\d ]{7,}$"))
     if pc.sum(plus).as_py() == count:
         return True
-    if (pc.sum(pc.not_equal(parts["open"], _text(""))).as_py() or 0) == count:
-        return True
+    if (pc.sum(pc.not_equal(parts["open"], _text(""))).as_py() or 0) == count and not _any(body, "[.,]"):
+        return True  # (1), (2): places in a list
     minus = pc.not_equal(parts["trail"], _text(""))
     if pc.any(minus).as_py() and not _any(body.filter(minus), r"[.,]|\d{3}"):
         return True  # 2-, 3-: grades
-    return _is_telephone(body, count)
+    return not told and _is_telephone(body, count)
 
 
 def _is_telephone(body: Any, count: int) -> bool:
-    """Groups of digits with spaces, all of one length of 7 digits or more: 123 456 789."""
-    spaced = pc.match_substring_regex(body, rf"^\d+[{_SPACES}][\d{_SPACES}]*$")
+    """Groups of digits with plain spaces, all of one length of 7 digits or more: 123 456 789."""
+    spaced = pc.match_substring_regex(body, r"^\d+[ ][\d ]*$")
     if pc.sum(spaced).as_py() != count:
         return False
-    digits = pc.utf8_length(pc.replace_substring_regex(body, rf"[{_SPACES}]", ""))
+    digits = pc.utf8_length(pc.replace_substring_regex(body, "[ ]", ""))
     low, high = pc.min(digits).as_py(), pc.max(digits).as_py()
     return low == high and low >= 7
 
@@ -271,7 +273,7 @@ def _decimal(seen: Seen, evidence: Evidence, body: Any, money: bool) -> tuple[st
         return other, ""
     if evidence.seen:
         return evidence.seen, ""
-    groups = evidence.german if mark == "." else evidence.delimiter in (",", "")
+    groups = evidence.german if mark == "." else evidence.delimiter != ";" and not evidence.german
     return (other if groups else mark), "nothing"
 
 

@@ -59,7 +59,11 @@ def settle_text(table: Table, name: str, given: pa.ChunkedArray, how: How, evide
     if pc.any(pc.match_substring_regex(bare, r"^0\d+$")).as_py():
         return kept
     found = _numbers(name, bare, evidence)
-    if found is None or not (total := len(bare) - bare.null_count):
+    total = len(bare) - bare.null_count
+    if found is None and total and pc.all(pc.match_substring_regex(bare, r"^[1-9]\d{0,2}( \d{3})+$")).as_py():
+        said = f"Column {name!r} is read as text, such as {bare.drop_null()[0].as_py()!r}; if those are numbers, give "
+        table.notes.append(note("numbers", f"{said}thousands=' '."))
+    if found is None or not total:
         return kept
     odd = pc.sum(found.odd).as_py() or 0
     rows = np.flatnonzero(to_numpy(surely(found.odd)))
