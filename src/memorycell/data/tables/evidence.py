@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from memorycell.data.tables.first_lines import is_continental, is_empty
 from memorycell.data.tables.how import How
+from memorycell.data.tables.leading_zeros import is_part_of_date
 from memorycell.data.tables.numbers import MARKS, WRITTEN, Evidence, patterns
 
 _MOST_CELLS = 40_000
@@ -86,6 +87,7 @@ def look_at(names: Sequence[str], rows: Sequence[Sequence[str]], delimiter: str,
         alone = all(each.dots == 0 for each in numeric) and any(each.commas for each in numeric)
         decimal = "," if not seen and alone and delimiter != "," else decimal
     german = delimiter in (";", "\t") and any(each.dates for each in looked)
+    german |= not points and any(each.dots and each.small and not each.comma for each in numeric)  # 985 beside 1.004
     evidence = Evidence(how.decimal, how.thousands, dict(how.learned), seen, german, delimiter)
     columns = Columns(decimal, evidence, how.text | {"unique_id"})
     for name, each in zip(names, looked, strict=True):
@@ -93,7 +95,7 @@ def look_at(names: Sequence[str], rows: Sequence[Sequence[str]], delimiter: str,
         doubtful = (each.dots if decimal == "." else each.commas) and not own and how.decimal is None
         people = each in numeric and (each.comma if decimal == "." else each.point)
         identifies = name in columns.names and each.whole < each.values
-        if each.text or identifies or name in how.learned or doubtful or people:
+        if (each.text and not is_part_of_date(name)) or identifies or name in how.learned or doubtful or people:
             columns.texts.add(name)
         elif each.values and each.small == each.values and how.decimal is None:
             columns.whole.add(name)

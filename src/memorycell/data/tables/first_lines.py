@@ -172,8 +172,8 @@ def _skip_titles(records: Sequence[Sequence[str]], width: int, samples: bool) ->
     if width == 1:
         first = next((i for i, record in enumerate(records) if not record[0].lstrip().startswith("#")), 0)
         return first if not samples else 0
-    at = 0
-    for record in records[:MOST_TITLES]:
+    at = 0 if samples else _behind_short_lines(records, width)
+    for record in records[at:MOST_TITLES]:
         short = len(record) != width and (len(record) == 1 or record[0].lstrip().startswith(_COMMENT))
         padded = width > 2 and len(record) == width and _filled(record) <= 1 and not samples
         if not (short or padded or _is_remark(records, at, width)):
@@ -184,6 +184,15 @@ def _skip_titles(records: Sequence[Sequence[str]], width: int, samples: bool) ->
     named = not any(is_value(cell) for cell in records[at]) and _filled(records[at]) > 1
     remarks = all(record[0].lstrip().startswith(_COMMENT) for record in records[:at])
     return at if named or remarks else 0
+
+
+def _behind_short_lines(records: Sequence[Sequence[str]], width: int) -> int:
+    """The place of the names behind lines of one field, which titles are, though some are as wide as the table."""
+    for at in range(min(len(records) - 2, 10), 0, -1):
+        record = records[at]
+        if len(record) == width and len(records[at - 1]) == 1 and not any(map(is_value, record)):
+            return at if _filled(record) > 1 else 0
+    return 0
 
 
 def _further(records: Sequence[Sequence[str]], width: int) -> int:

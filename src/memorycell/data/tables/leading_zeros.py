@@ -15,6 +15,18 @@ _LOOKED_AT = 2000
 _ZERO, _NINE, _QUOTE = 48, 57, 34
 
 
+# Parts of dates are numbers, 01 too.
+PARTS = frozenset(
+    "year yr yyyy month mon mo mm day dom dd doy dow weekday week wk quarter qtr hour hr hh minute min mi second sec "
+    "ss jahr monat tag woche quartal stunde std sekunde hora mes dia día año ano heure mois jour semaine".split()
+)
+
+
+def is_part_of_date(name: str) -> bool:
+    """Whether a column is called like the year, month, … of dates."""
+    return name.strip().casefold() in PARTS
+
+
 def with_leading_zeros(body: pa.Buffer, table: pa.Table, delimiter: str, literal: bool = False) -> set[str]:
     """Which columns that were read as whole numbers have digits with leading zeros somewhere.
 
@@ -26,14 +38,14 @@ def with_leading_zeros(body: pa.Buffer, table: pa.Table, delimiter: str, literal
     >>> with_leading_zeros(body, pa.table({"a": [1, 2], "b": [5, 7]}), ",")
     {'b'}
     """
-    whole = [pa.types.is_integer(kind) for kind in table.schema.types]
+    whole = [pa.types.is_integer(each.type) and not is_part_of_date(each.name) for each in table.schema]
     if not any(whole):
         return set()
     before = {ord(delimiter)} if any(whole[1:]) else set()
     before |= {10} if whole[0] else set()
     data = np.frombuffer(body, np.uint8)
     places = [place for mark in sorted(before) for place in _after(data, mark, ord(delimiter))]
-    if whole[0] and len(data) and len(_whole_fields(data, np.zeros(1, np.int64), ord(delimiter))):
+    if whole[0] and len(data) and data[0] == _ZERO and len(_whole_fields(data, np.zeros(1, np.int64), ord(delimiter))):
         places.append(0)
     if not places:
         return set()
