@@ -182,13 +182,35 @@ def test_over_fitting_follows_the_measure(measure: Measure) -> None:
 
 @pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
 def test_the_report_follows_the_measure(measure: Measure) -> None:
-    found = result(measure.key, {"ours": 0.42})
+    found = result(measure.key, {"ours": 0.42, "other": 0.42})
     page = accuracy(found, "").html()
+    assert "beside what else one would try" in page
     assert f"{measure.title} of each model; {measure.better_words}." in page
     assert f">{measure.show(0.42)}" in page
     assert measure.show(0.42) in headline(found, None, "row")
     drawn = [text.get_text() for text in models_scored(found).axes[0].texts]
     assert measure.show(0.42).removesuffix(" %") in drawn
+
+
+def test_a_model_that_stands_alone_is_no_comparison() -> None:
+    page = accuracy(result("accuracy", {"ours": 0.42}), "").html()
+    assert "<figure" not in page and "beside what else" not in page
+    assert "Nothing simpler stands beside it" in page and ">42.0" in page
+
+
+@pytest.mark.parametrize(
+    "key, scores, ours, said",
+    [
+        ("rmse", {"ours": 1.0, "ridge": 1.2, "mean": 40.0}, 1.0, "40.0"),
+        ("r2", {"ours": 0.8, "ridge": 0.7, "last": -60.0}, 0.8, "◂ −60.0"),
+    ],
+)
+def test_a_baseline_far_off_squashes_no_axis(key: str, scores: dict[str, float], ours: float, said: str) -> None:
+    axes = models_scored(result(key, scores)).axes[0]
+    low, high = axes.get_xlim()
+    near = [value for value in scores.values() if abs(value) < 10]
+    assert high - low < 4 * (max(near) - min(near)) and low <= min(near) <= max(near) <= high
+    assert said in [text.get_text() for text in axes.texts]
 
 
 @pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
