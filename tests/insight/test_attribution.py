@@ -64,7 +64,6 @@ def test_next_to_nothing_layer_norm_is_too_steep_and_another_baseline_helps() ->
     assert abs(found.terms["residual"]) <= 0.01 * abs(found.value - found.terms["baseline"])
 
 
-@pytest.mark.filterwarnings("ignore:LSTM with projections")  # torch's, where there is no native library
 @pytest.mark.parametrize("name", CASES)
 def test_one_number_of_every_network_is_complete_within_a_percent(name: str) -> None:
     explained = case(name)

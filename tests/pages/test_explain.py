@@ -48,8 +48,6 @@ def runs_of_layer(cell: Any, steps: int = 6, **options: Any) -> tuple[list[CellR
     return cell_runs(lambda values: layer(values)[0].sum((1, 2)), (layer,), x), layer.trace(x).to_dict()
 
 
-pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections")  # torch's, where there is no native library
-
 VARIANTS: list[tuple[Any, dict[str, Any]]] = [
     (LSTM, {}),
     (LSTM, {"num_layers": 2, "bidirectional": True}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -34,6 +35,8 @@ def _lstm(x: Tensor, *arguments: Any) -> tuple[Tensor, ...]:
     """
     narrow = _out_of_onednn_s_reach(x, *arguments)
     if narrow is None:
+        if x.is_cpu and _projected(arguments[0]) and not torch.compiler.is_compiling():
+            _told_of_projections()
         return _VF.lstm(x, *arguments)
     if not torch.compiler.is_compiling():
         warnings.warn(
@@ -52,13 +55,31 @@ def _out_of_onednn_s_reach(x: Tensor, state: Any, *_: Any) -> torch.dtype | None
     if not (x.is_cpu and torch.is_autocast_enabled("cpu")):
         return None
     packed = isinstance(state, Tensor)  # the numbers of rows: then torch computes step by step, as with projections
-    if packed or state[0].shape[-1] != state[1].shape[-1] or not x.numel():
+    if packed or _projected(state) or not x.numel():
         return None
     # Somebody may have switched oneDNN off, which torch.compile cannot ask.
     if not torch.compiler.is_compiling() and not torch._C._get_mkldnn_enabled():
         return None
     narrow = torch.get_autocast_dtype("cpu")
     return narrow if _onednn_has(x.dtype) and not _onednn_has(narrow) else None
+
+
+def _projected(state: Any) -> bool:
+    """Whether h is of another width than c; of packed sequences, which oneDNN is not asked for, it is not known."""
+    return not isinstance(state, Tensor) and state[0].shape[-1] != state[1].shape[-1]
+
+
+@functools.cache
+def _told_of_projections() -> None:
+    """Have torch say now, unheard, what it says once in a process: that oneDNN has no LSTM with projections.
+
+    It then takes its other implementation, and that is all: users can do nothing about it, and have called no oneDNN.
+    """
+    weights = [torch.zeros(8, 1), torch.zeros(8, 1), torch.zeros(1, 2)]
+    state = [torch.zeros(1, 1, 1), torch.zeros(1, 1, 2)]
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        _VF.lstm(torch.zeros(1, 1, 1), state, weights, False, 1, 0.0, False, False, False)
 
 
 def _onednn_has(dtype: torch.dtype) -> bool:
