@@ -266,7 +266,7 @@ def choose_lags(
 ) -> NDArray[np.int64]:
     """(S, K) the lag with the least error of the seasonal naive forecast in the training part; 0 where none
     fits."""
-    candidates = season_lags(encoded.dates[: encoded.offsets[1]], encoded.frequency) if lags is None else tuple(lags)
+    candidates = season_lags(encoded.dates[encoded.longest], encoded.frequency) if lags is None else tuple(lags)
     candidates = tuple(lag for lag in candidates if longest is None or lag <= longest)
     values = encoded.target_in_units()
     chosen = np.zeros((len(encoded.ids), values.shape[1]), np.int64)

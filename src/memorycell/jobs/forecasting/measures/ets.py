@@ -66,9 +66,7 @@ class ETS(Baseline):
     def _learn(self, encoded: EncodedTable, train_stop: NDArray[np.int64]) -> None:
         targets = len(encoded.target_names)
         lags = choose_lags(encoded, train_stop, self.horizon, self.lags, longest=_LONGEST_SEASON)
-        offered = (
-            season_lags(encoded.dates[: encoded.offsets[1]], encoded.frequency) if self.lags is None else self.lags
-        )
+        offered = season_lags(encoded.dates[encoded.longest], encoded.frequency) if self.lags is None else self.lags
         left_out = [lag for lag in offered if lag > _LONGEST_SEASON]
         if left_out and np.issubdtype(encoded.dates.dtype, np.datetime64):
             said = " and ".join(map(str, left_out))
