@@ -61,7 +61,7 @@ def test_a_page_named_after_the_model(
         ("classify", ("--row", "3", "--class", "good", "--against", "plain")),
         ("regress", ("--row", "2")),
         ("tag", ("--row", "1", "--place", "2")),
-        ("language", ("--row", "0", "--place", "4", "--class", "t")),
+        ("language", ("--row", "1", "--place", "4", "--class", "t")),
     ],
 )
 def test_json_has_what_adds_up_to_the_number(
@@ -122,7 +122,7 @@ def test_the_data_are_not_replaced(learners: dict[str, tuple[Path, Path]], tmp_p
 
 
 REFUSED = [
-    ("classify", ("--row", "90"), "0 to 89"),
+    ("classify", ("--row", "92"), "samples stand in lines 2, 3, 4"),
     ("classify", ("--class", "great"), "bad, good, plain"),
     ("classify", ("--class", "good", "--against", "good"), "another class than good"),
     ("classify", ("--at", "2024-01-01"), "--at is not for models of this kind: they know --row, --class, --against"),

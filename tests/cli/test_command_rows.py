@@ -52,3 +52,30 @@ def test_a_row_is_named_by_its_line(made):
     assert [step["step"] for step in lines["steps"]] == ["fine", "tea"]
     assert "samples stand in lines 2, 5, 6" in refused(run("explain", model, data, "--row", "3", "--json", "-q"))
     assert "got 'price'" in refused(run("predict", model, data, "-q", "--keep", "price"))
+
+
+def test_a_table_of_reasons(made, tmp_path):
+    data, model = made
+    found = rows(run("explain", model, data, "--rows", "2,6-7", "-q"))
+    assert [row["row"] for row in found] == ["2", "6", "7"] and [row["id"] for row in found] == ["7", "9", "10"]
+    assert all(row["why"] for row in found) and [row["true"] for row in found] == ["g", "g", "b"]
+    out = tmp_path / "why.csv"
+    ran = run("explain", model, data, "--worst", "2", "--most", "1", "-o", out)
+    assert ran.code == 0 and "wrote" in ran.err and len(out.read_text().splitlines()) == 3
+    assert "--force" in refused(run("explain", model, data, "--worst", "2", "-o", out))
+    assert len(json.loads(run("explain", model, data, "--worst", "3", "--json", "-q").out)) == 3
+
+
+@pytest.mark.parametrize(
+    "options, problem",
+    [
+        (["--rows", "3"], "samples stand in lines 2, 5, 6"),
+        (["--rows", "two"], "expected numbers of rows, such as 3,17"),
+        (["--rows", "2", "--worst", "1"], "got both"),
+        (["--rows", "2", "-o", "why.html"], ".csv or .json"),
+        (["--rows", "2", "--row", "5"], "--row is for the page"),
+        (["--worst", "0"], "--worst"),
+    ],
+)
+def test_tables_that_cannot_be_made(made, options, problem):
+    assert problem in refused(run("explain", made[1], made[0], *options))

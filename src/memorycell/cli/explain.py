@@ -32,9 +32,22 @@ def command() -> Callable[..., None]:
         page: Annotated[
             Path | None,
             typer.Option(
-                "--output", "--out", "-o", metavar="FILE", help="HTML file. [default: MODEL's name -explain.html]"
+                "--output",
+                "--out",
+                "-o",
+                metavar="FILE",
+                help="HTML file, .csv or .json of --rows and --worst. [default: MODEL's name -explain.html; a table is "
+                "printed]",
             ),
         ] = None,
+        rows: Annotated[
+            str | None,
+            typer.Option(metavar="N,N", help="A table of these rows, each with what spoke for its answer; 3-7 too."),
+        ] = None,
+        worst: Annotated[
+            int | None, typer.Option(metavar="N", min=1, help="A table of the N answers furthest from the truth.")
+        ] = None,
+        most: Annotated[int, typer.Option(metavar="N", min=1, help="Words or steps that the table names.")] = 5,
         force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
         as_json: Annotated[
             bool, typer.Option("--json", help="Print what each step adds as JSON; write no page.")
@@ -46,7 +59,11 @@ def command() -> Callable[..., None]:
 
         One HTML file: which steps or words made it, and the cell with the numbers of every step in its equations,
         stepped through with a slider.
+
+        With --rows or --worst: a table (CSV) of those rows, their answers and the words or steps that counted most.
         """
+        if rows is not None or worst is not None:
+            return _table(model, data, page, (rows, worst, most, method), (force, as_json, quiet), given, flags)
         if as_json and page is not None:
             raise ValueError("--json prints, and -o writes a page: give one of them")
         page = page or Path(model.stem + "-explain.html")
@@ -64,12 +81,43 @@ def command() -> Callable[..., None]:
             found, unread = explained_as_json(fitted, data, where, by, counted=True)
             print_json(found)
         else:
-            unread = write_page(
-                page, fitted, data, where, by, command_line(context), force=force, counted=True
-            )
+            unread = write_page(page, fitted, data, where, by, command_line(context), force=force, counted=True)
             print(page)
         print_notes([unread] if unread else [], quiet=quiet)
         if not (as_json or quiet):
             say("open it in a browser: the slider steps through the cell")
 
     return explain
+
+
+def _table(
+    model: Path,
+    data: Path,
+    output: Path | None,
+    asked_for: tuple[str | None, int | None, int, str],
+    how: tuple[bool, bool, bool],
+    given: dict[str, Any],
+    flags: dict[str, str],
+) -> None:
+    """The table of `--rows` or `--worst`."""
+    from memorycell.cli.reasons import TABLE, parsed_rows, write_reasons
+
+    rows, worst, most, method = asked_for
+    force, as_json, quiet = how
+    if output is not None:
+        check_output(output, TABLE, force=force, inputs=(model, data))
+
+    from memorycell.jobs.registry import load
+    from memorycell.pages.explain import asked, method_of
+
+    fitted = silent(load(model), quiet)
+    where = asked(type(fitted).JOB, given, lambda name: flags.get(name, name))
+    if where.pop("row", None) is not None:
+        raise ValueError("--row is for the page of one answer: give it, or --rows")
+    chosen = {"rows": parsed_rows(rows), "worst": worst}
+    by = method_of(method.replace("-", " ").lower())
+    count = write_reasons(
+        output, fitted, data, chosen, where, method=by, most=most, keep="auto", as_json=as_json, quiet=quiet
+    )
+    if output is not None and not quiet:
+        say(f"wrote {output} ({count:,} {'row' if count == 1 else 'rows'})")

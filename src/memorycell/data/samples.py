@@ -129,6 +129,11 @@ class Samples:
         part.origin = None if self.origin is None else self.origin.take(places)
         return part
 
+    @property
+    def explainable(self) -> int:
+        """How many answers there are to be explained: one a sample."""
+        return len(self)
+
     def where(self, place: int) -> str:
         """What the user calls the place of a sample, counted from 0: "line 17" of a file, "row 15" of other data."""
         return f"row {place:,}" if self.origin is None else self.origin.where(place)

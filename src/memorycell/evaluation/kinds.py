@@ -106,6 +106,16 @@ class Kind:
         """The whole picture."""
         raise NotImplementedError
 
+    def losses(self, rows: Ids, answers: Answers) -> Floats:
+        """How far each answer is from the truth, (n,): what the worst are found by.
+
+        Raises
+        ------
+        ValueError
+            For answers of a kind that has no order of that sort.
+        """
+        raise ValueError("expected answers of which some are worse than others, got others: name rows instead")
+
     def baselines(self, X: Any, model: Any) -> dict[str, Any]:
         """Unfitted, by name, for such (plain) sequences; `model` is the fitted task."""
         raise NotImplementedError
@@ -195,6 +205,13 @@ class Classes(Kind):
             return metrics.measure_many_classes(self.y[rows], answers["labels"], self.classes, chances)
         return metrics.measure_classes(self.y[rows], answers["labels"], self.classes, answers.get("probabilities"))
 
+    def losses(self, rows: Ids, answers: Answers) -> Floats:
+        true = self.y[rows]
+        wrong = (answers["labels"] != true).astype(np.float64)
+        chances = answers.get("probabilities")
+        own = answers.get("own") if chances is None else chances[np.arange(len(rows)), true]
+        return wrong if own is None else wrong - np.asarray(own)
+
     def baselines(self, X: Any, model: Any) -> dict[str, Any]:
         return naive.baselines_for_classes(X, self._inputs(model), len(self.classes))
 
@@ -252,6 +269,10 @@ class Labels(Kind):
     def measures(self, rows: Ids, answers: Answers) -> Measures:
         return metrics.measure_labels(self.y[rows], answers["labels"], self.classes, answers.get("probabilities"))
 
+    def losses(self, rows: Ids, answers: Answers) -> Floats:
+        chances = answers.get("probabilities", answers["labels"])
+        return np.abs(np.asarray(chances, np.float64) - self.y[rows]).sum(1)
+
     def baselines(self, X: Any, model: Any) -> dict[str, Any]:
         return naive.baselines_for_labels(X, self._inputs(model))
 
@@ -289,6 +310,10 @@ class Numbers(Kind):
 
     def measures(self, rows: Ids, answers: Answers) -> Measures:
         return metrics.measure_numbers(self.y[rows], answers["numbers"])
+
+    def losses(self, rows: Ids, answers: Answers) -> Floats:
+        spread = self.y.std(0)
+        return (np.abs(answers["numbers"] - self.y[rows]) / np.where(spread > 0, spread, 1)).max(1)
 
     def baselines(self, X: Any, model: Any) -> dict[str, Any]:
         return naive.baselines_for_numbers(X, self._inputs(model))
@@ -337,6 +362,10 @@ class Tags(Kind):
             named = ([[self.classes[k] for k in row] for row in part] for part in (take(self.y, rows), answers["tags"]))
             found.values["entity_f1"] = entity_scores(*named).total.f1
         return found
+
+    def losses(self, rows: Ids, answers: Answers) -> Floats:
+        pairs = zip(take(self.y, rows), answers["tags"], strict=True)
+        return np.array([float((true != given).sum()) for true, given in pairs])
 
     def baselines(self, X: Any, model: Any) -> dict[str, Any]:
         return {naive.NAMES["frequent tag"]: naive.MostFrequentTag()}

@@ -13,6 +13,8 @@ import torch
 from memorycell.data.bars import tracked
 from memorycell.insight.asking import AT_ONCE, check_trace_size, checked_rows, some_rows
 from memorycell.insight.tracing import ModelTrace, trace_network
+from memorycell.jobs.reasons import MOST, Reasons, checked_places, reasons
+from memorycell.jobs.reasons import worst as worst_of
 from memorycell.kernels.native import flush_subnormals
 from memorycell.training.threads import using_threads
 
@@ -40,6 +42,8 @@ class Insight:
     explained: Callable[..., Explained]
     trace: Callable[..., ModelTrace]
     check_fitted: Callable[[], None]
+    asked: Callable[[Any], Any]
+    read: Callable[..., Any]
 
     def _explaining(self) -> Any:
         return importlib.import_module(self.EXPLAINS)
@@ -66,6 +70,72 @@ class Insight:
             asked = self.explained(X, **where)
             with self.at_work():
                 return explain_by(asked, method, **options)
+
+    def why(
+        self,
+        X: Any = None,
+        *,
+        rows: Iterable[int] | None = None,
+        worst: int | None = None,
+        most: int = MOST,
+        method: str = "integrated gradients",
+        keep: Any = None,
+        **where: Any,
+    ) -> Reasons:
+        """Why answers came out, a row each, with the words or steps that counted most: a table (``to_frame()``).
+
+        Parameters
+        ----------
+        X : as for `explained`
+        rows : which of them, places from 0; of forecasts the last rows seen (default: all of them)
+        worst : in place of `rows`, so many whose answers are furthest from the truth, which X must hold
+        most : words or steps that "why" names
+        method : as for `explain`
+        keep : of classifiers and regressors, columns of X that come along, as for `answers`
+        where : what else `explained` is told
+
+        Raises
+        ------
+        ValueError
+            For rows that are not there, both `rows` and `worst`, and data without a truth with `worst`.
+        """
+        samples, places = self.chosen(X, rows, worst)
+        notes: list[str] = []
+        with torch.inference_mode(False):
+            found = list(reasons(self, samples, places, method=method, most=most, keep=keep, notes=notes, **where))
+        return Reasons(found, notes)
+
+    def chosen(
+        self,
+        X: Any,
+        rows: Iterable[int] | None = None,
+        worst: int | None = None,
+        *,
+        counted: bool = False,
+        **reading: Any,
+    ) -> tuple[Any, list[int]]:
+        """X as it is read, and the places in it that `rows` or `worst` mean; `counted`: rows are lines of a file.
+
+        reading : how X is read, as `read` is told
+        """
+        self.check_fitted()
+        if rows is not None and worst is not None:
+            raise ValueError("expected rows= or worst=, got both")
+        if worst is not None:
+            if worst < 1:
+                raise ValueError(f"expected worst= of at least 1, got {worst}")
+            samples = self.read(X, **reading)
+            return samples, worst_of(self, samples, worst)
+        samples = self.asked(X) if X is None else self.read(X, labelled=None, **reading)
+        if rows is None:
+            return samples, list(range(samples.explainable))
+        named = [samples.place(row) for row in rows] if counted else rows
+        return samples, checked_places(samples, named)
+
+    def beside(self, samples: Any, places: Sequence[int], keep: Any = None) -> list[dict[str, Any]]:
+        """What stands beside the reasons of some samples: how their user calls them, and what else a job says."""
+        numbers = None if getattr(samples, "origin", None) is None else samples.origin.numbers
+        return [{"row": place if numbers is None else int(numbers[place])} for place in places]
 
     def memory(self, X: Any = None) -> Memory:
         """How long each unit remembers on all of X, which never move and which count. See `Memory`.

@@ -200,10 +200,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             return given
         if self.separator is not None:
             return replace(given, kind="symbols")
-        if not doubts.are_spelt(given.sequences):
-            return given
-        self._note("kind", doubts.SPELT)
-        return replace(given, kind="symbols")
+        return replace(given, kind="symbols") if doubts.are_spelt(given.sequences) else given
 
     def _check_width(self, given: SequenceInput) -> None:
         if given.kind != "numbers":
@@ -275,7 +272,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         groups = self._checked_groups(samples.groups if groups is None else groups, len(samples))
         samples, groups = self._weighty(samples, groups)
         given = samples.given
-        self._take_notes(doubts.doubts(given, self.lowercase))
+        self._take_notes(doubts.doubts(given, self.lowercase, spelt=self.kind == "auto" and self.separator is None))
         everything = self._known(samples, learn=True)
         self.input_ = {"kind": given.kind, "steps": given.steps, "features": given.features, "names": given.names}
         watched = None if validation is None else self._known(self._validation(validation))
@@ -497,6 +494,17 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             For a row or a class that is not there.
         """
         return self._explaining().explained(self, self.asked(X), row, output, against)
+
+    def beside(self, samples: SequenceSamples, places: Sequence[int], keep: Any = None) -> list[dict[str, Any]]:
+        """See `Insight.beside`: the answers, and what stands in the data."""
+        part: Any = samples.take(places)
+        called = super().beside(samples, places)
+        found = [{**row, **name} if "row" in row else row
+                 for row, name in zip(self.answers(part, keep=keep).records(), called, strict=True)]  # fmt: skip
+        if part.targets is not None:
+            for row, true in zip(found, np.asarray(part.targets, object), strict=True):
+                row["true"] = true
+        return found
 
     def step_names(self, samples: SequenceSamples, row: int, count: int) -> list[Any]:
         """See `InsightByRow.step_names`."""

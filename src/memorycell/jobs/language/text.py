@@ -105,6 +105,11 @@ class TextSamples(Samples):
             self._whole = TextSamples(["\n".join(self.texts)], notes=self.notes, source=self.source)
         return self._whole
 
+    @property
+    def explainable(self) -> int:
+        """Lines that are not empty."""
+        return sum(bool(line.strip()) for line in self.whole()[0].split("\n"))
+
     def place(self, number: int) -> int:
         """Of a line of the file, from 1, its place among those that are not empty: see `line`."""
         if self.source.file is None or number < 0:

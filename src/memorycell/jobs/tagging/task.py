@@ -474,6 +474,16 @@ class Tagger(Learner, InsightByRow, Tagging):
         """
         return self._explaining().explained(self, self.asked(X), row, place, output, against)
 
+    def beside(self, samples: TaggedSamples, places: Sequence[int], keep: Any = None) -> list[dict[str, Any]]:
+        """See `Insight.beside`: the words and their labels."""
+        tags = self.predicted(samples.take(places))
+        found = []
+        for place, own in zip(places, tags, strict=True):
+            number = int(samples.where(place).split()[-1].replace(",", ""))
+            words = {"words": " ".join(samples[place])} if samples.kind == "words" else {}
+            found.append({"row": number, **words, "tags": " ".join(map(str, own))})
+        return found
+
     def step_names(self, samples: TaggedSamples, row: int, count: int) -> Sequence[Any]:
         """See `InsightByRow.step_names`."""
         return samples[row] if samples.kind == "words" else range(count)
