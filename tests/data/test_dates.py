@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from memorycell.data.tables.calendar import calendar_features, calendar_names
+from memorycell.data.tables.date_reading import DateReading
 from memorycell.data.tables.dates import find_time, read_time
 from memorycell.data.tables.frequency import Frequency
 from memorycell.data.tables.reading import read_table
@@ -145,3 +146,210 @@ def test_calendar_features() -> None:
     np.testing.assert_allclose(values[0, 1], values[1, 1], atol=1e-6)
     with pytest.raises(ValueError, match="expected a calendar feature"):
         calendar_features(dates, ["moon phase"])
+
+
+MONTHS = pd.date_range("2012-01-01", periods=60, freq="MS")
+QUARTERS = pd.date_range("1998-01-01", periods=40, freq="QS")
+WEEKS = pd.date_range("2020-01-06", periods=60, freq="W-MON")
+DAYS = pd.date_range("2024-01-01", periods=60)
+HOURS = pd.date_range("2024-01-01", periods=60, freq="h")
+GERMAN = ("Jan", "Feb", "Mär", "Apr", "Mai", "Jun", "Jul", "Aug", "Sep", "Okt", "Nov", "Dez")
+FRENCH = ("janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.")
+SPANISH = ("enero", "febrero", "marzo", "abril", "mayo", "junio", "julio", "agosto", "septiembre", "octubre",
+           "noviembre", "diciembre")  # fmt: skip
+POLISH = ("stycznia", "lutego", "marca", "kwietnia", "maja", "czerwca", "lipca", "sierpnia", "września", "października",
+          "listopada", "grudnia")  # fmt: skip
+
+
+def _nth(day: int) -> str:
+    return f"{day}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(day % 10 if day not in (11, 12, 13) else 0, 'th') }"
+
+
+FORMS = {
+    "Jan-12": ("month", MONTHS, lambda d: f"{d:%b-%y}"),
+    "JAN 12": ("month", MONTHS, lambda d: f"{d:%b %y}".upper()),
+    "2014 Jan": ("period", MONTHS, lambda d: f"{d:%Y %b}"),
+    "Mär 2014": ("Monat", MONTHS, lambda d: f"{GERMAN[d.month - 1]} {d.year}"),
+    "Mär-14": ("Monat", MONTHS, lambda d: f"{GERMAN[d.month - 1]}-{d.year % 100:02d}"),
+    "janv. 2014": ("mois", MONTHS, lambda d: f"{FRENCH[d.month - 1]} {d.year}"),
+    "enero de 2014": ("fecha", MONTHS, lambda d: f"{SPANISH[d.month - 1]} de {d.year}"),
+    "5 stycznia 2024": ("data", DAYS, lambda d: f"{d.day} {POLISH[d.month - 1]} {d.year}"),
+    "2014年1月": ("date", MONTHS, lambda d: f"{d.year}年{d.month}月"),
+    "2024年1月5日": ("date", DAYS, lambda d: f"{d.year}年{d.month}月{d.day}日"),
+    "1998Q1": ("quarter", QUARTERS, lambda d: f"{d.year}Q{d.quarter}"),
+    "1998-Q1": ("quarter", QUARTERS, lambda d: f"{d.year}-Q{d.quarter}"),
+    "Q1 1998": ("quarter", QUARTERS, lambda d: f"Q{d.quarter} {d.year}"),
+    "1Q98": ("quarter", QUARTERS, lambda d: f"{d.quarter}Q{d.year % 100:02d}"),
+    "1. Quartal 1998": ("Quartal", QUARTERS, lambda d: f"{d.quarter}. Quartal {d.year}"),
+    "T1 1998": ("trimestre", QUARTERS, lambda d: f"T{d.quarter} {d.year}"),
+    "H1 1998": ("half", QUARTERS[::2], lambda d: f"H{1 + d.month // 7} {d.year}"),
+    "1998H1": ("half", QUARTERS[::2], lambda d: f"{d.year}H{1 + d.month // 7}"),
+    "2020-W02": ("week", WEEKS, lambda d: f"{d.isocalendar()[0]}-W{d.isocalendar()[1]:02d}"),
+    "2020W02": ("week", WEEKS, lambda d: f"{d.isocalendar()[0]}W{d.isocalendar()[1]:02d}"),
+    "2020-02, a week": ("week", WEEKS, lambda d: f"{d.isocalendar()[0]}-{d.isocalendar()[1]:02d}"),
+    "KW 2/2020": ("KW", WEEKS, lambda d: f"KW {d.isocalendar()[1]}/{d.isocalendar()[0]}"),
+    "2024-W01-3": ("day", DAYS, lambda d: f"{d.isocalendar()[0]}-W{d.isocalendar()[1]:02d}-{d.isocalendar()[2]}"),
+    "weekday first": ("date", DAYS, lambda d: f"{d:%a, %d %b %Y}"),
+    "1st January 2024": ("date", DAYS, lambda d: f"{_nth(d.day)} {d:%B %Y}"),
+    "January 1st, 2024": ("date", DAYS, lambda d: f"{d:%B} {_nth(d.day)}, {d.year}"),
+    "01-Jan-24": ("date", DAYS, lambda d: f"{d:%d-%b-%y}"),
+    "24/01/31": ("date", DAYS, lambda d: f"{d:%y/%m/%d}"),
+    "12-hour clock": ("time", HOURS, lambda d: f"{d:%m/%d/%Y %I:%M %p}"),
+    "20240101T1200": ("time", HOURS, lambda d: f"{d:%Y%m%dT%H%M}"),
+    "202401011200": ("time", HOURS, lambda d: f"{d:%Y%m%d%H%M}"),
+    "day/month hour": ("time", HOURS, lambda d: f"{d:%d/%m/%Y %H:%M}"),
+    "ctime": ("time", HOURS, lambda d: f"{d:%a %b %d %H:%M:%S %Y}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_dates(form: str) -> None:
+    name, dates, write = FORMS[form]
+    texts = [write(date) for date in dates]
+    stamps = find_time(read_table({name: texts, "y": np.arange(float(len(texts)))}))
+    assert stamps is not None and stamps.columns == [name]
+    np.testing.assert_array_equal(stamps.values, dates.to_numpy().astype("M8[ns]"))
+    # A later table is read as the first was, however little of it there is.
+    later = read_time(read_table({name: texts[-2:]}), [name], stamps.reading)
+    np.testing.assert_array_equal(later.values, stamps.values[-2:])
+
+
+NUMBERS_TOO = {
+    "days of a spreadsheet": ("date", [45_292, 45_293, 45_295], "2024-01-04"),
+    "hours of a spreadsheet": ("timestamp", [45_292 + k / 24 for k in range(5)], "2024-01-01T04"),
+    "twelfths of a year": ("decimal date", [1958 + k / 12 for k in range(9)], "1958-09-01"),
+    "middles of months": ("decimal_date", [1958.2027, 1958.2877, 1958.3699], "1958-05-01"),
+    "year.month": ("date", [2012.09, 2012.1, 2012.11], "2012-11-01"),
+    "yyyyww": ("week", [202052, 202053, 202101], "2021-01-04"),
+    "yyyymmddhhmm": ("time", [202401010000, 202401010100], "2024-01-01T01"),
+    "broken seconds": ("timestamp", [1_600_000_000.5, 1_600_000_001.0], "2020-09-13T12:26:41"),
+}
+
+
+@pytest.mark.parametrize("case", NUMBERS_TOO)
+def test_more_dates_as_numbers(case: str) -> None:
+    name, values, last = NUMBERS_TOO[case]
+    stamps = find_time(read_table({name: values, "y": np.arange(float(len(values)))}))
+    assert stamps is not None and stamps.values[-1] == np.datetime64(last)
+    later = read_time(read_table({name: values[-1:]}), [name], stamps.reading)
+    assert later.values[0] == stamps.values[-1]
+
+
+ORDERS = {
+    "months, month first": (pd.date_range("2015-01-01", periods=100, freq="MS"), "%m/%d/%Y", "mdy"),
+    "months, day first": (pd.date_range("2015-01-01", periods=100, freq="MS"), "%d/%m/%Y", "dmy"),
+    "quarters": (QUARTERS, "%m/%d/%Y", "mdy"),
+    "quarters, day first": (QUARTERS, "%d/%m/%Y", "dmy"),
+    "years": (pd.date_range("1980-03-01", periods=30, freq="12MS"), "%m/%d/%Y", "mdy"),
+    "fifths": (pd.date_range("2015-01-05", periods=1, freq="D").append(
+        pd.DatetimeIndex([d + pd.Timedelta(days=4) for d in MONTHS[37:]])), "%d/%m/%Y", "dmy"),
+    "weeks": (pd.date_range("2024-01-05", periods=9, freq="7D"), "%m/%d/%Y", "mdy"),
+    "twelve days": (pd.date_range("2024-03-01", periods=12), "%d.%m.%Y", "dmy"),
+    "hours": (HOURS, "%m/%d/%Y %H:%M", "mdy"),
+    "hours, day first": (HOURS, "%d/%m/%Y %H:%M", "dmy"),
+    "years of two digits": (DAYS, "%d/%m/%y", "dmy"),
+    "two series": (DAYS[:11].append(DAYS[:11]), "%m/%d/%Y", "mdy"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ORDERS)
+def test_the_order_of_day_and_month_is_found_and_kept(case: str) -> None:
+    dates, form, order = ORDERS[case]
+    table = read_table({"date": dates.strftime(form).tolist(), "y": np.arange(float(len(dates)))})
+    stamps = find_time(table)
+    assert stamps is not None and stamps.reading.order == order
+    np.testing.assert_array_equal(stamps.values, dates.to_numpy().astype("M8[ns]"))
+    later = dates[-1:] + pd.Timedelta(days=1)
+    read = read_time(read_table({"date": later.strftime(form).tolist()}), ["date"], stamps.reading)
+    np.testing.assert_array_equal(read.values, later.to_numpy().astype("M8[ns]"))
+
+
+def test_an_order_in_doubt_is_said_and_can_be_told() -> None:
+    table = read_table({"date": [f"{month:02d}/01/2024" for month in range(1, 13)], "y": np.arange(12.0)})
+    stamps = find_time(table)
+    assert stamps is not None and "in doubt; give dayfirst=True" in stamps.notes[0]["text"]
+    told = find_time(table, reading=DateReading(dayfirst=True))
+    assert told is not None and not told.notes and told.values[-1] == np.datetime64("2024-01-12")
+    with pytest.raises(ValueError, match=r"'13/01/2024' in row 1 is no date of month, day, year, as dayfirst= says"):
+        read_time(read_table({"date": ["01/01/2024", "13/01/2024"]}), ["date"], DateReading(dayfirst=False))
+    with pytest.raises(
+        ValueError, match=r"'01/13/2024' in row 0 is no date of day, month, year, the order of the table"
+    ):
+        read_time(read_table({"date": ["01/13/2024"]}), ["date"], told.reading.with_(order="dmy"))
+
+
+def test_a_format_of_the_user() -> None:
+    reading = DateReading(format="%d|%m|%Y %H-%M")
+    stamps = read_time(read_table({"when": ["31|01|2024 12-30", None, "01|02|2024 00-00"]}), ["when"], reading)
+    assert stamps.values[0] == np.datetime64("2024-01-31T12:30") and np.isnat(stamps.values[1])
+    with pytest.raises(ValueError, match=r"'2024' in row 1 is not written as date_format= says, '%d\|%m\|%Y"):
+        read_time(read_table({"when": ["31|01|2024 12-30", "2024"]}), ["when"], reading)
+    zoned = read_time(read_table({"when": ["31.01.2024 +0100"]}), ["when"], DateReading(format="%d.%m.%Y %z"))
+    assert zoned.reading.zone == "+01:00" and zoned.values[0] == np.datetime64("2024-01-30T23:00")
+
+
+def test_years_of_two_digits() -> None:
+    airline = pd.date_range("1949-01-01", periods=144, freq="MS")
+    stamps = find_time(read_table({"Month": airline.strftime("%b-%y").tolist(), "y": np.arange(144.0)}))
+    assert stamps is not None and stamps.values[0] == np.datetime64("1949-01-01")
+    assert "read as 1949 to 1960" in stamps.notes[0]["text"]
+    later = read_time(read_table({"Month": ["Jan-61", "Feb-61"]}), ["Month"], stamps.reading)
+    assert later.values[0] == np.datetime64("1961-01-01") and not later.notes
+
+
+def test_parts_of_dates_by_name() -> None:
+    months = {"year": [2012, 2012, 2013], "month": ["November", "December", "January"], "y": [1.0, 2.0, 3.0]}
+    quarters = {"year": [2012, 2013], "quarter": ["Q4", "Q1"], "y": [1.0, 2.0]}
+    weeks = {"year": [2020, 2021], "week": [53, 1], "y": [1.0, 2.0]}
+    days = {"year": [2023, 2024], "doy": [365, 60], "hour": [1, 2], "y": [1.0, 2.0]}
+    for table, last in ((months, "2013-01-01"), (quarters, "2013-01-01"), (weeks, "2021-01-04"),
+                        (days, "2024-02-29T02")):  # fmt: skip
+        stamps = find_time(read_table(table))
+        assert stamps is not None and stamps.values[-1] == np.datetime64(last)
+
+
+def test_a_column_named_like_a_time_that_cannot_be_read() -> None:
+    odd = [f"M-{k}x" for k in range(30)]
+    for name in ("month", "Date", "timestamp", "period"):
+        with pytest.raises(ValueError, match=rf"column '{name}' does not hold dates.*date_format=.*time=\"rows\""):
+            find_time(read_table({name: odd, "y": np.arange(30.0)}))
+    other = find_time(read_table({"month": odd, "day": DAYS[:30], "y": np.arange(30.0)}))
+    assert other is not None and other.columns == ["day"]
+    assert find_time(read_table({"month": ["Jan", "Feb"] * 15, "y": np.arange(30.0)})) is None  # a category
+    with pytest.raises(ValueError, match=r"'31/02/2024' in row 29"):
+        find_time(read_table({"date": [*DAYS[:29].strftime("%d/%m/%Y"), "31/02/2024"], "y": np.arange(30.0)}))
+
+
+def test_frames_with_times_of_pandas() -> None:
+    periods = pd.period_range("2001Q1", periods=8, freq="Q")
+    for frame in (
+        pd.DataFrame({"y": range(8)}, index=periods), pd.DataFrame({"date": periods.astype(object), "y": range(8)}),
+        pd.DataFrame({"date": [day.date() for day in periods.to_timestamp()], "y": range(8)}),
+        pd.DataFrame({"y": range(8)}, index=periods.to_timestamp()),
+    ):  # fmt: skip
+        stamps = find_time(read_table(frame))
+        assert stamps is not None and stamps.values[-1] == np.datetime64("2002-10-01")
+
+
+@pytest.mark.parametrize(
+    "learned",
+    [
+        {"order": "ydm"},
+        {"century": -1},
+        {"zone": "Nowhere"},
+        {"scale": 0},
+        {"learned": 1},
+        {"form": 7},
+        {"unit": "x" * 999},
+    ],
+)
+def test_damaged_readings(learned: dict) -> None:
+    with pytest.raises(ValueError, match="damaged"):
+        DateReading.from_json(None, learned)
+
+
+def test_readings_come_back_from_json() -> None:
+    reading = DateReading(True, "%d", "UTC", True, "+01:00", "dmy", 1949, "de", "numbers", "serial", 0.5, 2.0)
+    told = {name: getattr(reading, name) for name in ("dayfirst", "format", "timezone")}
+    assert DateReading.from_json(told, reading.learnings()) == reading
+    assert DateReading.from_json(None, None) == DateReading() and not DateReading().learnings()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 
 # y year, m month, n its name, d day, a and b day and month in either order, q quarter, h half-year, w week, u weekday.
-_N = r"(?P<n>[\p{L}\p{M}]{2,4}\.[\p{L}\p{M}]\.|[\p{L}\p{M}]{3,15})"
+_N = r"(?P<n>[^\d\s.,;:/_'()-]+\.[^\d\s.,;:/_'()-]\.|[^\d\s.,;:/_'()-]{2}[^\d\s.,;:/_'()-]+)"
 _Y, _YY, _D, _M = r"(?P<y>\d{4})", r"'?(?P<y>\d{2})", r"(?P<d>\d{1,2})", r"(?P<m>\d{1,2})"
 _TH = r"(?:st|nd|rd|th|er|re|e|[ºª°])?"
-_WEEKDAY = r"(?:[\p{L}\p{M}]{1,15}\.?,? +)?"
 _OF = r"(?: +(?:de|di|of|del|do)\b\.?)?"
 _QUARTER = (
     r"(?:Q|q|T|t|K|k|C|кв|Qtr|qtr|QTR|Quarter|quarter|QUARTER|Quartal|quartal|Trimestre|trimestre|Trim|trim|TRIM|Kvartal|"
@@ -67,14 +66,16 @@ def forms() -> dict[str, str]:
     """All forms by name, in the order in which they are tried; each is the pattern of a whole value."""
     found = {name: DAYS[name] + CLOCK for name in ("year-month-day", "yearmonthday")}
     found["yearmonthday with its clock"] = DAYS["yearmonthday"] + _PRESSED
-    found |= {name: rf"{_WEEKDAY}{pattern}{CLOCK}" for name, pattern in DAYS.items() if name not in found}
-    found |= SPANS
-    found["weekday and year-month-day"] = rf"{_WEEKDAY}{DAYS['year-month-day']}{CLOCK}"
-    found["month-name day clock year"] = rf"{_WEEKDAY}{_N} +{_D} (?P<H>\d\d):(?P<M>\d\d)(?::(?P<S>\d\d))? {_Y}"
+    found["numbers"] = DAYS["numbers"] + CLOCK
+    parts = {name: pattern for name, pattern in SPANS.items() if "month-name" not in name}
+    found |= {**parts, **{name: pattern + CLOCK for name, pattern in DAYS.items() if name not in found}, **SPANS}
+    found["month-name day clock year"] = rf"{_N} +{_D} (?P<H>\d\d):(?P<M>\d\d)(?::(?P<S>\d\d))? {_Y}"
     return {**found, **WEEKS, **MONTHS_PRESSED}
 
 
 FORMS = forms()
+# In front of any of them may stand the day of the week.
+WEEKDAY, WEEKDAY_FIRST = r"^[^\d\s,.]{1,15}[.,]* +", "weekday, "
 # Forms of digits alone, which could as well be something else, are taken only where the column's name says so.
 ONLY_IF_NAMED = ("year-week", "week-year", "yearmonth")
 WEEK_NAME = re.compile(r"(^|[^a-z])(week|kw|woche|semaine|wk|calweek|isoweek|yearweek|vecka|uge)")

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_texts, is_valid, text, to_numpy
-from memorycell.data.tables.date_forms import FORMS, ONLY_IF_NAMED, WEEK_NAME, WEEKS
+from memorycell.data.tables.date_forms import FORMS, ONLY_IF_NAMED, WEEK_NAME, WEEKDAY, WEEKDAY_FIRST, WEEKS
 from memorycell.data.tables.date_order import best_order
 from memorycell.data.tables.date_reading import ORDERS, DateReading
 from memorycell.data.tables.month_names import language_name, months_of
@@ -77,14 +77,48 @@ def parse_text(
         return None
     if reading.format is not None:
         return _by_format(name, column, reading, where)
+    prefixed = reading.form.startswith(WEEKDAY_FIRST)
+    if not prefixed:
+        parsed = _by_forms(name, column, head, reading, sure, where)
+        if parsed is not None or not pc.all(pc.match_substring_regex(head, WEEKDAY)).as_py():
+            return parsed
+    bare = pc.replace_substring_regex(column, WEEKDAY, "")
+    head = pc.replace_substring_regex(head, WEEKDAY, "")
+    known = reading.with_(form=reading.form.removeprefix(WEEKDAY_FIRST))
+    parsed = _by_forms(name, bare, head, known, sure, where)
+    if parsed is None:
+        return None
+    parsed.reading = parsed.reading.with_(form=WEEKDAY_FIRST + parsed.reading.form)
+    return parsed
+
+
+def _by_forms(
+    name: str, column: pa.ChunkedArray, head: pa.ChunkedArray, reading: DateReading, sure: bool, where: Where
+) -> Parsed | None:
     for form in _in_order(name, reading, sure):
-        pattern = f"^(?:{FORMS[form]})$"
-        if not pc.all(pc.match_substring_regex(head, pattern)).as_py():
+        if not pc.all(pc.match_substring_regex(head, f"^(?:{FORMS[form]})$")).as_py():
             continue
         parsed = _quickly(column, form, reading) or _parsed(name, column, form, reading, sure, where)
         if parsed is not None:
             return parsed
     return None
+
+
+def nearest_form(column: pa.ChunkedArray) -> tuple[str, NDArray[np.bool_]]:
+    """The form that most texts of a column are written in, and which are; for messages on those that are not."""
+    best, mask = "", np.zeros(len(column), bool)
+    for form in FORMS:
+        if form in ONLY_IF_NAMED:
+            continue
+        found = to_numpy(pc.match_substring_regex(column, f"^(?:{FORMS[form]})$"), missing=False)
+        if found.sum() > mask.sum():
+            best, mask = form, found
+    return best, mask
+
+
+def reads(column: pa.ChunkedArray, form: str) -> bool:
+    """Whether texts of one form are all dates, in one order."""
+    return _parsed("", column, form, DateReading(), False, str) is not None
 
 
 def _in_order(name: str, reading: DateReading, sure: bool) -> list[str]:

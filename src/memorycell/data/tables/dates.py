@@ -16,7 +16,7 @@ from memorycell.data.tables.arrow import to_numpy
 from memorycell.data.tables.date_numbers import is_step_name, parse_numbers
 from memorycell.data.tables.date_parts import clock_of, compose, date_parts, is_part
 from memorycell.data.tables.date_reading import DateReading
-from memorycell.data.tables.date_text import Parsed, parse_text
+from memorycell.data.tables.date_text import Parsed, nearest_form, parse_text, reads
 from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.zoned import in_zone
 
@@ -222,25 +222,15 @@ def _refuse_unread(table: Table, named: list[str]) -> None:
 def _nearly_dates(column: pa.ChunkedArray) -> bool:
     """Whether texts would be dates but for a few: a slip in the file."""
     head = column.slice(0, _SAMPLE)
-    if len(head) < 10 or parse_text("", head.slice(0, 3), sure=False) is None:
-        # The slip may be in the first three: one of those after them tells as well.
-        if len(head) < 10 or parse_text("", head.slice(5, 3), sure=False) is None:
-            return False
-    dates = sum(_is_date(head, row) for row in range(len(head)))
-    return dates >= 0.9 * len(head)
-
-
-def _is_date(column: pa.ChunkedArray, row: int) -> bool:
-    return parse_text("", column.slice(row, 1), sure=False) is not None
+    return len(head) >= 10 and nearest_form(head)[1].sum() >= 0.9 * len(head)
 
 
 def _no_date(table: Table, name: str, reading: DateReading) -> ValueError:
     column = table.data.column(name)
     row, value = 0, column[0].as_py() if len(column) else None
     if table.is_text(name):
-        first = np.flatnonzero(to_numpy(column.is_valid()))
-        bad = [r for r in first[: 4 * _SAMPLE].tolist() if not _is_date(column, r)]
-        row = bad[0] if bad else _contradicting(column, first)
+        rows = np.flatnonzero(to_numpy(column.is_valid()))
+        row = _first_that_is_none(column, rows) if len(rows) else 0
         value = column[row].as_py()
     return ValueError(
         f"column {name!r} does not hold dates: expected values such as 2024-03-31 or 2024-03-31 14:00, got "
@@ -249,16 +239,17 @@ def _no_date(table: Table, name: str, reading: DateReading) -> ValueError:
     )
 
 
-def _contradicting(column: pa.ChunkedArray, rows: NDArray) -> int:
-    """Of dates that can be read one by one, but not all in one way: the first that the ones before it contradict."""
+def _first_that_is_none(column: pa.ChunkedArray, rows: NDArray) -> int:
+    """Of the texts in some rows: the first that is written otherwise, is no date, or contradicts those before it."""
+    texts = column.take(pa.array(rows))
+    form, mask = nearest_form(texts.slice(0, 200 * _SAMPLE))
+    if not mask.all() or len(mask) < len(rows):
+        return int(rows[np.argmin(mask)] if not mask.all() else rows[0])
     low, high = 1, len(rows)
     while low < high:  # the shortest beginning that cannot be read
         middle = (low + high) // 2
-        if parse_text("", column.take(pa.array(rows[:middle])), sure=False) is None:
-            high = middle
-        else:
-            low = middle + 1
-    return int(rows[min(low, len(rows)) - 1]) if len(rows) else 0
+        low, high = (low, middle) if not reads(texts.slice(0, middle), form) else (middle + 1, high)
+    return int(rows[min(low, len(rows)) - 1])
 
 
 def _clock_column(table: Table, others: list[str], values: NDArray) -> str | None:
