@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-_PART = 1 << 22
+_PART = 1 << 19  # bytes that a processor keeps at hand
 _MOST_DIGITS = 40
 _LOOKED_AT = 2000
 _ZERO, _NINE, _QUOTE = 48, 57, 34

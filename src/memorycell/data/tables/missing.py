@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from memorycell.data.tables.arrow import as_texts, nothing, surely, to_numpy
 from memorycell.data.tables.table import NULLS
 
-_SOME = 2
+_SOME, _HEAD = 2, 1000
 _LIMITS = {
     32767.0, 65535.0, 2147483647.0, 4294967295.0, 9.969209968386869e36, 9.969209683590031e36, 3.4028234663852886e38,
 }  # fmt: skip
@@ -89,6 +90,10 @@ def _is_customary(number: float) -> bool:
 
 
 def _repeats(column: Any, end: float) -> int:
+    head = to_numpy(column.slice(0, _HEAD)).astype(np.float64)
+    head = head[~np.isnan(head) & (head != end)]
+    if len(head) and not _is_apart(end, head):
+        return 0
     values = to_numpy(column)
     values = values[~np.isnan(values)] if values.dtype.kind == "f" else values
     same = values == values.dtype.type(end)
@@ -96,6 +101,10 @@ def _repeats(column: Any, end: float) -> int:
     others = values[~same].astype(np.float64)
     if count < _SOME or not len(others):
         return 0
+    return count if _is_apart(end, others) else 0
+
+
+def _is_apart(end: float, others: NDArray[np.float64]) -> bool:
     low, high = float(others.min()), float(others.max())
     apart = low - end if end < low else end - high
-    return count if apart > 2 * (high - low) + 1 else 0
+    return apart > 2 * (high - low) + 1
