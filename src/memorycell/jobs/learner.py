@@ -14,6 +14,7 @@ from torch import Tensor
 from memorycell.data.bars import tracked
 from memorycell.data.batch import Batch, BatchStream
 from memorycell.data.codec import codec_from_json
+from memorycell.data.lines import counted
 from memorycell.data.log import logger, note
 from memorycell.data.samples import Answers, Samples
 from memorycell.data.sequences import SequenceDataset
@@ -326,7 +327,34 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         if before is None and progress is not None and self.was_trained_on(samples) is not False:
             known = self.was_trained_on(samples)
             progress(f"{samples.source.name}: {_SEEN if known else _MAY_BE_SEEN}; see --folds")
-        return self._held_out(samples, before, progress)
+        result = self._held_out(samples, before, progress)
+        notes = getattr(result, "notes", None)
+        if isinstance(notes, list):
+            notes += self._sources(samples, before)
+        return result
+
+    def _sources(self, samples: Samples, before: Samples | None) -> list[str]:
+        """Whether the model, and the baselines, were trained on what they are measured by, as far as files tell."""
+        said = []
+        if self.was_trained_on(samples):
+            said.append(
+                f"measured on {samples.source.name}, the file that the model was trained on: its figures flatter it"
+            )
+        if before is None:
+            return said
+        name, known = before.source.name, self.was_trained_on(before)
+        its = self.trained_on_.get("source")
+        begun = f"baselines were trained on {name} ({counted(len(before), 'row')})"
+        if known:
+            said.append(f"{begun}, as the model was")
+        elif known is False:
+            said.append(f"{begun}, the model on another file ({its}): they did not learn from the same")
+        else:
+            said.append(f"{begun}; whether the model was trained on the same is not known")
+        same = before.source.sha256 is not None and before.source.sha256 == samples.source.sha256
+        if same and not self.was_trained_on(samples):
+            said.append(f"baselines were trained on what they are measured by, {name}: their figures flatter them")
+        return said
 
     def _held_out(self, samples: Samples, before: Samples | None, progress: Progress) -> Any:
         """How good the model is on samples, beside baselines that learn from those of its training, `before`."""

@@ -18,6 +18,7 @@ def write_report(
     data: Any,
     *,
     evaluation: Any = None,
+    train: Any = None,
     unit: str | None = None,
     seen: bool | None = None,
     command: str | None = None,
@@ -36,6 +37,8 @@ def write_report(
         Of a forecaster the table to forecast from; of the others samples with their labels: a file or a frame, or
         ``(X, y)``; of a language model a text.
     evaluation : of ``model.measured``, ``model.evaluate``, `cross_validate` or `evaluate_held_out`
+    train : what the model was trained on: baselines learn from it, and are shown beside the model on `data`
+        In place of an `evaluation`; not of a forecaster, whose table holds the rows before those that are forecast.
     unit : of the targets, for example "°C"
     seen : whether the model was trained on `data`; None: as its file tells, where it does
         What it does on data that it may have seen is no measure of it, and is not shown as one.
@@ -78,9 +81,26 @@ def write_report(
     samples = read_pair(model, data, **{name: value for name, value in reading.items() if value is not None})
     if seen is None:
         seen = model.was_trained_on(samples)
+    if train is not None:
+        evaluation = measured_beside(model, samples, train, evaluation)
     made = page(model, samples, evaluation=evaluation, seen=seen, unit=unit, command=command, **options)
     write_atomically(path, made.text().encode("utf-8", "replace"))
     return path
+
+
+def measured_beside(model: Any, samples: Any, train: Any, evaluation: Any = None) -> Any:
+    """An evaluation of a model on samples beside baselines that learn from its training data.
+
+    Raises
+    ------
+    ValueError, TypeError
+        With an evaluation already, of a model that needs no such data, and without anything to measure by.
+    """
+    if evaluation is not None:
+        raise ValueError("expected evaluation= or train=, got both: an evaluation has its baselines already")
+    if not any(option.name == "train" for option in job_of(model).of("report")):
+        raise TypeError(f"train= is not for the report on a {job_of(model).name}: leave it out")
+    return model.measured(samples, train=read_pair(model, train))
 
 
 def job_of(model: Any) -> Any:
