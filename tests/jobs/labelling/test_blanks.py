@@ -84,6 +84,10 @@ def test_several_labels() -> None:
 def test_to_learn_from_or_to_measure_by_it_takes_something(texts: SequenceClassifier) -> None:
     with pytest.raises(ValueError, match=r"expected texts, got 1 empty one \(first: row 1\): leave those rows out"):
         SequenceClassifier(**QUICK).fit(["soup", ""], ["g", "b"])
+    nothing = np.where(np.arange(40)[:, None] == 7, np.nan, SERIES)
+    for given in (nothing, list(nothing)):
+        with pytest.raises(ValueError, match=r"got 1 missing one \(first: row 7\): leave those rows out"):
+            SequenceClassifier(**QUICK).fit(given, FEELINGS)
     with pytest.raises(ValueError, match="leave those rows out"):
         texts.score(["soup", ""], ["g", "b"])
 
@@ -111,7 +115,7 @@ def test_files(tmp_path, texts: SequenceClassifier) -> None:
         "2 of 4 rows have no text in column 't' (first line 3): no answer there."
     ]
     answers = model.answers(samples)
-    assert answers.columns["row"].tolist() == [0, 1, 2, 3]
+    assert answers.columns["row"].tolist() == [2, 3, 4, 5]
     assert [label is None for label in answers.columns["label"]] == [False, True, False, True]
     assert np.isnan(answers.columns["p_g"]).tolist() == [False, True, False, True]
     assert answers.records()[1]["label"] is None
@@ -121,3 +125,61 @@ def test_files(tmp_path, texts: SequenceClassifier) -> None:
         n["text"] for n in model.read(path).notes
     ]
     assert 0 <= model.score(path) <= 1
+
+
+ODD = {
+    "one step": (np.zeros((40, 1, 9)), "Each sequence is one step of 9 numbers"),
+    "channels first": (
+        RNG.normal(size=(40, 3, 50)),
+        "If these are 50 steps of 3 channels, exchange the axes: X.transpose",
+    ),
+    "a list": (list(RNG.normal(size=(40, 2, 30))), "exchange the axes: [x.T for x in X]"),
+    "letters": (["A B C", "b a C A"] * 20, 'if these are symbols, give kind="symbols", separator=" "'),
+    "DNA": (["".join(RNG.choice(list("ACGT"), 30)) for _ in range(40)], "their characters are read"),
+    "surnames": ([f"Sato{n}ko" for n in range(40)], "their characters are read"),
+}
+PLAIN = {
+    "texts": TEXTS,
+    "words that come again": ["good", "bad"] * 20,
+    "steps first": RNG.normal(size=(40, 50, 3)),
+    "few steps and few numbers": RNG.normal(size=(40, 5, 8)),
+    "one step of one number": RNG.normal(size=(40, 1, 1)),
+    "a matrix": SERIES,
+    "Chinese": [f"我爱{name}" for name in "北京天气很好你他" * 5],
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_what_looks_odd_is_said(kind: str) -> None:
+    given, text = ODD[kind]
+    model = SequenceClassifier(**QUICK, convolution=False).fit(given, FEELINGS)
+    assert text in " ".join(note["text"] for note in model.notes_)
+    # It is learned with the model: the same is read the same way later.
+    assert len(model.predict(given[:2])) == 2
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_what_does_not_look_odd_is_not_said(kind: str) -> None:
+    model = SequenceClassifier(**QUICK, convolution=False).fit(PLAIN[kind], FEELINGS)
+    assert not {"doubt", "kind"} & {note["kind"] for note in model.notes_}
+
+
+def test_what_was_said_by_the_user_is_not_doubted() -> None:
+    texts = ODD["DNA"][0]
+    assert SequenceClassifier(**QUICK, kind="text").fit(texts, FEELINGS).input_["kind"] == "text"
+    assert SequenceClassifier(**QUICK, unit="character").fit(texts, FEELINGS).input_["kind"] == "text"
+    model = SequenceClassifier(**QUICK, separator=",").fit(["A,B", "B,A,C"] * 20, FEELINGS)
+    assert model.input_["kind"] == "symbols" and model.codec_.size == 6
+    with pytest.raises(ValueError, match=r"its 3 steps of 50 numbers look like axes that are exchanged"):
+        SequenceClassifier(**QUICK).fit(PLAIN["steps first"], FEELINGS).predict(ODD["channels first"][0])
+    with pytest.raises(ValueError, match=r"exchange the axes: x\.T for each"):
+        SequenceClassifier(**QUICK).fit([np.zeros((3, 20 + n)) for n in range(40)], FEELINGS)
+
+
+def test_labels_that_look_odd_are_said() -> None:
+    labels = ["Good", "good", "bad", "rare"] + ["bad", "good"] * 17 + ["bad", " good"]
+    notes = [note["text"] for note in SequenceClassifier(**QUICK).fit(TEXTS, labels).notes_ if note["kind"] == "labels"]
+    assert notes[0].startswith(
+        "' good', 'Good' and 'good' differ by case or spaces alone: they are learned as different"
+    )
+    assert notes[1].startswith("' good', 'Good' and 'rare' occur once: nothing can be held out of them")

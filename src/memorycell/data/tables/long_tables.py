@@ -73,22 +73,14 @@ def read_long(
     order, offsets = _order(table, codes, ids, id, time)
     notes = list(table.notes)
     names = _value_columns(table, values, used, notes)
-    flat: Any
-    if len(names) == 1 and table.is_text(names[0]):
-        texts = table.texts(names[0])
-        missing = ~is_valid(texts)
-        if missing.any():
-            where = table.where(int(np.argmax(missing)))
-            raise ValueError(
-                f"column {names[0]!r} of {table.source} has no symbol in {where}: fill it in, or leave it out"
-            )
-        flat = np.array(texts.to_pylist(), object)[order]
-    else:
-        flat = np.stack([table.numbers(name).astype(np.float64) for name in names], axis=1)[order]
-    x = [flat[a:b] for a, b in pairwise(offsets)]
-    if flat.dtype == object:
-        x = [part.tolist() for part in x]
+    x, blank = _steps(table, names, order, offsets)
     y, kept = _labels(table, target, labels, order, offsets, (id, ids), notes)
+    if blank.any():
+        if labels == "sequence":
+            kept &= ~blank
+        said = f"{int(blank.sum()):,} of {len(ids):,} sequences have no value (first {id} {ids[int(blank.argmax())]!r})"
+        what = {"none": "no answer there", "sequence": "left out"}.get(labels, "nothing is known of their steps")
+        notes.append(note("empty", f"{said}: {what}."))
     groups = None if group is None else _constant(table, group, order, offsets, (id, ids))
     rows = np.flatnonzero(kept)
     first = order[offsets[:-1]][rows]
@@ -116,6 +108,28 @@ def _weights(
     weights: Any = weights_of(table, weight, np.arange(len(table)))
     _constant(table, weight, order, offsets, named, "weight")
     return weights[order][offsets[:-1]]
+
+
+def _steps(
+    table: Table, names: list[str], order: NDArray[np.int64], offsets: NDArray[np.int64]
+) -> tuple[list[Any], NDArray[np.bool_]]:
+    """What each sequence holds, and which hold nothing; ValueError for a symbol that is missing among others."""
+    symbols = len(names) == 1 and table.is_text(names[0])
+    if not symbols:
+        flat: Any = np.stack([table.numbers(name).astype(np.float64) for name in names], axis=1)[order]
+        missing = np.isnan(flat).all(axis=1)
+    else:
+        texts = table.texts(names[0])
+        flat, missing = np.array(texts.to_pylist(), object)[order], ~is_valid(texts)[order]
+    blank = np.logical_and.reduceat(missing, offsets[:-1])
+    some = missing & ~np.repeat(blank, np.diff(offsets))
+    if symbols and some.any():
+        where = table.where(int(order[some].min()))
+        raise ValueError(f"column {names[0]!r} of {table.source} has no symbol in {where}: fill it in, or leave it out")
+    parts = [flat[a:b] for a, b in pairwise(offsets)]
+    if symbols:
+        parts = [[] if empty else part.tolist() for empty, part in zip(blank, parts, strict=True)]
+    return parts, blank
 
 
 def _order(

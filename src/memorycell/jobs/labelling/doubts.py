@@ -43,9 +43,14 @@ def are_spelt(texts: Sequence[str]) -> bool:
     return len(set(sample)) > 0.5 * len(sample) and not without_spaces(sample)
 
 
-def doubts(given: SequenceInput, lowercase: bool) -> list[Note]:
-    """Notes on texts whose words are single letters, and on numbers whose axes may be exchanged."""
-    if given.kind == "text":
+def doubts(given: SequenceInput, lowercase: bool, spelt: bool) -> list[Note]:
+    """Notes on texts whose words are single letters, and on numbers whose axes may be exchanged.
+
+    spelt : whether texts that are read as symbols are so because they look so
+    """
+    if given.kind == "symbols" and spelt and isinstance(given.sequences[0], str):
+        said = SPELT
+    elif given.kind == "text":
         said = _letters(given.sequences, lowercase)
     else:
         said = _axes(given.sequences) if given.kind == "numbers" else ""

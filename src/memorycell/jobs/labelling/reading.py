@@ -191,8 +191,10 @@ def read_input(given: Any, kind: str = "auto", features: int | None = None, *, b
         raise ValueError("Found array with 0 sample(s), expected at least one sequence (a minimum of 1 is required)")
     kind = _kind(given) if kind == "auto" else kind
     if kind == "numbers":
-        given, blank = _filled(given, features or 1) if blanks else (given, None)
-        return replace(_numbers(given, names), blank=_any(blank))
+        filled, blank = _filled(given, features or 1)
+        if not blanks and blank.any():
+            _refuse_nothing(given, blank)
+        return replace(_numbers(filled if blanks else given, names), blank=_any(blank) if blanks else None)
     if blanks:
         given, blank = _unblanked(given, kind)
         found = _texts(given, blank) if kind == "text" else _symbols(given, blank)
@@ -235,6 +237,13 @@ def _filled(given: Any, features: int) -> tuple[Any, NDArray[np.bool_]]:
         return given, blank
     found = [np.full((1, features), np.nan) if _missing(each) or not _length(each) else each for each in given]
     return found, np.array([_all_missing(each) for each in found], bool)
+
+
+def _refuse_nothing(given: Any, blank: NDArray[np.bool_]) -> None:
+    """Raise ValueError for sequences of missing numbers alone; what is no sequence is refused elsewhere."""
+    rows = [row for row in np.flatnonzero(blank).tolist() if not _missing(given[row]) and _length(given[row])]
+    if rows:
+        raise ValueError(f"expected sequences of numbers, got {_rows('missing one', rows)}: leave those rows out")
 
 
 def _all_missing(sequence: Any) -> bool:
