@@ -116,8 +116,7 @@ def stamps_of(
 ) -> NDArray:
     """The time of each row: from its columns, or counted (in each series from 0) when there are none."""
     if columns:
-        codes = series_codes(table, series)[0] if series else None
-        return read_time(table, columns, reading, codes).values
+        return read_time(table, columns, reading, lambda: series_codes(table, series)[0] if series else None).values
     if not series:
         return np.arange(len(table))
     codes, ids = series_codes(table, series)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_array
 from memorycell.data.tables.date_forms import WEEK_NAME
-from memorycell.data.tables.date_reading import DateReading
+from memorycell.data.tables.date_reading import Codes, DateReading
 from memorycell.data.tables.date_text import Parsed, parse_text
 
 _DAY = 86_400 * 10**9
@@ -34,7 +34,13 @@ def is_step_name(name: str) -> bool:
 
 
 def parse_numbers(
-    name: str, values: NDArray, reading: DateReading, *, named: bool, sure: bool, codes: NDArray | None = None
+    name: str,
+    values: NDArray,
+    reading: DateReading,
+    *,
+    named: bool,
+    sure: bool,
+    codes: Codes | None = None,
 ) -> Parsed | None:
     """Times of a column of numbers, or None where they are not times.
 
@@ -44,8 +50,8 @@ def parse_numbers(
         Whether the column is named like a date.
     sure : bool
         Whether the user says, or an earlier table showed, that it holds times.
-    codes : int64 (N,), optional
-        The series of each row.
+    codes : callable, optional
+        Gives the series of each row (int64 (N,)).
     """
     present = np.isfinite(values)
     if not present.any() or not len(values):
@@ -64,7 +70,9 @@ def parse_numbers(
             found = _by_unit(name, values, present, reading.with_(unit=unit), said=True)
             if found is not None:
                 return found
-    if not present.all() or not (sure or (is_step_name(name) and _rises(name, values, codes))):
+    if not present.all() or not (
+        sure or (is_step_name(name) and _rises(name, values, None if codes is None else codes()))
+    ):
         return None
     return _steps(values, whole, reading)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from memorycell.data.codec import checked, is_count, is_number
 from memorycell.data.tables.zones import check_zone
 
+Codes = Callable[[], NDArray[np.int64] | None]  # gives the series of each row, where that is asked for
 ORDERS = {"dmy": "day, month, year", "mdy": "month, day, year", "ymd": "year, month, day"}
 
 

@@ -15,7 +15,7 @@ from memorycell.data.log import note
 from memorycell.data.tables.arrow import to_numpy
 from memorycell.data.tables.date_numbers import is_step_name, parse_numbers
 from memorycell.data.tables.date_parts import clock_of, compose, date_parts, is_part
-from memorycell.data.tables.date_reading import DateReading
+from memorycell.data.tables.date_reading import Codes, DateReading
 from memorycell.data.tables.date_text import Parsed, nearest_form, parse_text, reads
 from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.zoned import in_zone
@@ -57,7 +57,7 @@ def find_time(
     time: str | list[str] | None = None,
     taken: Collection[str] = (),
     reading: DateReading | None = None,
-    codes: NDArray | None = None,
+    codes: Codes | None = None,
 ) -> Stamps | None:
     """The time column: the one named `time`, else the first that parses wholly, else None (rows are steps).
 
@@ -69,8 +69,8 @@ def find_time(
     ----------
     reading : DateReading, optional
         What the user said of how dates are written.
-    codes : int64 (n,), optional
-        The series of each row.
+    codes : callable, optional
+        Gives the series of each row (int64 (n,)), where it is asked for.
 
     Raises
     ------
@@ -115,7 +115,7 @@ _PARTS_HERE = "\0parts"
 
 
 def read_time(
-    table: Table, columns: Sequence[str], reading: DateReading | None = None, codes: NDArray | None = None
+    table: Table, columns: Sequence[str], reading: DateReading | None = None, codes: Codes | None = None
 ) -> Stamps:
     """The times in one column of dates or step numbers, or in several: date and clock, or year, month, ...
 
@@ -123,8 +123,8 @@ def read_time(
     ----------
     reading : DateReading, optional
         What the user said, and what was learned of an earlier table, which this one must not contradict.
-    codes : int64 (n,), optional
-        The series of each row: in each, an hour that comes twice as clocks are put back is read as two.
+    codes : callable, optional
+        Gives the series of each row (int64 (n,)): in each, an hour that comes twice as clocks are put back is two.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def _settled(
     table: Table,
     columns: list[str],
     parsed: Parsed,
-    codes: NDArray | None,
+    codes: Codes | None,
     earlier: DateReading,
     notes: Sequence[dict] = (),
 ) -> Stamps:
@@ -171,7 +171,7 @@ def _settled(
 
 
 def _parse(
-    table: Table, name: str, reading: DateReading, sure: bool = False, codes: NDArray | None = None
+    table: Table, name: str, reading: DateReading, sure: bool = False, codes: Codes | None = None
 ) -> Parsed | None:
     """The times of one column, or None. Numbers count only if their name (or the user) says so."""
     column = table.data.column(name)

@@ -40,7 +40,7 @@ def months_of(
     >>> months_of(["Jan", "Mär", "Okt."])
     ({'Jan': 1, 'Mär': 3, 'Okt.': 10}, 'de')
     """
-    asked = set(names)
+    asked = list(dict.fromkeys(names))
     if len(asked) > _MOST:
         return None
     for code in [language] if language else ["en", *_USUAL]:

@@ -37,7 +37,7 @@ def find_stamps(codec: TableFields, table: Table, taken: set[str]) -> tuple[Tabl
     if word == ROWS:
         return table, None, [note("time", 'Rows count as steps, in their order, as time="rows" says.')]
     given = None if word == IRREGULAR else codec.time
-    stamps = find_time(table, given, taken, codec.reading, _codes(codec, table))
+    stamps = find_time(table, given, taken, codec.reading, lambda: _codes(codec, table))
     if word == IRREGULAR:
         codec.freq = Frequency("irregular", 1)
     if stamps is None:
@@ -57,7 +57,7 @@ def read_stamps(codec: TableFields, table: Table) -> tuple[Table, Stamps | None,
     """The times of a later table, read as those of the first were; and the table as the codec takes it."""
     if not codec.time_:
         return table, None, []
-    stamps = read_time(table, codec.time_, codec.reading_, _codes(codec, table))
+    stamps = read_time(table, codec.time_, codec.reading_, lambda: _codes(codec, table))
     notes = list(stamps.notes)
     table, values = _arranged(codec, table, stamps.values, codec.frequency_, notes)
     return table, replace(stamps, values=values), notes

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.log import note
-from memorycell.data.tables.date_reading import DateReading
+from memorycell.data.tables.date_reading import Codes, DateReading
 from memorycell.data.tables.date_text import Parsed
 from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.zones import check_zone, skipped, to_utc, twice, zone_of_offsets
 
 
 def in_zone(
-    table: Table, columns: list[str], parsed: Parsed, codes: NDArray | None, earlier: DateReading
+    table: Table, columns: list[str], parsed: Parsed, codes: Codes | None, earlier: DateReading
 ) -> tuple[NDArray, str | None, list[dict]]:
     """Times (in UTC where there is a zone), the zone that they are counted and shown in, and notes.
 
@@ -84,7 +84,12 @@ def _stored(zone: str) -> str:
 
 
 def _localised(
-    table: Table, columns: list[str], local: NDArray, zone: str, codes: NDArray | None, notes: list[dict]
+    table: Table,
+    columns: list[str],
+    local: NDArray,
+    zone: str,
+    codes: Codes | None,
+    notes: list[dict],
 ) -> tuple[NDArray, str, list[dict]]:
     """Wall clock times of a zone in UTC; of an hour that comes twice, the second in each series is the later."""
     gap = skipped(local, zone)
@@ -97,7 +102,8 @@ def _localised(
     again = np.zeros(len(local), bool)
     double = np.flatnonzero(twice(local, zone))
     if len(double):
-        owner = np.zeros(len(double), np.int64) if codes is None else codes[double]
+        series_of = None if codes is None else codes()
+        owner = np.zeros(len(double), np.int64) if series_of is None else series_of[double]
         seen: set[tuple[int, int]] = set()
         for place, series, moment in zip(double.tolist(), owner.tolist(), local[double].tolist(), strict=True):
             again[place] = (series, moment) in seen
