@@ -215,3 +215,11 @@ def test_a_short_line_among_line_ends_of_several_kinds_is_named(tmp_path):
     path.write_bytes(b"day,y\n2024-01-01,1\n2024-01-02,2\r3\n2024-01-04,4\n")
     with pytest.raises(ValueError, match=r"mixed\.csv, line 4: expected 2 fields as in the header, got 1 \('3'\)"):
         read_table(path)
+
+
+def test_levels_of_column_names_become_one():
+    levels = pd.MultiIndex.from_tuples([("temp", "min"), ("temp", "max"), ("wind", "mean")])
+    frame = pd.DataFrame(np.arange(9.0).reshape(3, 3), pd.date_range("2024-01-01", periods=3), levels)
+    assert read_table(frame).columns == ["date", "temp min", "temp max", "wind mean"]
+    prices = pd.MultiIndex.from_tuples([("Close", "X"), ("High", "X")], names=["Price", "Ticker"])
+    assert read_table(pd.DataFrame(np.zeros((2, 2)), columns=prices)).columns == ["Close", "High"]

@@ -21,7 +21,7 @@ _Usage: type[Exception] = typer.BadParameter.__mro__[2]
 _NAMES = (
     "target|time|series|known_future|static|categorical|exclude|freq|fill|lower|upper|device|future|at|row|text|group|id|"
     "delimiter|decimal|thousands|encoding|skip_rows|na_values|sheet|"
-    "dayfirst|date_format|timezone|aggregate|holidays"
+    "dayfirst|date_format|timezone|aggregate|holidays|kind|unit|separator|sentence|word|tag|weight|min_count"
 )
 _PARAMETER = re.compile(rf"(?<=[\s(])({_NAMES})=(?:(?=([\"'\d-]))|(?=[\s,;:.)]|$))")
 _SWITCHES = {"header=False": "--no-header", "header=True": "--header", "dayfirst=True": "--dayfirst yes",
@@ -66,6 +66,7 @@ def as_options(text: str) -> str:
     >>> as_options('give freq="h", or name the column with known_future=')
     'give --freq "h", or name the column with --known-future'
     """
+    text = text.replace(" to read_table", "")
     for said, option in _SWITCHES.items():
         text = text.replace(said, option)
     return re.sub(_PARAMETER, lambda found: f"--{found[1].replace('_', '-')}" + (" " if found[2] else ""), text)

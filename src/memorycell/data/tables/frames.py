@@ -69,8 +69,9 @@ def _from_pandas(frame: Any) -> Table:
     pandas = sys.modules["pandas"]
     if isinstance(frame, pandas.Series):
         frame = frame.to_frame(name="y" if frame.name is None else frame.name)
-    check_names([str(name) for name in frame.columns], "the pandas frame")
-    columns = {str(name): frame[name] for name in frame.columns}
+    names = _column_names(frame.columns)
+    check_names(names, "the pandas frame")
+    columns = {name: frame.iloc[:, place] for place, name in enumerate(names)}
     keys: list[str] = []
     if not isinstance(frame.index, pandas.RangeIndex):
         levels, keys = _levels(frame.index, columns)
@@ -88,6 +89,14 @@ def _from_pandas(frame: Any) -> Table:
 
 def _is_date(data: pa.Table, name: str) -> bool:
     return pa.types.is_date(data.schema.field(name).type)
+
+
+def _column_names(columns: Any) -> list[str]:
+    """The names of columns; of several levels those that tell columns apart, with a space between."""
+    if columns.nlevels == 1:
+        return [str(name) for name in columns]
+    told = [place for place in range(columns.nlevels) if len(set(columns.get_level_values(place))) > 1] or [0]
+    return [" ".join(str(name[place]) for place in told if str(name[place]).strip()) for name in columns]
 
 
 def _levels(index: Any, columns: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -125,7 +125,7 @@ def _refuse_other_marks(table: Table, name: str, column: Any, row: int, marks: M
     raise ValueError(
         f"column {name!r} of {table.source}, {table.where(row)}: {column[row].as_py()!r:.40} is no number as this "
         f"column was written when the model was fitted ({how}); if this table writes numbers otherwise, give decimal= "
-        "and thousands="
+        "and thousands= to read_table"
     )
 
 
