@@ -123,10 +123,10 @@ def test_sequences_of_which_nothing_is_known(values: list) -> None:
     table = read_table({"id": ["p", "p", "q", "q", "r"], "v": values, "y": ["u", "u", "w", "w", "u"]})
     data = read_long(table, "id", values=["v"], target="y")
     assert len(data) == 2 and data.ids == ["p", "r"]
-    assert data.notes[-1]["text"] == "1 of 3 sequences have no value (first id 'q'): left out."
+    assert data.notes[-1]["text"] == "1 of 3 sequences has no value (first id 'q'): left out."
     asked = read_long(table, "id", values=["v"], labels="none")
     assert [len(each) for each in asked.x] == [2, 2 if values[0] == 1.0 else 0, 1]
-    assert asked.notes[-1]["text"] == "1 of 3 sequences have no value (first id 'q'): no answer there."
+    assert asked.notes[-1]["text"] == "1 of 3 sequences has no value (first id 'q'): no answer there."
 
 
 def test_a_symbol_that_is_missing_among_others() -> None:

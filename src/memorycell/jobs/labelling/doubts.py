@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from memorycell.jobs.labelling.reading import SequenceInput
 
 SPELT = (
-    "Each text is one word, and most of them differ: their characters are read, one by one, as symbols "
-    '(kind="text" reads words).'
+    "Each text is one word, and most of them differ: their characters are read, one by one, as symbols. To read words, "
+    'give kind="text".'
 )
 _SAMPLE = 1000
 _FEWEST = 20  # texts below which nothing is concluded
