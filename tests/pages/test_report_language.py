@@ -79,7 +79,7 @@ def test_files_are_read_and_named(tmp_path, fitted):
     source = tmp_path / "book.txt"
     source.write_text(TEXT, encoding="utf-8")
     page = page_of(tmp_path, fitted, source, seen=True)
-    assert "book.txt" in page.text and "SHA-256" in page.text and "model.fit('book.txt')" in page.text
+    assert "book.txt" in page.text and "SHA-256" in page.text and f"model.fit({str(source)!r})" in page.text
     assert page_of(tmp_path, fitted, "one line of text").sections == SECTIONS
 
 

@@ -74,7 +74,7 @@ def in_words(memory: Memory) -> Memory:
         )
         for layer in memory.layers
     ]
-    return replace(memory, layers=layers)
+    return replace(memory, layers=tuple(layers))
 
 
 def memory_lengths(memory: Memory, *, span: float | None = None, width: float = WIDE) -> Figure:

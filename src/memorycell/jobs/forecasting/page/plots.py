@@ -167,8 +167,8 @@ def _tell_fan(ax: Axes, forecasts: Forecasts, row: int, k: int, dates: NDArray, 
     lines = {"seen": Line("ink", np.concatenate([seen, np.full(horizon, np.nan)]))} if past else {}
     lines["forecast"] = Line("blue", np.concatenate([gap, forecasts.point[row, :, k]]))
     for share, low, high in central_levels(forecasts.levels)[:3]:
-        ends = (np.concatenate([gap, forecasts.quantiles[row, :, k, level]]) for level in (low, high))
-        lines[f"{percent(share)} interval"] = Line("blue", *ends)
+        least, most = (np.concatenate([gap, forecasts.quantiles[row, :, k, level]]) for level in (low, high))
+        lines[f"{percent(share)} interval"] = Line("blue", least, most)
     if np.isfinite(forecasts.actual[row, :, k]).any():
         lines["what came"] = Line("ink", np.concatenate([gap, forecasts.actual[row, :, k]]))
     tell_lines(ax, dates, lines, called="step")
@@ -432,7 +432,9 @@ def forecasts_through_time(
     ax.plot(x, actual, "o", color=PALETTE["ink"], markersize=2.6)
     bands = {
         f"{percent(share)} interval": Line(
-            "blue", *(forecasts.quantiles[rows, step - 1, target, level] for level in (low, high))
+            "blue",
+            forecasts.quantiles[rows, step - 1, target, low],
+            forecasts.quantiles[rows, step - 1, target, high],
         )
         for share, low, high in central_levels(forecasts.levels)[:1]
     }
