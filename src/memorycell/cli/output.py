@@ -102,11 +102,14 @@ def _as_parquet(columns: dict[str, Any]) -> bytes:
     from pyarrow import parquet
 
     from memorycell.data.tables.arrow import as_array, as_texts
+    from memorycell.data.tables.zones import as_utc, zone_of
 
     arrays = {}
     for name, values in columns.items():
         if values.dtype.kind == "M":
             arrays[name] = as_array(values.astype("datetime64[ns]").view("int64")).view(pyarrow.timestamp("ns"))
+        elif zone_of(values) is not None:
+            arrays[name] = as_array(as_utc(values).view("int64")).view(pyarrow.timestamp("us", zone_of(values)))
         elif values.dtype.kind == "b":
             arrays[name] = pyarrow.array(values.tolist())
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import math
 from typing import Any
@@ -52,8 +53,12 @@ def as_records(columns: dict[str, NDArray]) -> list[dict[str, Any]]:
         if values.dtype.kind == "f":
             plain[name] = [float(f"{value:.10g}") if math.isfinite(value) else None for value in values.tolist()]
         else:
-            plain[name] = date_texts(values) if values.dtype.kind == "M" else values.tolist()
+            plain[name] = date_texts(values) if values.dtype.kind == "M" else [_plain(each) for each in values.tolist()]
     return [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, datetime.date) else value
 
 
 def as_table(columns: dict[str, NDArray]) -> str:
@@ -98,4 +103,8 @@ def aligned(rows: list[tuple[str, ...]], numeric: list[bool]) -> list[str]:
 def _texts(values: NDArray, number: Any) -> list[str]:
     if values.dtype.kind == "f":
         return [number(value) if math.isfinite(value) else "" for value in values.tolist()]
-    return date_texts(values) if values.dtype.kind == "M" else ["" if value is None else str(value) for value in values.tolist()]
+    return (
+        date_texts(values)
+        if values.dtype.kind == "M"
+        else ["" if value is None else str(value) for value in values.tolist()]
+    )

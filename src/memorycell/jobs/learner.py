@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -557,6 +559,13 @@ def _plain(value: Any) -> Any:
         return {_PAIRS: [[_plain(key), _plain(item)] for key, item in value.items()]}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, datetime.date | np.datetime64) or (isinstance(value, np.ndarray) and value.dtype.kind == "M"):
+        return np.datetime_as_string(value).tolist() if isinstance(value, np.ndarray) else str(value)
+    if hasattr(value, "freqstr") or isinstance(value, datetime.timedelta):
+        # Imported here: other tasks have no steps of time.
+        from memorycell.data.tables.frequency import Frequency
+
+        return json.dumps(Frequency.parse(value).to_json())
     if isinstance(value, np.ndarray):
         return _plain(value.tolist())
     if isinstance(value, np.generic):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -30,6 +31,8 @@ def frequency_of(name: Any) -> Frequency:
     if not isinstance(name, str):
         return _of_offset(name)
     text = _WORDS.get(name.strip().lower(), name.strip())
+    if text.startswith("{"):  # as model files keep an offset that was given as an object
+        return Frequency.from_json(_state(text))
     if text == "irregular":
         return Frequency("irregular", 1)
     days = re.fullmatch(r"days-(\d{1,2}(?:,\d{1,2})*)", text)
@@ -51,6 +54,13 @@ def frequency_of(name: Any) -> Frequency:
     if offset is None:
         raise ValueError(f"{_WHAT}, got {name!r:.60}")
     return _of_offset(offset)
+
+
+def _state(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise ValueError(f"{_WHAT}, got {text!r:.60}") from None
 
 
 def _of_alias(count: int, unit: str, anchor: str | None) -> Frequency | None:
