@@ -171,7 +171,7 @@ def _take_words(data: Tagged, layout: Layout, at_word: int, at_sentence: int | N
             continue
         if number == layout.header:
             continue
-        fields = layout.fields(line)
+        fields = layout.at(number)
         if fresh and layout.is_comment(line, fields):
             continue
         if fields[0] == DOCUMENT:

@@ -60,10 +60,15 @@ class Layout:
     header: int | None = None
     names: list[str] = field(default_factory=list)
     conllu: bool = False
+    cells: list[list[str]] | None = None  # of a table, as they were found while its records were
 
     def fields(self, line: str) -> list[str]:
         """The columns of a line."""
         return split_fields(line, self.separator)
+
+    def at(self, number: int) -> list[str]:
+        """The columns of the line of this number."""
+        return self.fields(self.lines[number]) if self.cells is None else self.cells[number]
 
     def is_comment(self, line: str, fields: Sequence[str]) -> bool:
         """Whether a line that begins a sentence is none of its words."""
@@ -130,21 +135,21 @@ def layout_of(name: str, text: str) -> Layout:
         For a text without words.
     """
     table = name.lower().removesuffix(".gz").endswith(".csv")
-    lines = text.split("\n")
+    lines, cells = text.split("\n"), None
     head = [(number, line) for number, line in enumerate(lines[:_HEAD]) if _is_word(line)]
     if not head:
         raise ValueError(f"{name} has no words: expected a word and its tag in each line")
     separator = "\t" if 2 * sum("\t" in line for _, line in head) >= len(head) else " "
     if table and separator == " ":
         separator = max(",;", key=head[0][1].count)
-        lines = _records(name, lines, separator)
+        lines, cells = _records(name, lines, separator)
         head = [(number, line) for number, line in enumerate(lines[:_HEAD]) if _is_word(line)]
     counts = Counter(len(split_fields(line, separator)) for _, line in head)
     columns = counts.most_common(1)[0][0] if separator != " " else len(split_fields(head[0][1], separator))
     if len(counts) > 1 and counts.most_common(1)[0][1] < 0.9 * len(head):
         columns = len(split_fields(head[0][1], separator))
     place = next(number for number, line in head if len(split_fields(line, separator)) == columns)
-    layout = Layout(name, lines, separator, columns, place)
+    layout = Layout(name, lines, separator, columns, place, cells=cells)
     layout.conllu = separator == "\t" and columns == len(CONLLU) and bool(_WORD_ID.match(lines[place]))
     if not layout.conllu and _is_header(layout, [line for number, line in head if number > place], table):
         layout.header, layout.names = place, [each.strip() for each in layout.fields(lines[place])]
@@ -160,17 +165,18 @@ def _is_word(line: str) -> bool:
     return not (plain and (line[1:2] in ("", " ") or "=" in line))
 
 
-def _records(name: str, lines: list[str], separator: str) -> list[str]:
-    """The records of a table as they are written: a cell may hold a line break."""
+def _records(name: str, lines: list[str], separator: str) -> tuple[list[str], list[list[str]]]:
+    """The records of a table as they are written, and their cells: one may hold a line break."""
     reader = csv.reader((line + "\n" for line in lines), delimiter=separator)
-    found, place = [], 0
+    found, cells, place = [], [], 0
     try:
-        for _ in reader:
+        for record in reader:
+            cells.append(record)
             found.append("\n".join(lines[place : reader.line_num]))
             place = reader.line_num
     except csv.Error as error:
         raise ValueError(f"{name}, line {reader.line_num:,}: {error}: expected cells between {separator!r}") from None
-    return found
+    return found, cells
 
 
 def plain(name: str) -> str:
