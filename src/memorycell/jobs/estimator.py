@@ -45,9 +45,17 @@ class Estimator:
         changed = [
             f"{name}={_shown(getattr(self, name))}"
             for name, parameter in self._parameters().items()
-            if getattr(self, name) is not parameter.default and getattr(self, name) != parameter.default
+            if _differs(getattr(self, name), parameter.default)
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
+
+
+def _differs(value: Any, default: Any) -> bool:
+    """Whether a parameter is not its default; arrays, which are compared element by element, never are."""
+    try:
+        return bool(value is not default and value != default)
+    except ValueError:
+        return True
 
 
 def _shown(value: Any) -> str:

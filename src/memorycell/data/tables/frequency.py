@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,14 +12,11 @@ from numpy.typing import NDArray
 
 from memorycell.data.codec import checked, is_count, is_list
 from memorycell.data.tables import offsets
-from memorycell.data.tables.open_times import OpenTimes, always
+from memorycell.data.tables.frequency_names import UNITS, fields_of
+from memorycell.data.tables.open_times import DAY, OpenTimes, always
 from memorycell.data.tables.zones import check_zone, moves, to_local, to_utc
 
-_SECOND = 10**9
-DAY = 86_400 * _SECOND
 YEAR = 365.2425 * DAY
-UNITS = (("W", 7 * DAY), ("D", DAY), ("h", 3600 * _SECOND), ("min", 60 * _SECOND), ("s", _SECOND),
-         ("ms", 10**6), ("us", 1000), ("ns", 1))  # fmt: skip
 _WORDS = {"W": "week", "D": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond",
           "us": "microsecond", "ns": "nanosecond"}  # fmt: skip
 _KINDS = ("step", "fixed", "business", "month", "days", "rule", "irregular")
@@ -98,7 +96,7 @@ class Frequency:
             return {3: "dekad", 2: "half month"}.get(len(self.days), "part of a month")
         if self.kind == "rule":
             months = re.match(r"(?:B|L?WO)([MQY])", self.rule)
-            return {"M": "month", "Q": "quarter", "Y": "year"}[months[1]] if months else f"step of {self.rule!r}"
+            return {"M": "month", "Q": "quarter", "Y": "year"}[months[1]] if months else offsets.said(self.rule)
         if self.kind == "month":
             count, word = {12: (1, "year"), 6: (1, "half-year"), 3: (1, "quarter")}.get(self.step, (self.step, "month"))
         else:
@@ -289,10 +287,18 @@ class Frequency:
         >>> str(Frequency.parse("15min")), Frequency.parse("SMS").days
         ('15 minutes', (1, 15))
         """
-        # Imported here because it builds on this module.
-        from memorycell.data.tables.frequency_names import frequency_of
+        if isinstance(name, Frequency):
+            return name
+        if isinstance(name, str) and name.startswith("{"):  # as model files keep an offset that was an object
+            return cls.from_json(_state(name))
+        return cls(**fields_of(name))
 
-        return frequency_of(name)
+
+def _state(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise ValueError(f"expected freq as a model file keeps it, got {text!r:.60}") from None
 
 
 def _is_zone(value: Any) -> bool:

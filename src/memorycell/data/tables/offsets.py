@@ -55,6 +55,14 @@ def rule_of(offset: Any) -> str:
     return str(offset.freqstr)
 
 
+def said(rule: str) -> str:
+    """A rule in words: "step of '2B'", "step of 1 month and 3 days"."""
+    if not rule.startswith(_COMPOSED):
+        return f"step of {rule!r}"
+    parts = json.loads(rule.removeprefix(_COMPOSED))
+    return f"step of {' and '.join(f'{n} {name[:-1] if n == 1 else name}' for name, n in parts.items())}"
+
+
 def mean_step(rule: str) -> int:
     """Nanoseconds from one point to the next, on average."""
     import pandas as pd
