@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the driver five ways from the project's CMakeLists.txt and runs each: `make check-native`.
+# Builds the driver in five ways from the project's CMakeLists.txt and runs each: `make check-native`.
 #   run.sh [way ...]   all ways, or those named
 set -eEuo pipefail
 cd "$(dirname "$0")/../.."
@@ -35,40 +35,59 @@ build() {
 }
 
 # As it is shipped, at every level.
-with_gcc() {
-  build gcc g++ -O3
-  "$out/gcc/memorycell_check"
-}
+build_gcc() { build gcc g++ -O3; }
+run_gcc() { "$out/gcc/memorycell_check"; }
 
-with_clang() {
-  build clang clang++ -O3
-  "$out/clang/memorycell_check"
-}
+build_clang() { build clang clang++ -O3; }
+run_clang() { "$out/clang/memorycell_check"; }
 
 # Steps over the edge of a buffer, and what C++ leaves undefined.
-with_sanitizers() {
-  build sanitizers g++ "-Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"
-  "$out/sanitizers/memorycell_check" 3
-}
+build_sanitizers() { build sanitizers g++ "-Og -g1 -fsanitize=address,undefined -fno-sanitize-recover=all"; }
+run_sanitizers() { "$out/sanitizers/memorycell_check" 3; }
 
 # Decisions that rest on memory that nobody has written. Valgrind knows no AVX-512.
-with_valgrind() {
-  build valgrind g++ "-O1 -g -DCHECK_VALGRIND"
-  valgrind -q --error-exitcode=1 --fair-sched=yes "$out/valgrind/memorycell_check" 19
-}
+build_valgrind() { build valgrind g++ "-O1 -g -DCHECK_VALGRIND"; }
+run_valgrind() { valgrind -q --error-exitcode=1 --fair-sched=yes "$out/valgrind/memorycell_check" 19; }
 
 # The same vector code for another processor.
-with_aarch64() {
-  build aarch64 aarch64-linux-gnu-g++ -O3 -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64
-  qemu-aarch64 -L /usr/aarch64-linux-gnu "$out/aarch64/memorycell_check" 3
+build_aarch64() { build aarch64 aarch64-linux-gnu-g++ -O3 -DCMAKE_SYSTEM_NAME=Linux -DCMAKE_SYSTEM_PROCESSOR=aarch64; }
+run_aarch64() { qemu-aarch64 -L /usr/aarch64-linux-gnu "$out/aarch64/memorycell_check" 3; }
+
+run() {
+  local way=$1 begun=$SECONDS
+  if "run_$way" >"$out/$way.said" 2>&1; then
+    cat "$out/$way.said"
+    echo "check-native: $way passed in $((SECONDS - begun)) s"
+  else
+    cat "$out/$way.said" >&2
+    echo "check-native: $way FAILED" >&2
+    return 1
+  fi
 }
 
 require_tools
 mkdir -p "$out"
-[ $# -gt 0 ] || set -- gcc clang sanitizers valgrind aarch64
-trap 'echo "check-native: $way FAILED" >&2' ERR
+[ $# -gt 0 ] || set -- valgrind sanitizers aarch64 gcc clang # what runs longest first
+trap 'echo "check-native: building for $way FAILED" >&2' ERR
 for way in "$@"; do
-  SECONDS=0
-  "with_$way"
-  echo "check-native: $way passed in $SECONDS s"
+  "build_$way"
 done
+trap - ERR
+
+# Most of a run is done by one thread: as many run at once as there are processors, and wait without being busy.
+export OMP_WAIT_POLICY=passive
+trap 'trap - INT TERM; kill 0' INT TERM # what runs in the background does not hear Ctrl-C
+running=0 failed=0
+for way in "$@"; do
+  if [ $running -eq "$(nproc)" ]; then
+    wait -n || failed=1
+    running=$((running - 1))
+  fi
+  run "$way" &
+  running=$((running + 1))
+done
+while [ $running -gt 0 ]; do
+  wait -n || failed=1
+  running=$((running - 1))
+done
+exit $failed
