@@ -73,7 +73,7 @@ def test_json_is_one_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("undrawn")
 def test_the_language_demo_learns_from_the_documentation_of_python(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(demo_language, "_CHARACTERS", 12_000)
+    monkeypatch.setattr(demo_language, "_CHARACTERS", 6_000)
     ran = run("demo", "language", "-o", tmp_path / "here", "--json", "-q")
     assert ran.code == 0, ran.err
     told = json.loads(ran.out)
