@@ -161,18 +161,23 @@ def _not_numeric(table: Table, name: str) -> ValueError:
     if name in table.odd:
         count, first = table.odd[name]
         shown = ", ".join(f"{value!r} in {table.where(row)}" for row, value in first)
+        same = len({value for _, value in first}) == 1
+        remedy = f"mend them, leave them empty, or give na_values={first[0][1]!r:.40}" if same else (
+            "mend them, leave them empty, or say what stands for a missing value with na_values="
+        )  # fmt: skip
         return ValueError(
-            f"target {name!r} of {table.source} is not numeric: {count:,} of {len(table):,} values are no "
-            f"numbers ({shown}"
-            f"{', …' if count > len(first) else ''}), too many to treat as missing: mend them or leave them "
-            "empty"
+            f"target {name!r} of {table.source} is not numeric: {count:,} of {len(table):,} values are no numbers "
+            f"({shown}{', …' if count > len(first) else ''}), too many to treat as missing: {remedy}"
         )
     value = next((v for v in table.data.column(name).slice(0, 1000).to_pylist() if v is not None), None)
+    kind = "text" if table.is_text(name) else str(table.data.schema.field(name).type)
+    spaced = isinstance(value, str) and value.replace(" ", "").isdigit() and " " in value
+    remedy = "if those are numbers, give thousands=' '" if spaced else (
+        "leave units and words out of it, say how its numbers are written with decimal= and thousands=, or name "
+        "another column with target="
+    )  # fmt: skip
     return ValueError(
-        f"target {name!r} of {table.source} is not numeric: it holds {table.data.schema.field(name).type}, "
-        "such as "
-        f"{str(value)!r:.60}; a decimal comma or a thousands separator may be the cause, or another column "
-        "is meant"
+        f"target {name!r} of {table.source} is not numeric: it holds {kind}, such as {str(value)!r:.60}; {remedy}"
     )
 
 

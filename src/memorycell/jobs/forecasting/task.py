@@ -134,7 +134,8 @@ class Forecaster(Worded, Learner, Forecasting):
         """
         self._begin()
         begin = self._beginning(init_from)
-        samples, checked = (None if given is None else read_samples(self, given) for given in (table, validation))
+        samples = read_samples(self, table)
+        checked = None if validation is None else read_samples(self, validation)
         encoded, (origins, held_out, recent) = self._prepare(samples, target, checked, begin)
         watched = None
         if len(held_out):
