@@ -255,9 +255,8 @@ def _row(at: Any, dates: NDArray, zone: str | None = None) -> int | None:
 
 def _date(at: Any, zone: str | None = None) -> np.datetime64 | None:
     """A date as the table's are; None for what is none, and for one with a time zone, which they have not."""
+    at = at if zone is None else _on_clock(at, zone)
     text = at.replace(" ", "T") if isinstance(at, str) else at
-    if zone is not None:
-        text = _on_clock(text, zone)
     if getattr(at, "tzinfo", None) is not None or (isinstance(at, str) and re.search(r"\d(Z|[+-]\d\d:?\d\d)$", at)):
         return None
     try:
