@@ -25,6 +25,7 @@ from memorycell import (
 )
 from memorycell.insight.explained import Explained
 from memorycell.layers import GRU, LSTM, RNN
+from memorycell.pages.drawing import canvas
 from memorycell.pages.explaining import cell as explain_cell
 from memorycell.pages.explaining import memory as explain_memory
 from memorycell.pages.explaining import why as explain_why
@@ -412,11 +413,12 @@ def test_other_methods_are_compared_but_contextual_decomposition_only_if_asked(
     models: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     asked: list[list[str]] = []
-    monkeypatch.setattr(
-        explain_why.plot_attribution,
-        "compare_attributions",
-        lambda found, width: asked.append([each.method for each in found]),
-    )
+
+    def compare(found: list[Any], width: float) -> Any:
+        asked.append([each.method for each in found])
+        return canvas(width, 60)[0]
+
+    monkeypatch.setattr(explain_why.plot_attribution, "compare_attributions", compare)
     for method in ("occlusion", "contextual decomposition"):
         explained_page(tmp_path / "why.html", *models["SequenceClassifier"], method=method, force=True)
     assert sorted(asked[0]) == ["decomposition", "integrated gradients", "occlusion"]

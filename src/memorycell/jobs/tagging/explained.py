@@ -36,6 +36,8 @@ def explained(
     """See `Tagger.explained`."""
     row = checked_row(row, len(samples))
     sequence, words = samples[row], samples.kind == "words"
+    if not len(sequence):
+        raise ValueError(f"expected a sequence with {samples.kind} to explain, got an empty one in row {row}")
     network, crf = model.network_.eval(), isinstance(model.network_.head, CRFHead)
     batch = model.dataset(samples).gather(torch.tensor([row])).to(next(network.parameters()).device)
     with torch.no_grad():

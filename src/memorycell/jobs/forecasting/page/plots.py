@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from memorycell.data.tables.encoded import EncodedTable, Forecasts
 from memorycell.jobs.forecasting.measures.metrics import Coverage, central_levels
 from memorycell.jobs.forecasting.measures.result import Evaluation
+from memorycell.jobs.forecasting.page.told import at_places, colour_name, note, tell_fan, thinned
 from memorycell.pages.drawing import (
     DASHES,
     FONT,
@@ -152,26 +153,12 @@ def _draw_fan(
         marker=mark,
         markersize=6,
     )
-    _tell_fan(ax, forecasts, row, k, x, seen)
+    tell_fan(ax, forecasts, row, k, x, seen)
     if np.isfinite(actual).any():
         ax.plot(ahead, actual, color=PALETTE["ink"], linewidth=1.3, marker="o", markersize=3)
         ends.append((float(actual[np.isfinite(actual)][-1]), "what came", PALETTE["ink"]))
     ax.margins(x=0.01)
     end_labels(ax, ends, height, clear=12 if len(ahead) == 1 else 6)
-
-
-def _tell_fan(ax: Axes, forecasts: Forecasts, row: int, k: int, dates: NDArray, seen: NDArray[np.float64]) -> None:
-    """What the pointer reads of the past, the forecast, its intervals and what came."""
-    past, horizon = len(seen), forecasts.point.shape[1]
-    gap = np.full(past, np.nan)
-    lines = {"seen": Line("ink", np.concatenate([seen, np.full(horizon, np.nan)]))} if past else {}
-    lines["forecast"] = Line("blue", np.concatenate([gap, forecasts.point[row, :, k]]))
-    for share, low, high in central_levels(forecasts.levels)[:3]:
-        least, most = (np.concatenate([gap, forecasts.quantiles[row, :, k, level]]) for level in (low, high))
-        lines[f"{percent(share)} interval"] = Line("blue", least, most)
-    if np.isfinite(forecasts.actual[row, :, k]).any():
-        lines["what came"] = Line("ink", np.concatenate([gap, forecasts.actual[row, :, k]]))
-    tell_lines(ax, dates, lines, called="step")
 
 
 def overview(
@@ -199,7 +186,7 @@ def overview(
         marks = f", {len(missing):,} missing (marked below)" if len(missing) else ""
         heading(ax, f"{name}{label(encoded.target_names[k])}{_in_unit(unit)}{marks}")
         ax.plot(*thin(x, values), color=PALETTE["ink"], linewidth=0.9)
-        tell_lines(ax, *_told(x, values, label(encoded.target_names[k])), called="step")
+        tell_lines(ax, *thinned(x, values, label(encoded.target_names[k])), called="step")
         if len(missing):
             shown = missing[:: -(-len(missing) // 400)]
             ax.plot(
@@ -214,12 +201,6 @@ def overview(
         _shade_splits(ax, splits or {}, x, width, named=place == 0)
     _left_out(figure, len(panels), "series")
     return figure
-
-
-def _told(x: NDArray, values: NDArray[np.float64], name: str) -> tuple[NDArray, dict[str, Line]]:
-    """The points of a thinned line, for the pointer."""
-    x, values = thin(x, values)
-    return x, {name: Line("ink", values)}
 
 
 def _shade_splits(ax: Axes, splits: Mapping[str, Any], x: NDArray, width: float, *, named: bool) -> None:
@@ -262,11 +243,6 @@ def model_colours(evaluation: Evaluation) -> dict[str, tuple[str, Any]]:
     return {model.name: (SERIES[i % len(SERIES)], DASHES[i % len(DASHES)]) for i, model in enumerate(evaluation.models)}
 
 
-def _name_of(colour: str) -> str:
-    """The name of a colour of `PALETTE`."""
-    return next(name for name, each in PALETTE.items() if each == colour)
-
-
 def errors_by_horizon(evaluation: Evaluation, *, target: int = 0, metric: str = "rmse", width: float = WIDE) -> Figure:
     """The error at each step ahead, of the model and of the baselines.
 
@@ -299,7 +275,7 @@ def errors_by_horizon(evaluation: Evaluation, *, target: int = 0, metric: str = 
         known = errors[np.isfinite(errors)]
         drawn.append((label(model.name, 16), colour, known))
     _within_sight(ax, drawn, 170)
-    colours = {name: _name_of(colour) for name, (colour, _) in model_colours(evaluation).items()}
+    colours = {name: colour_name(colour) for name, (colour, _) in model_colours(evaluation).items()}
     lines = {
         model.name: Line(colours[model.name], found)
         for model in evaluation.models
@@ -362,25 +338,18 @@ def errors_through_time(evaluation: Evaluation, *, target: int = 0, width: float
             )
             found.append(errors)
             places.append(when[len(when) - len(errors) :])
-        read[model.name] = np.concatenate(places), np.concatenate(found), _name_of(colour)
+        read[model.name] = np.concatenate(places), np.concatenate(found), colour_name(colour)
         drawn.append((label(model.name, 16), colour, np.concatenate(found)))
     _within_sight(ax, drawn, 170)
     when = np.unique(np.concatenate([each for each, _, _ in read.values()]))
     tell_lines(
         ax,
         when,
-        {name: Line(of, _at(when, *known)) for name, (*known, of) in reversed(read.items())},
+        {name: Line(of, at_places(when, *known)) for name, (*known, of) in reversed(read.items())},
         called="step",
     )
     ax.margins(x=0.01)
     return figure
-
-
-def _at(when: NDArray, places: NDArray, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values by place, NaN at places of `when` that have none."""
-    found = np.full(len(when), np.nan)
-    found[np.searchsorted(when, places)] = values
-    return found
 
 
 def _errors_by_date(forecasts: Forecasts, chosen: NDArray[np.bool_], k: int) -> tuple[NDArray, NDArray[np.float64]]:
@@ -503,20 +472,12 @@ def models_compared(evaluation: Evaluation, *, width: float = WIDE) -> Figure:
     for tick, model in zip(ax.get_yticklabels(), ranking, strict=True):
         tick.set(parse_math=False, color=colours[model.name][0], fontsize=FONT)
     ax.set_ylim(len(ranking) - 0.5, -0.7)
-    tell_notes(ax, [(min(one.error, last), place, _note(one, evaluation)) for place, one in enumerate(ranking)])
+    tell_notes(ax, [(min(one.error, last), place, note(one, evaluation)) for place, one in enumerate(ranking)])
     ax.margins(x=0.08)
     if any(model.error > last for model in ranking):  # room for their marks
         left, right = ax.get_xlim()
         ax.set_xlim(left, right + 0.16 * (right - left))
     return figure
-
-
-def _note(model: Any, evaluation: Evaluation) -> str:
-    """What the pointer reads of a model."""
-    unit = "" if not evaluation.unit or evaluation.unit.startswith("units of ") else f" {evaluation.unit}"
-    folds = [error for error in model.fold_errors if math.isfinite(error)]
-    of_folds = f"\n{significant(min(folds))} to {significant(max(folds))} over the folds" if len(folds) > 1 else ""
-    return f"{model.name}\n{evaluation.measure} {significant(model.error, 4)}{unit}{of_folds}"
 
 
 def calibration(evaluation: Evaluation, *, width: float = WIDE) -> Figure:
