@@ -198,6 +198,8 @@ FORMS = {
     "20240101T1200": ("time", HOURS, lambda d: f"{d:%Y%m%dT%H%M}"),
     "202401011200": ("time", HOURS, lambda d: f"{d:%Y%m%d%H%M}"),
     "day/month hour": ("time", HOURS, lambda d: f"{d:%d/%m/%Y %H:%M}"),
+    "2024-031": ("date", DAYS, lambda d: f"{d.year}-{d.day_of_year:03d}"),
+    "a span": ("MTU", HOURS, lambda d: f"{d:%d.%m.%Y %H:%M} - {d + pd.Timedelta(hours=1):%d.%m.%Y %H:%M}"),
     "ctime": ("time", HOURS, lambda d: f"{d:%a %b %d %H:%M:%S %Y}"),
 }  # fmt: skip
 

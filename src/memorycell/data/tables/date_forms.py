@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-# y year, m month, n its name, d day, a and b day and month in either order, q quarter, h half-year, w week, u weekday.
+# y year, m month, n its name, d day, j day of the year, a and b day and month in either order, q quarter,
+# h half-year, w week, u weekday.
 _N = r"(?P<n>[^\d\s.,;:/_'()-]+\.[^\d\s.,;:/_'()-]\.|[^\d\s.,;:/_'()-]{2}[^\d\s.,;:/_'()-]+)"
 _Y, _YY, _D, _M = r"(?P<y>\d{4})", r"'?(?P<y>\d{2})", r"(?P<d>\d{1,2})", r"(?P<m>\d{1,2})"
 _TH = r"(?:st|nd|rd|th|er|re|e|[ºª°])?"
@@ -55,6 +56,7 @@ SPANS = {
     ),
     "year and week": rf"{_Y}{_SEP}{_WEEK}{_SEP}(?P<w>\d{{1,2}})(?:-?(?P<u>[1-7]))?",
     "week and year": rf"{_WEEK}{_SEP}(?P<w>\d{{1,2}})[-/_. ,]+{_Y}",
+    "year and day of the year": rf"{_Y}[-/.](?P<j>\d{{3}})",
     "year and month in Han or Hangul": r"(?P<y>\d{4}) ?[年년] ?(?P<m>\d{1,2}) ?[月월]",
     "year": r"(?P<y>\d{4})[年년]?",
 }
@@ -76,6 +78,8 @@ def forms() -> dict[str, str]:
 FORMS = forms()
 # In front of any of them may stand the day of the week.
 WEEKDAY, WEEKDAY_FIRST = r"^[^\d\s,.]{1,15}[.,]* +", "weekday, "
+# And behind it the end of a span of time, of which the beginning counts: 01.01.2024 00:00 - 01.01.2024 01:00.
+SPAN_END, SPAN = r"\s+(-|–|—|to|until|bis)\s+\S.*$", "span, "
 # Forms of digits alone, which could as well be something else, are taken only where the column's name says so.
 ONLY_IF_NAMED = ("year-week", "week-year", "yearmonth")
 WEEK_NAME = re.compile(r"(^|[^a-z])(week|kw|woche|semaine|wk|calweek|isoweek|yearweek|vecka|uge)")

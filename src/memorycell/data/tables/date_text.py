@@ -14,12 +14,22 @@ from numpy.typing import NDArray
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_texts, is_valid, text, to_numpy
-from memorycell.data.tables.date_forms import FORMS, ONLY_IF_NAMED, WEEK_NAME, WEEKDAY, WEEKDAY_FIRST, WEEKS
+from memorycell.data.tables.date_forms import (
+    FORMS,
+    ONLY_IF_NAMED,
+    SPAN,
+    SPAN_END,
+    WEEK_NAME,
+    WEEKDAY,
+    WEEKDAY_FIRST,
+    WEEKS,
+)
 from memorycell.data.tables.date_order import best_order
 from memorycell.data.tables.date_reading import ORDERS, DateReading
 from memorycell.data.tables.month_names import language_name, months_of
 
 Where = Callable[[int], str]
+_TRIMMED = {WEEKDAY_FIRST: WEEKDAY, SPAN: SPAN_END}
 _EMPTY = text("")
 _FIRST_YEAR = 1969  # of years of two digits, as POSIX has it, unless that leads further than this into the future
 _AHEAD = 20
@@ -77,19 +87,23 @@ def parse_text(
         return None
     if reading.format is not None:
         return _by_format(name, column, reading, where)
-    prefixed = reading.form.startswith(WEEKDAY_FIRST)
-    if not prefixed:
+    trimmed = next((mark for mark in _TRIMMED if reading.form.startswith(mark)), "")
+    if not trimmed:
         parsed = _by_forms(name, column, head, reading, sure, where)
-        if parsed is not None or not pc.all(pc.match_substring_regex(head, WEEKDAY)).as_py():
+        if parsed is not None:
             return parsed
-    bare = pc.replace_substring_regex(column, WEEKDAY, "")
-    head = pc.replace_substring_regex(head, WEEKDAY, "")
-    known = reading.with_(form=reading.form.removeprefix(WEEKDAY_FIRST))
-    parsed = _by_forms(name, bare, head, known, sure, where)
-    if parsed is None:
-        return None
-    parsed.reading = parsed.reading.with_(form=WEEKDAY_FIRST + parsed.reading.form)
-    return parsed
+    for mark, pattern in _TRIMMED.items():
+        if (trimmed and mark != trimmed) or not pc.all(pc.match_substring_regex(head, pattern)).as_py():
+            continue
+        bare, known = (
+            pc.replace_substring_regex(column, pattern, ""),
+            reading.with_(form=reading.form.removeprefix(mark)),
+        )
+        parsed = _by_forms(name, bare, pc.replace_substring_regex(head, pattern, ""), known, sure, where)
+        if parsed is not None:
+            parsed.reading = parsed.reading.with_(form=mark + parsed.reading.form)
+            return parsed
+    return None
 
 
 def _by_forms(
@@ -198,7 +212,7 @@ class Fields:
             if named is None:
                 return None
             month, learned["language"] = named
-        days = self._of_weeks(year) if "w" in self.texts else None
+        days = self._of_weeks(year) if "w" in self.texts else self._of_year(year) if "j" in self.texts else None
         if form == "numbers":
             found = self._in_order(name, year, reading)
             if found is None:
@@ -251,6 +265,15 @@ class Fields:
         places = to_numpy(pc.index_in(self.texts["n"], as_texts(unique)), missing=-1).astype(np.int64)
         table = np.array([*(numbers[each] for each in unique), 1], np.int64)
         return table[places], language
+
+    def _of_year(self, year: NDArray[np.int64]) -> NDArray | None:
+        """Days of the year, of which there are 366 at most; None where a year has no such day."""
+        first = days_of(year, np.full(self.size, 1), np.full(self.size, 1))
+        number = self.number("j", 1)
+        if first is None or number.min() < 1 or number.max() > 366:
+            return None
+        days = first + (number - 1).astype("timedelta64[D]")
+        return days if (days.astype("datetime64[Y]").astype(np.int64) + 1970 == year).all() else None
 
     def _of_weeks(self, year: NDArray[np.int64]) -> NDArray | None:
         """Days of ISO weeks, Monday where no day is given; None where a year has no such week."""
