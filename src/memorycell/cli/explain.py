@@ -10,10 +10,12 @@ from memorycell.cli.errors import say
 from memorycell.cli.fitting import command_line
 from memorycell.cli.options import of_all, with_options
 from memorycell.cli.output import PAGE, check_output, print_json, print_notes, silent
-from memorycell.cli.pipes import local
+from memorycell.cli.pipes import Data
 from memorycell.jobs.registry import registry
 
 _METHODS = "integrated gradients, occlusion, decomposition or, of at most 300 steps, contextual decomposition."
+_OUTPUT = "HTML file, .csv or .json of --rows and --worst. [default: MODEL's name -explain.html; a table is printed]"
+_Output = Annotated[Path | None, typer.Option("--output", "--out", "-o", metavar="FILE", help=_OUTPUT)]
 
 
 def command() -> Callable[..., None]:
@@ -25,21 +27,9 @@ def command() -> Callable[..., None]:
     def explain(
         context: typer.Context,
         model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit wrote.")],
-        data: Annotated[
-            Path, typer.Argument(metavar="DATA", callback=local, help="File of the kind that fit was given.")
-        ],
+        data: Data,
         method: Annotated[str, typer.Option(metavar="NAME", help=_METHODS)] = "integrated gradients",
-        page: Annotated[
-            Path | None,
-            typer.Option(
-                "--output",
-                "--out",
-                "-o",
-                metavar="FILE",
-                help="HTML file, .csv or .json of --rows and --worst. [default: MODEL's name -explain.html; a table is "
-                "printed]",
-            ),
-        ] = None,
+        page: _Output = None,
         rows: Annotated[
             str | None,
             typer.Option(metavar="N,N", help="A table of these rows, each with what spoke for its answer; 3-7 too."),

@@ -12,11 +12,10 @@ from memorycell.cli.errors import say
 from memorycell.cli.fitting import command_line
 from memorycell.cli.options import check_known, of_all, parted, with_options
 from memorycell.cli.output import PAGE, check_output, print_json, silent
-from memorycell.cli.pipes import local
+from memorycell.cli.pipes import Data
 from memorycell.jobs.registry import registry
 
 _Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit wrote.")]
-_Data = Annotated[Path, typer.Argument(metavar="DATA", callback=local, help="File of the kind that fit was given.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on stderr.")]
 _Jobs = Annotated[int, typer.Option(metavar="N", min=1, help="Folds fitted at once, each in its own process.")]
@@ -30,7 +29,7 @@ def evaluate_command() -> Callable[..., None]:
     @with_options(options)
     def evaluate(
         model: _Model,
-        data: _Data,
+        data: Data,
         folds: Annotated[
             int | None, typer.Option(metavar="N", min=1, help="Train afresh for each of N test parts of DATA.")
         ] = None,
@@ -71,7 +70,7 @@ def report_command() -> Callable[..., None]:
     def report(
         context: typer.Context,
         model: _Model,
-        data: _Data,
+        data: Data,
         output: Annotated[
             Path | None,
             typer.Option("--output", "--out", "-o", metavar="FILE", help="HTML file. [default: MODEL's name .html]"),

@@ -7,6 +7,9 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 _STDIN = ("-", "/dev/stdin")
 _copies: dict[Path, str] = {}
@@ -46,3 +49,9 @@ def called(path: Path) -> str:
 
 def _is_pipe(path: Path) -> bool:
     return path.is_fifo() or (path.exists() and not path.is_file() and not path.is_dir())
+
+
+# The argument of the commands that use a model.
+Data = Annotated[
+    Path, typer.Argument(metavar="DATA", callback=local, help="File of the kind that fit was given; - is a pipe.")
+]

@@ -9,7 +9,7 @@ import typer
 from memorycell.cli.errors import say
 from memorycell.cli.options import of_all, with_options
 from memorycell.cli.output import PICTURE, check_output, silent
-from memorycell.cli.pipes import local
+from memorycell.cli.pipes import Data
 from memorycell.jobs.registry import registry
 
 
@@ -21,9 +21,7 @@ def command() -> Callable[..., None]:
     @with_options(options)
     def plot(
         model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model file that fit wrote.")],
-        data: Annotated[
-            Path, typer.Argument(metavar="DATA", callback=local, help="File of the kind that fit was given.")
-        ],
+        data: Data,
         output: Annotated[
             Path | None,
             typer.Option(
