@@ -200,7 +200,7 @@ def test_rows_that_end_early_are_shorter_sequences() -> None:
     data = read_labelled({"a": [1.0, 2.0, nan], "b": [nan, 4.0, nan], "c": [5.0, nan, nan], "label": ["x", "y", "x"]})
     assert [x.shape for x in data.x] == [(3, 1), (2, 1)]
     assert said(data)[-2:] == [
-        "1 rows without a value (first row 2) were left out.",
+        "1 of 3 rows has no value (first row 2): left out.",
         "1 rows end in missing values: their sequences are that much shorter.",
     ]
 
@@ -227,7 +227,7 @@ BAD = {
     "no such text": (TEXT, {"text": "txet"}, "no text column 'txet': did you mean 'text'"),
     "no such target": (TEXT, {"target": "lable"}, "no target column 'lable': did you mean 'label'"),
     "no such group": (TEXT, {"group": "who"}, "no group column 'who'"),
-    "text as target": (TEXT, {"text": "text", "target": "text"}, "given for the text and for the label or group"),
+    "text as target": (TEXT, {"text": "text", "target": "text"}, "given for the text and for the label, group or weight"),
     "no label": ({"text": ["a b", "c d"]}, {}, "no column named label"),
     "no labels": ({"text": ["a b", "c d"], "label": [None, np.nan]}, {}, "no label in any row of column 'label'"),
     "no texts": ({"text": [None, ""], "label": [1, 2]}, {"text": "text"}, "no row with both a text in column 'text'"),
@@ -246,7 +246,11 @@ BAD = {
         {"channels": 2},
         "steps of 2, got 3 value col",
     ),
-    "empty row": ({"a": [1, np.nan], "label": [0, 1]}, {"labels": "none", "target": "label"}, "rows without a value"),
+    "empty rows": (
+        {"a": [np.nan, np.nan], "label": [0, 1]},
+        {"labels": "none", "target": "label", "values": ["a"]},
+        "rows without a value",
+    ),
     "labels": (TEXT, {"labels": "all"}, "expected labels 'sequence', 'step' or 'none'"),
     "a label a step": (TEXT, {"labels": "step"}, "needs a table in long form"),
     "targets of text": ({**TEXT, "n": [1, 2]}, {"text": "text", "target": ["label", "n"]}, "have to be numbers"),
