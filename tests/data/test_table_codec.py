@@ -212,7 +212,7 @@ REFUSED = {
     "no such series": (weather(), {"target": "temp", "series": "id"}, "no series column 'id'"),
     "bad time": (weather(sky="sun"), {"target": "temp", "time": "sky"}, "does not hold dates"),
     "clashing dates": (
-        odd("date", 5, pd.Timestamp("2024-01-05")), {"target": "temp"}, "1 dates come twice.*series="
+        odd("date", 5, pd.Timestamp("2024-01-05")), {"target": "temp"}, "1 date comes twice.*series="
     ),
     "clock change": (CLOCK_CHANGE, {}, "daylight saving time"),
     "far date": (odd("date", 199, pd.Timestamp("2250-01-01")), {"target": "temp"}, "leave a gap of"),
