@@ -63,7 +63,8 @@ def _sheet(book: Any, names: list[str], source: str, wanted: str | int | None, n
                 said = f"{source} has {len(names)} sheets ({listing(names)}): {name!r} was read; sheet= takes another."
                 notes.append(note("read", said))
             return rows
-    raise ValueError(f"{source}: {'the sheet ' + repr(wanted) if wanted else 'every sheet'} is empty: expected names of columns and rows of values")
+    which = f"the sheet {wanted!r}" if wanted is not None else "every sheet"
+    raise ValueError(f"{source}: {which} is empty: expected names of columns and rows of values")
 
 
 def _table(source: str, rows: list[list[Any]], how: How, notes: list[dict]) -> Table:
