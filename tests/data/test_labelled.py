@@ -227,7 +227,7 @@ BAD = {
     "no such text": (TEXT, {"text": "txet"}, "no text column 'txet': did you mean 'text'"),
     "no such target": (TEXT, {"target": "lable"}, "no target column 'lable': did you mean 'label'"),
     "no such group": (TEXT, {"group": "who"}, "no group column 'who'"),
-    "text as target": (TEXT, {"text": "text", "target": "text"}, "given for the text and for the label, group or weight"),
+    "text as target": (TEXT, {"text": "text", "target": "text"}, "for the text and for the label, group or weight"),
     "no label": ({"text": ["a b", "c d"]}, {}, "no column named label"),
     "no labels": ({"text": ["a b", "c d"], "label": [None, np.nan]}, {}, "no label in any row of column 'label'"),
     "no texts": ({"text": [None, ""], "label": [1, 2]}, {"text": "text"}, "no row with both a text in column 'text'"),

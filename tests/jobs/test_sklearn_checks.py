@@ -23,7 +23,8 @@ for task, options in zip((SequenceClassifier, SequenceRegressor), json.loads(sys
 print(json.dumps(found))
 """
 # Weights are repetitions in expectation: which rows share a batch is drawn, of 15 rows otherwise than of 30.
-# scikit-learn says the same of its MLPClassifier and SGDClassifier. That loss and gradients are equal, test_sample_weight.py shows.
+# scikit-learn says the same of its MLPClassifier and SGDClassifier. That loss and gradients are equal,
+# test_sample_weight.py shows.
 ON_AVERAGE = {"check_sample_weight_equivalence_on_dense_data": "batches are drawn"}
 QUICK = {"hidden_size": 8, "cell": "GRU", "output_dropout": 0.0, "head_dropout": 0.0, "convolution": False}
 QUICK |= {"pooling": ["last", "attention"], "n_threads": 1, "verbose": False}

@@ -303,7 +303,9 @@ def _texts(name: str, chosen: _Chosen) -> Labelled:
     if chosen.labels != "none" and not chosen.targets:
         _find_target(chosen, {name}, "text")
     if name in chosen.used():
-        raise ValueError(f"column {name!r} is given for the text and for the label, group or weight: expected two columns")
+        raise ValueError(
+            f"column {name!r} is given for the text and for the label, group or weight: expected two columns"
+        )
     y, kept = _labelled_rows(chosen)
     texts = table.texts(name)
     empty = ~to_numpy(pc.utf8_length(pc.utf8_trim_whitespace(texts)), missing=0).astype(bool)
