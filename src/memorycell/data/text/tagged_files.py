@@ -156,6 +156,9 @@ def read_tagged(
         names = f"words in {layout.names[at_word]!r}" + (f", tags in {layout.names[at_tag]!r}" if labelled else "")
         where = "" if at_sentence is None else f", sentences in {layout.names[at_sentence]!r}"
         data.notes.append(note("columns", f"Line {layout.header + 1} names the columns: {names}{where}."))
+    elif not labelled and word is None and not layout.conllu and layout.separator == " " and layout.columns > 1:
+        text = f"The words are those of column {at_word}, of {layout.columns} between spaces: a line has one word."
+        data.notes.append(note("columns", text))
     elif labelled and tag is None and at_tag < at_word:
         data.notes.append(note("columns", "Column 0 has the tags, as its labels mark spans, and column 1 the words."))
     return data
@@ -311,5 +314,5 @@ def _unequal(layout: Layout, number: int, fields: list[str]) -> str:
     got = f"{len(fields)} ({' '.join(fields)!r:.60})"
     return (
         f"{layout.name}, line {number + 1:,}: expected {layout.columns} columns as in line {layout.first + 1:,}, got "
-        f"{got}; sentences end with an empty line"
+        f"{got}; a line has one word, and sentences end with an empty line"
     )
