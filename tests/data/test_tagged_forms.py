@@ -156,5 +156,5 @@ def test_json(tmp_path: Path) -> None:
 def test_a_sentence_a_line_is_not_what_is_read(tmp_path: Path) -> None:
     data = read_tagged(write(tmp_path / "a.txt", "London is big\n"), labelled=False)
     assert "The words are those of column 0, of 3 between spaces: a line has one word." in said(data)
-    with pytest.raises(ValueError, match="line 2: expected 3 columns as in line 1, got 2 .* a line has one word"):
+    with pytest.raises(ValueError, match=r"line 2: expected 3 columns as in line 1, got 2 .* a line has one word"):
         read_tagged(write(tmp_path / "a.txt", "London is big\nRome too\n"), labelled=False)
