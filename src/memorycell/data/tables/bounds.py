@@ -51,7 +51,7 @@ def find_lower(values: NDArray, stats: Moments) -> str:
     >>> rng = np.random.default_rng(0)
     >>> counts, summer = rng.poisson(0.4, 120), rng.normal(22, 4, 120)
     >>> find_lower(counts, moments(counts)), find_lower(summer, moments(summer))
-    ('78 of 120 values are 0, none is below', '')
+    ('67 of 120 values are 0, none is below', '')
     """
     if stats.number < _ENOUGH or stats.low < 0:
         return ""

@@ -68,7 +68,8 @@ class Worded:
         if self.state == "carried":
             back = f"all rows so far (trained on {_steps(self.window_)} at a time)"
         levels = ", ".join(f"{level * 100:g} %" for level in self.quantiles)
-        several = f"{len(codec.ids_):,}, told apart by column {listing(codec.series_)}" if codec.series_ else ""
+        columns = "column" if len(codec.series_) == 1 else "columns"
+        several = f"{len(codec.ids_):,}, told apart by {columns} {listing(codec.series_)}" if codec.series_ else ""
         return [
             ("forecasts", f"{self._what()}, {_steps(self.horizon)} ahead"),
             ("looks back on", back),
