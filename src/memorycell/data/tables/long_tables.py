@@ -79,8 +79,8 @@ def read_long(
         if labels == "sequence":
             kept &= ~blank
         verb = "has" if blank.sum() == 1 else "have"
-        first = f"first {id} {ids[int(blank.argmax())]!r}"
-        said = f"{int(blank.sum()):,} of {len(ids):,} sequences {verb} no value ({first})"
+        which = f"first {id} {ids[int(blank.argmax())]!r}"
+        said = f"{int(blank.sum()):,} of {len(ids):,} sequences {verb} no value ({which})"
         what = {"none": "no answer there", "sequence": "left out"}.get(labels, "nothing is known of their steps")
         notes.append(note("empty", f"{said}: {what}."))
     groups = None if group is None else _constant(table, group, order, offsets, (id, ids))
