@@ -182,11 +182,9 @@ def per_class(measures: Measures, what: str, *, shown: int = 12) -> Html:
     rows = [[row["class"], *(percent(row[name], 1) for name in ("precision", "recall", "f1")), f"{row['support']:,.0f}"]
             for row in found]  # fmt: skip
     left = len(met) - len(found)
-    said = (
-        paragraph(f"{counted(left, f'other {what}')} neither occur{'s' * (left == 1)} here nor was answered.")
-        if left
-        else ""
-    )
+    others = f"{left:,} others" if left > 1 else "One other"
+    do = "neither occur here nor were" if left > 1 else "neither occurs here nor was"
+    said = paragraph(f"{others} {do} answered.") if left else ""
     return Html(table([what, "precision", "recall", "F1", "there are"], rows, shown=shown) + said)
 
 
@@ -294,7 +292,7 @@ def headline(evaluation: CrossValidation | None, measures: Measures | None, noun
         value = measures.values[measure.key]
     else:
         return ""
-    rows = f"{number:,} {unit}" if unit else counted(number, noun)
+    rows = counted(number, noun) if not unit else f"{number:,} {unit}" if number != 1 else f"1 {unit.removesuffix('s')}"
     # Where rows hold several answers each, no row is right or wrong as a whole.
     phrase = measure.phrase if measures.count == number else "{title} {value} on {rows}"
     said = phrase.format(title=measure.title, value=measure.show(value), rows=rows)
