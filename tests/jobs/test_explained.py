@@ -190,7 +190,7 @@ def test_the_context_of_a_long_text_is_in_the_state(language):
     explained = language.explained(text)
     assert len(explained) == 256
     best = language.generate(text, 1, temperature=0).split()[0]
-    assert explained.output.startswith(f"score of {best!r}") and explained.function(explained.values[None]).item() > 0
+    assert explained.output.startswith(f"score of “{best}”") and explained.function(explained.values[None]).item() > 0
 
 
 def test_traces_of_tasks_are_named_by_their_steps(moods, tagger, language, waves):
@@ -323,7 +323,7 @@ def test_subwords_are_asked_for_as_they_are_written():
     assert any("Ġ" in token for token in model.codec_.vocabulary)
     marked = next(token for token in model.codec_.vocabulary[3:] if token.startswith("Ġ") and len(token) > 1)
     there = model.explained("a warm", output=" " + marked[1:])
-    assert there.output.startswith(f"score of {' ' + marked[1:]!r} less") and "Ġ" not in there.output
+    assert there.output.startswith(f"score of “ {marked[1:]}” less") and "Ġ" not in there.output
 
 
 def test_what_was_never_fitted_has_nothing_to_tell():
