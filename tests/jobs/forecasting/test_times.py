@@ -93,9 +93,7 @@ def test_seasons_count_open_steps() -> None:
 
 
 def test_parameters_of_time_are_options() -> None:
-    said = (
-        'give dayfirst=True, timezone="Europe/Berlin", aggregate="mean" or time="rows"; date_format= and holidays='
-    )
+    said = 'give dayfirst=True, timezone="Europe/Berlin", aggregate="mean" or time="rows"; date_format= and holidays='
     assert as_options(said) == (
         'give --dayfirst yes, --timezone "Europe/Berlin", --aggregate "mean" or --time "rows"; --date-format and '
         "--holidays"
