@@ -9,6 +9,7 @@ import torch
 from memorycell.data.tables.encoded import EncodedTable, eligible_origins, gather_actual
 from memorycell.data.tables.table_codec import TableCodec
 from memorycell.jobs.forecasting.measures.baselines import collect
+from memorycell.jobs.forecasting.reading import TableSamples
 
 
 def encode_series(series, *, dates=None, calendar=None, train=None, extra=None, ids=None) -> EncodedTable:
@@ -92,6 +93,9 @@ class LeastSquares:
         for name, value in params.items():
             setattr(self, name, value)
         return self
+
+    def read(self, table):
+        return TableSamples.of(table)
 
     def fit(self, table, target=None):
         self.codec_ = TableCodec(target, series=self.series, time=self.time, calendar=False).fit(table)

@@ -220,7 +220,8 @@ def test_a_layer_beside_the_trunk_is_told_but_not_in_the_sentence() -> None:
 
     found = memory(trace_network(network, run, trunk=[network["encoder"]]))
     assert [each.trunk for each in found.layers] == [True, False]
-    assert found.longest is not None and found.longest[0].name == "encoder" and "Of 2 units" in found.sentence()
+    assert found.longest is not None and found.longest[0].name == "encoder"
+    assert "(encoder)" in found.sentence() and "decoder" not in found.sentence()
 
 
 def test_a_projection_has_other_units_than_its_cell() -> None:

@@ -114,7 +114,7 @@ def test_samples_without_answers_are_refused_in_a_sentence(classifier) -> None:
         classifier.plot(TEXTS)
     with pytest.raises(ValueError, match="expected data, got None: a SequenceClassifier keeps none"):
         classifier.plot()
-    with pytest.raises(ValueError, match="future is not for models of this kind: leave it out"):
+    with pytest.raises(ValueError, match="future is not for models of this kind: they know delimiter"):
         classifier.plot((TEXTS, LABELS), future="x.csv")
 
 

@@ -8,12 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from memorycell.data.lines import listing
-from memorycell.data.tables.arrow import to_numpy
 
 _ID = re.compile(r"id|uuid|guid|.*[_ .-]id|.*[a-z]I[dD]|.*[_ .-]uuid", re.ASCII)
 ALL, AUTO, NOTHING = "all", "auto", "none"
@@ -115,11 +112,16 @@ class Origin:
         return list(dict.fromkeys(wanted))
 
     def _tells_apart(self, name: str) -> bool:
+        import pyarrow as pa  # here, as below: who predicts on arrays does without it
+        import pyarrow.compute as pc
+
         column = self.table.data.column(name).take(pa.array(self.rows))
         return column.null_count == 0 and pc.count_distinct(column).as_py() == len(self.rows)
 
     def _constant(self, name: str) -> bool:
         """Whether a column has one value in each sequence: as many pairs of sequence and value as sequences."""
+        import pyarrow.compute as pc
+
         if self.taken and self.taken[0] in self.table.columns:
             both = self.table.data.select(list(dict.fromkeys([self.taken[0], name])))
             return both.group_by(both.column_names).aggregate([]).num_rows == len(
@@ -128,6 +130,10 @@ class Origin:
         return False
 
     def _column(self, name: str) -> NDArray[Any]:
+        import pyarrow as pa
+
+        from memorycell.data.tables.arrow import to_numpy
+
         column = self.table.written.get(name, self.table.data.column(name)).take(pa.array(self.rows))
         kind = column.type
         if pa.types.is_date(kind) or (pa.types.is_timestamp(kind) and kind.tz is None):

@@ -231,5 +231,5 @@ def test_pages_on_a_model_with_known_columns_take_their_future_from_the_command(
         str(tmp_path / "why.html"),
     ]
     assert main([*why, "--future", str(tmp_path / "future.csv"), "-q"]) == 0
-    said = f"model.explain(&#x27;shops.csv&#x27;, future=&#x27;{tmp_path / 'future.csv'}&#x27;)"
+    said = f"model.explain(&#x27;{tmp_path / 'shops.csv'}&#x27;, future=&#x27;{tmp_path / 'future.csv'}&#x27;)"
     assert said in (tmp_path / "why.html").read_text(encoding="utf-8")

@@ -187,6 +187,14 @@ def located(
     return encoded, origin_of(model, encoded, at, series)
 
 
+def series_index(encoded: EncodedTable, series: Any) -> int:
+    """Where a series that is asked for stands; ValueError where there is none of that name."""
+    series = asked_series(series)
+    if len(encoded.ids) == 1 and series != encoded.ids[0]:
+        raise ValueError(f"expected no series=, as the table holds a single one, got {series!r}")
+    return class_index(encoded.ids, series, "series")
+
+
 def origin_of(model: Any, encoded: EncodedTable, at: Any, series: Any, *, after: int = 0) -> int:
     """The row of the encoded table that is the last one seen: `at` is a date, a row of its series, or None for the end.
 
@@ -197,12 +205,9 @@ def origin_of(model: Any, encoded: EncodedTable, at: Any, series: Any, *, after:
     ValueError
         For a date or row outside of what can be forecast from, or a series that is not there.
     """
-    series = None if series is None else asked_series(series)
-    if series is not None and len(encoded.ids) == 1 and series != encoded.ids[0]:
-        raise ValueError(f"expected no series=, as the table holds a single one, got {series!r}")
     carried = model.state == "carried"
     able = able_series(encoded, 1 if carried else model.window_)
-    s = int(able.argmax()) if series is None else class_index(encoded.ids, series, "series")
+    s = int(able.argmax()) if series is None else series_index(encoded, series)
     first, count = int(encoded.offsets[s]), int(encoded.observed_rows[s])
     possible = eligible_origins(encoded, 1 if carried else model.window_, after)
     possible = possible[(possible >= first) & (possible < first + count)]

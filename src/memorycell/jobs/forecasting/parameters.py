@@ -96,9 +96,12 @@ class Forecasting:
         None, Name("FORMAT"), _COLUMNS, "How dates are written, such as %d.%m.%Y.", "As `datetime.strptime` has it.",
         said="found by itself")  # fmt: skip
     timezone: str | None = declared(
-        None, Name("ZONE"), _COLUMNS, "Zone of times that are written without one, such as Europe/Berlin.",
+        None,
+        Name("ZONE"),
+        _COLUMNS,
+        "Zone of times that are written without one, such as Europe/Berlin.",
         "Steps are days and hours of its clocks, and forecasts are dated in it. Times that have a zone keep theirs.",
-        said="none")  # fmt: skip
+    )
     series: str | Sequence[str] | None = declared(
         None, Names(optional=True), _COLUMNS, "Column that says which series a row belongs to; may be repeated.",
         "Several name one together. `unique_id` is found by itself, and so are levels of an index.")  # fmt: skip

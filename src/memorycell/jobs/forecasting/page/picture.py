@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from memorycell.data.tables.series import asked_series
 from memorycell.insight.asking import class_index
-from memorycell.jobs.forecasting.explained import located
+from memorycell.jobs.forecasting.explained import located, series_index
 from memorycell.jobs.forecasting.page.plots import forecast_fan
 from memorycell.jobs.forecasting.reading import TableSamples
 from memorycell.pages.drawing import WIDE
@@ -46,7 +45,7 @@ def fan(
     rows = None
     if at is None:
         encoded, forecasts = samples.ahead(model.codec_, model.horizon), model.forecast_end(samples)
-        rows = None if series is None else [class_index(encoded.ids, asked_series(series), "series")]
+        rows = None if series is None else [series_index(encoded, series)]
     else:
         encoded, origin = located(model, samples, at, series)
         forecasts = model.forecast_at(encoded, np.array([origin]))
