@@ -13,8 +13,6 @@ import torch
 from memorycell.data.bars import tracked
 from memorycell.insight.asking import AT_ONCE, check_trace_size, checked_rows, some_rows
 from memorycell.insight.tracing import ModelTrace, trace_network
-from memorycell.jobs.reasons import MOST, Reasons, checked_places, reasons
-from memorycell.jobs.reasons import worst as worst_of
 from memorycell.kernels.native import flush_subnormals
 from memorycell.training.threads import using_threads
 
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from memorycell.insight.explanation import Explanation
     from memorycell.insight.lookback import Lookback
     from memorycell.insight.memory import Memory
+    from memorycell.jobs.reasons import Reasons
 
 
 class Insight:
@@ -77,7 +76,7 @@ class Insight:
         *,
         rows: Iterable[int] | None = None,
         worst: int | None = None,
-        most: int = MOST,
+        most: int = 5,
         method: str = "integrated gradients",
         keep: Any = None,
         **where: Any,
@@ -99,6 +98,8 @@ class Insight:
         ValueError
             For rows that are not there, both `rows` and `worst`, and data without a truth with `worst`.
         """
+        from memorycell.jobs.reasons import Reasons, reasons
+
         samples, places = self.chosen(X, rows, worst)
         notes: list[str] = []
         with torch.inference_mode(False):
@@ -118,6 +119,8 @@ class Insight:
 
         reading : how X is read, as `read` is told
         """
+        from memorycell.jobs import reasons
+
         self.check_fitted()
         if rows is not None and worst is not None:
             raise ValueError("expected rows= or worst=, got both")
@@ -125,12 +128,12 @@ class Insight:
             if worst < 1:
                 raise ValueError(f"expected worst= of at least 1, got {worst}")
             samples = self.read(X, **reading)
-            return samples, worst_of(self, samples, worst)
+            return samples, reasons.worst(self, samples, worst)
         samples = self.asked(X) if X is None else self.read(X, labelled=None, **reading)
         if rows is None:
             return samples, list(range(samples.explainable))
         named = [samples.place(row) for row in rows] if counted else rows
-        return samples, checked_places(samples, named)
+        return samples, reasons.checked_places(samples, named)
 
     def beside(self, samples: Any, places: Sequence[int], keep: Any = None) -> list[dict[str, Any]]:
         """What stands beside the reasons of some samples: how their user calls them, and what else a job says."""

@@ -11,6 +11,7 @@ import numpy as np
 from memorycell.data.bars import tracked
 from memorycell.data.figures import Figures
 from memorycell.data.lines import counted, listing, one_line
+from memorycell.data.tables.calendar import say_date
 from memorycell.insight.explanation import Explanation
 from memorycell.insight.methods import explain_by
 
@@ -97,8 +98,6 @@ def said(found: Explanation, most: int = MOST) -> str:
     >>> said(Explanation("occlusion", "score", 3.0, ["so", "good", "not"], np.array([0.1, 2.0, -0.5]), {}), 2)
     'good +2; not -0.5'
     """
-    from memorycell.data.tables.calendar import say_date  # here: who only predicts on arrays does without tables
-
     if found.by_feature is not None and len(found.features or ()) > 1:
         scores = found.by_feature
         order = np.argsort(-np.abs(scores), axis=None, kind="stable")[:most]
