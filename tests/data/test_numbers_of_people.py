@@ -116,6 +116,8 @@ def test_where_both_are_possible_one_is_taken_and_said(how: dict, number: float)
     assert german.numbers("y")[0] == 1200 and "decimal='.'" in said(german)
     other = "date;x;y\n" + "".join(f"{day};1,5;1.{200 + i}\n" for i, day in enumerate(GERMAN))
     assert read_table(io.StringIO(other)).numbers("y")[0] == 1200  # x says what a comma is
+    table = read_table(io.StringIO(other + "31.01.2024;2,5;1201\n"))  # also beside a number without a mark
+    assert table.numbers("y")[[0, -1]].tolist() == [1200, 1201] and "decimal='.'" in said(table)
 
 
 @pytest.mark.parametrize("how", [{"decimal": "x"}, {"thousands": "x"}, {"decimal": ",", "thousands": ","}])

@@ -263,8 +263,8 @@ def _decimal(seen: Seen, evidence: Evidence, body: Any, money: bool) -> tuple[st
     if dots and commas:  # 1.234 and 1,234: one of them is wrong whatever is taken
         return ("." if dots >= commas else ","), "both"
     mark, other = (".", ",") if dots else (",", ".")
-    if seen.large:  # 12345 beside 1.234: no mark between thousands
-        return mark, "" if evidence.seen == mark else "ungrouped"
+    if seen.large:  # 12345 beside 1.234: no mark between thousands, unless other columns have another decimal mark
+        return (other if evidence.seen == other else mark), "" if evidence.seen == mark else "ungrouped"
     if seen.small:
         grouped = money or (mark == "," and evidence.delimiter in (",", "") and evidence.seen != ",")
         decimal = other if grouped or _are_near_as_thousands(body) else mark
@@ -352,7 +352,7 @@ def _of_thousands(name: str, column: Any, body: Any, fits: Any, marks: Marks, do
         return f"Column {name!r} is read with {_WORDS[marks.thousands]} between thousands."
     value = _plain(example, marks)
     said = f"Column {name!r} writes thousands with {_WORDS[marks.thousands]}: {example!r} is read as {value}"
-    if doubt in ("small", "nothing", "both"):
+    if doubt:
         said += f"; if that is its decimal mark, give decimal={marks.thousands!r}"
     return said + "."
 
