@@ -17,8 +17,10 @@ FROM_ZERO = {
 }  # fmt: skip
 FREE = {
     "a summer's temperatures": RNG.normal(22, 4, 200), "a mild year": 9 + 8 * np.sin(DAY / 30),
-    "whole degrees": np.round(9 + 7 * np.sin(DAY / 30)), "returns": RNG.normal(0, 0.01, 200),
-    "a price": 100 + np.cumsum(RNG.normal(size=200)), "a school mark": RNG.integers(1, 6, 200),
+    "whole degrees": np.round(9 + 7 * np.sin(DAY / 30)),
+    "degrees that touch zero": np.append(np.round(9 + 7 * np.sin(DAY / 30)), [0, 0]),
+    "returns": RNG.normal(0, 0.01, 200), "a price": 100 + np.cumsum(RNG.normal(size=200)),
+    "a school mark": RNG.integers(1, 6, 200),
     "one below": np.append(RNG.poisson(0.4, 199), -1), "too few": RNG.poisson(0.5, 19),
 }  # fmt: skip
 

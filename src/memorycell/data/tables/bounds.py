@@ -17,7 +17,7 @@ from memorycell.data.tables.table import listing
 Bound = tuple[float | None, float | None]  # lower, upper
 
 _ENOUGH = 20  # values without a negative one
-_ZEROS = 2  # what stands on zero as often will not be below it
+_ZEROS, _SHARE = 2, 0.02  # what stands on zero as often will not be below it; rounded degrees touch it now and then
 _SIGNIFICANT = 10  # negative values that a normal distribution would have had, where the data have none
 _TAIL = 1.64  # deviations to the 5 % quantile of a normal distribution
 
@@ -57,7 +57,7 @@ def find_lower(values: NDArray, stats: Moments) -> str:
         return ""
     known = values[~np.isnan(values)] if values.dtype.kind == "f" else values
     zeros = int((known == 0).sum())
-    if zeros >= _ZEROS:
+    if zeros >= max(_ZEROS, _SHARE * stats.number):
         return f"{zeros:,} of {stats.number:,} values are 0, none is below"
     lean = stats.mean / stats.std if stats.std > 0 else math.inf
     if lean < _TAIL and stats.low <= 2 and bool((known == np.round(known)).all()):
