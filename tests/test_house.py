@@ -96,6 +96,17 @@ def test_only_rooms_know_rooms(module: str) -> None:
     assert not KNOWING_ROOMS[module], f"{module} imports from rooms: {sorted(KNOWING_ROOMS[module])}"
 
 
+@pytest.mark.parametrize("folder", ["data.tables.files", "data.tables.times"])
+def test_parts_of_tables_know_only_what_they_are_made_of(folder: str) -> None:
+    """Reading files and reading times stand on a Table alone: neither knows the other, nor the codec above them."""
+    below = (folder, "data.tables.table", "data.tables.arrow")
+    members = [name for name in MODULES if name.startswith(folder + ".")]
+    assert members
+    for module in members:
+        found = {each for each in imports_of(module) if each.startswith("data.tables.") and not each.startswith(below)}
+        assert not found, f"{module} imports {sorted(found)}"
+
+
 def circles() -> list[list[str]]:
     """Modules that import each other, imports of packages by their members left out."""
     order: dict[str, int] = {}

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from memorycell.data.tables.calendar import calendar_features, calendar_names
-from memorycell.data.tables.date_reading import DateReading
-from memorycell.data.tables.dates import find_time, read_time
-from memorycell.data.tables.frequency import Frequency
 from memorycell.data.tables.reading import read_table
-from memorycell.data.tables.regularity import infer_frequency
+from memorycell.data.tables.times.calendar import calendar_features, calendar_names
+from memorycell.data.tables.times.date_reading import DateReading
+from memorycell.data.tables.times.dates import find_time, read_time
+from memorycell.data.tables.times.frequency import Frequency
+from memorycell.data.tables.times.regularity import infer_frequency
 
 WRITTEN = {
     "iso": (["2024-03-01", "2024-03-02"], "2024-03-02"),

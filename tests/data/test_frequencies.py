@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memorycell.data.tables.frequency import Frequency
-from memorycell.data.tables.regularity import infer_frequency
 from memorycell.data.tables.table_codec import TableCodec
+from memorycell.data.tables.times.frequency import Frequency
+from memorycell.data.tables.times.regularity import infer_frequency
 
 ALIASES = ("s", "15min", "h", "D", "2D", "B", "W", "W-SUN", "4W", "MS", "ME", "QS", "QS-FEB", "2QS", "YE-JUN", "SMS",
            "SME", "SM", "C", "BMS", "BME", "WOM-3FRI", "LWOM-FRI", "BQE", "2B", "bh", "1D12h", "days-1,11,21", "5step",
@@ -22,6 +22,13 @@ OBJECTS = {
     "opening hours": pd.offsets.BusinessHour(start="08:00", end="12:00"),
 }
 FOUND = ("4W", "2W", "SMS", "SME", "BMS", "BME", "WOM-3FRI", "LWOM-FRI", "BQE", "BYE", "2B", "3B")
+
+
+def test_months_and_days_are_counted_to_the_last_point() -> None:
+    """pandas.date_range gives 11 of 12: it adds all the months first, and then all the days."""
+    frequency = Frequency.parse(pd.DateOffset(months=1, days=3))
+    grid = frequency.grid(np.datetime64("2001-01-01", "ns"), 12)
+    assert [str(day)[:10] for day in grid[-2:]] == ["2001-12-01", "2002-01-04"]
 
 
 @settings(max_examples=50, deadline=None)

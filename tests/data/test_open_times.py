@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memorycell.data.tables.open_times import DAY, OpenTimes, always, days_of_dates, learn_open_times
 from memorycell.data.tables.table_codec import TableCodec
+from memorycell.data.tables.times.open_times import DAY, OpenTimes, always, days_of_dates, learn_open_times
 
 HOUR = DAY // 24
 WEEKDAYS = pd.bdate_range("2024-01-01", periods=60)

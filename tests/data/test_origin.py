@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from memorycell import SequenceClassifier, read_labelled
-from memorycell.data.tables.record_lines import record_lines
+from memorycell.data.tables.files.record_lines import record_lines
 
 QUICK = {"hidden_size": 4, "epochs": 1, "verbose": False, "n_threads": 1, "embedding_size": 4}
 

@@ -196,7 +196,7 @@ def test_reading_a_file_loads_neither_pandas_nor_torch(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "date,t\n2024-01-01,1\n2024-01-02,2\n")
     code = (
         "import sys; from memorycell.data.tables.reading import read_table;"
-        "from memorycell.data.tables.dates import find_time;"
+        "from memorycell.data.tables.times.dates import find_time;"
         f"find_time(read_table({str(path)!r})); sys.exit('pandas' in sys.modules or 'torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memorycell.data.tables.table_codec import TableCodec
-from memorycell.data.tables.zones import aware, check_zone, skipped, to_local, to_utc, twice, zone_of, zone_of_offsets
+from memorycell.data.tables.times.zones import (
+    aware,
+    check_zone,
+    skipped,
+    to_local,
+    to_utc,
+    twice,
+    zone_of,
+    zone_of_offsets,
+)
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "+05:30", "UTC", "Pacific/Apia")
 BERLIN = "Europe/Berlin"

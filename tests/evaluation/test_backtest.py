@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.reading import read_table
 from memorycell.data.tables.table_codec import TableCodec
+from memorycell.data.tables.times.calendar import say_date
 from memorycell.evaluation.tables import format_number
 from memorycell.jobs.forecasting.measures.backtest import backtest, evaluate_fitted
 from memorycell.jobs.forecasting.measures.compare import compare_cells

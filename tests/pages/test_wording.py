@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from memorycell.data.tables.frequency import Frequency
+from memorycell.data.tables.times.frequency import Frequency
 from memorycell.jobs.forecasting.page.words import forecast_sentence, say_interval, verdict_sentence
 from memorycell.pages.wording import decimals_for, fixed, percent, say_when, significant
 

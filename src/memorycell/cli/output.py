@@ -102,7 +102,7 @@ def _as_parquet(columns: dict[str, Any]) -> bytes:
     from pyarrow import parquet
 
     from memorycell.data.tables.arrow import as_array, as_texts
-    from memorycell.data.tables.zones import as_utc, zone_of
+    from memorycell.data.tables.times.zones import as_utc, zone_of
 
     arrays = {}
     for name, values in columns.items():

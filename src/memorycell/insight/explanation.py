@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.figures import Figures
-from memorycell.data.tables.calendar import say_date
+from memorycell.data.tables.times.calendar import say_date
 
 _SHOWN = 10  # steps that a printed explanation names
 

@@ -563,7 +563,7 @@ def _plain(value: Any) -> Any:
         return np.datetime_as_string(value).tolist() if isinstance(value, np.ndarray) else str(value)
     if hasattr(value, "freqstr") or isinstance(value, datetime.timedelta):
         # Imported here: other tasks have no steps of time.
-        from memorycell.data.tables.frequency import Frequency
+        from memorycell.data.tables.times.frequency import Frequency
 
         return json.dumps(Frequency.parse(value).to_json())
     if isinstance(value, np.ndarray):

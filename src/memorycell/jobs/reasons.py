@@ -11,7 +11,7 @@ import numpy as np
 from memorycell.data.bars import tracked
 from memorycell.data.figures import Figures
 from memorycell.data.lines import counted, listing, one_line
-from memorycell.data.tables.calendar import say_date
+from memorycell.data.tables.times.calendar import say_date
 from memorycell.insight.explanation import Explanation
 from memorycell.insight.methods import explain_by
 

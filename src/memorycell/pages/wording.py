@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from memorycell.data.lines import counted
-from memorycell.data.tables.calendar import say_date
-from memorycell.data.tables.frequency import Frequency
+from memorycell.data.tables.times.calendar import say_date
+from memorycell.data.tables.times.frequency import Frequency
 from memorycell.evaluation.tables import listing, percent, signed, significant
 
 __all__ = ["counted", "decimals_for", "fixed", "listing", "percent", "say_when", "significant", "trained_on"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from memorycell.data.labels.labelled import Labelled
 from memorycell.data.log import note
 from memorycell.data.origin import Origin
-from memorycell.data.tables.delimited import find_delimiter
+from memorycell.data.tables.files.delimited import find_delimiter
 from memorycell.data.text.text_file import read_text
 
 _TABLES = (".csv", ".tsv", ".tab", ".parquet", ".pq", ".xlsx", ".xls", ".xlsm", ".xlsb", ".ods", ".json", ".jsonl")

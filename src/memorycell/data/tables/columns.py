@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import is_valid, to_numpy
-from memorycell.data.tables.date_reading import DateReading
-from memorycell.data.tables.dates import Stamps, read_time
-from memorycell.data.tables.frequency import Frequency
 from memorycell.data.tables.grid import Layout, lay_out, say
 from memorycell.data.tables.roles import Roles
 from memorycell.data.tables.series import series_codes
 from memorycell.data.tables.table import Table
+from memorycell.data.tables.times.date_reading import DateReading
+from memorycell.data.tables.times.dates import Stamps, read_time
+from memorycell.data.tables.times.frequency import Frequency
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from memorycell.data.figures import Figures, shortened
 from memorycell.data.lines import counted
-from memorycell.data.tables.frequency import Frequency
+from memorycell.data.tables.times.frequency import Frequency
 
 
 @dataclass(repr=False)

@@ -10,15 +10,15 @@ from memorycell.data.log import note
 from memorycell.data.scaling import fill_missing, moments_by_series, safe_scales, write_scaled
 from memorycell.data.tables.arrow import as_array
 from memorycell.data.tables.bounds import as_limits, bounds_told, without_broken
-from memorycell.data.tables.calendar import calendar_features
 from memorycell.data.tables.columns import Coded, Number, Placed, place, read_values
-from memorycell.data.tables.dates import Stamps
 from memorycell.data.tables.encoded import EncodedTable
 from memorycell.data.tables.future import FutureRows, known_names, require_known
 from memorycell.data.tables.grid import Layout
 from memorycell.data.tables.roles import Roles, codes_of, require
 from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.table_fields import TableFields
+from memorycell.data.tables.times.calendar import calendar_features
+from memorycell.data.tables.times.dates import Stamps
 from memorycell.data.tables.timing import SINCE, read_stamps
 
 

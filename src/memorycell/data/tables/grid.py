@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from memorycell.data.lines import counted
 from memorycell.data.log import note
-from memorycell.data.tables.frequency import Frequency
-from memorycell.data.tables.regularity import infer_frequency
 from memorycell.data.tables.table import Table, listing
-from memorycell.data.tables.zones import to_local
+from memorycell.data.tables.times.frequency import Frequency
+from memorycell.data.tables.times.regularity import infer_frequency
+from memorycell.data.tables.times.zones import to_local
 
 _HOUR = 3600 * 10**9
 _DAY = 24 * _HOUR

@@ -13,9 +13,9 @@ from memorycell.data.log import note
 from memorycell.data.origin import Origin
 from memorycell.data.tables.arrow import is_valid
 from memorycell.data.tables.columns import series_codes
-from memorycell.data.tables.dates import read_time
 from memorycell.data.tables.roles import require
 from memorycell.data.tables.table import Table, listing
+from memorycell.data.tables.times.dates import read_time
 
 
 def read_long(

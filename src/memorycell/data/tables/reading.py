@@ -10,12 +10,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from memorycell.data.log import note
-from memorycell.data.tables.how import How
-from memorycell.data.tables.missing import sentinel_of, without_values
-from memorycell.data.tables.numbers import Evidence
-from memorycell.data.tables.raw import Raw, fetch, is_source
+from memorycell.data.tables.files.how import How
+from memorycell.data.tables.files.missing import sentinel_of, without_values
+from memorycell.data.tables.files.numbers import Evidence
+from memorycell.data.tables.files.raw import Raw, fetch, is_source
+from memorycell.data.tables.files.texts import settle_text
 from memorycell.data.tables.table import Table, check_names
-from memorycell.data.tables.texts import settle_text
 
 
 def read_table(
@@ -113,7 +113,7 @@ def read_table(
 def _taken(source: Any, how: How) -> tuple[Table, Evidence]:
     """A table with columns of whatever type they came in, and what is known of its numbers."""
     # Imported here because it builds on this module, and files do without it.
-    from memorycell.data.tables.frames import from_columns, from_frame, from_numpy
+    from memorycell.data.tables.files.frames import from_columns, from_frame, from_numpy
 
     if is_source(source):
         return _from_file(fetch(source, how.sheet), how)
@@ -146,17 +146,17 @@ def _from_file(raw: Raw, how: How) -> tuple[Table, Evidence]:
     if start.startswith((b"ARROW1", b"FEA1")):
         return Table(_read_feather(raw), raw.name, "file"), plain
     if raw.workbook:
-        from memorycell.data.tables.workbooks import read_workbook
+        from memorycell.data.tables.files.workbooks import read_workbook
 
         return read_workbook(raw, how), plain
     if raw.name.lower().endswith((".parquet", ".pq")):
         raise ValueError(f"{raw.name} is not a Parquet file, or is damaged (it does not begin with PAR1)")
     if raw.head(1000).lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
-        from memorycell.data.tables.json_tables import read_json
+        from memorycell.data.tables.files.json_tables import read_json
 
         return read_json(raw), plain
     # Imported here so that frames and arrays do without it.
-    from memorycell.data.tables.delimited import read_delimited
+    from memorycell.data.tables.files.delimited import read_delimited
 
     found = read_delimited(raw, how)
     table = Table(found.data, raw.name, "file", found.notes, found.first_line, header=found.header)

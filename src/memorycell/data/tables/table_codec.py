@@ -11,21 +11,21 @@ from numpy.typing import NDArray
 from memorycell.data.codec import Json, register_codec
 from memorycell.data.log import note
 from memorycell.data.scaling import FILLS
-from memorycell.data.tables.calendar import calendar_names
 from memorycell.data.tables.columns import Placed, place
-from memorycell.data.tables.date_reading import DateReading
 from memorycell.data.tables.encoded import EncodedTable
 from memorycell.data.tables.encoding import encode_placed
 from memorycell.data.tables.fitting import fit_columns
-from memorycell.data.tables.frequency import Frequency
-from memorycell.data.tables.open_times import days_of_dates
 from memorycell.data.tables.reading import read_table
 from memorycell.data.tables.roles import decide_roles, find_series
 from memorycell.data.tables.table import listing
 from memorycell.data.tables.table_fields import TableFields
 from memorycell.data.tables.table_state import codec_fields, codec_state
+from memorycell.data.tables.times.calendar import calendar_names
+from memorycell.data.tables.times.date_reading import DateReading
+from memorycell.data.tables.times.frequency import Frequency
+from memorycell.data.tables.times.open_times import days_of_dates
+from memorycell.data.tables.times.zones import check_zone
 from memorycell.data.tables.timing import AGGREGATES, find_stamps, grid_frequency, holidays_of
-from memorycell.data.tables.zones import check_zone
 
 Holdout = float | Callable[[NDArray[np.int64], list[NDArray[np.bool_]] | None], NDArray[np.int64]]
 

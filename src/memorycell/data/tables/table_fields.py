@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from memorycell.data.tables.bounds import Bound
 from memorycell.data.tables.columns import Coded, Number
-from memorycell.data.tables.date_reading import DateReading
-from memorycell.data.tables.frequency import Frequency
+from memorycell.data.tables.times.date_reading import DateReading
+from memorycell.data.tables.times.frequency import Frequency
 
 
 class TableFields:

@@ -8,13 +8,13 @@ import numpy as np
 
 from memorycell.data.codec import Json, checked, is_count, is_list, is_name, is_number, is_positive
 from memorycell.data.scaling import FILLS
-from memorycell.data.tables.calendar import split_name
 from memorycell.data.tables.columns import Coded, Number
-from memorycell.data.tables.date_reading import DateReading
-from memorycell.data.tables.frequency import Frequency
-from memorycell.data.tables.how import check_remembered
+from memorycell.data.tables.files.how import check_remembered
 from memorycell.data.tables.table import MOST_COLUMNS
 from memorycell.data.tables.table_fields import TableFields
+from memorycell.data.tables.times.calendar import split_name
+from memorycell.data.tables.times.date_reading import DateReading
+from memorycell.data.tables.times.frequency import Frequency
 from memorycell.data.tables.timing import AGGREGATES
 
 _VERSION = 2

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_array
-from memorycell.data.tables.dates import Stamps, find_time, read_time
-from memorycell.data.tables.frequency import Frequency
-from memorycell.data.tables.open_times import days_of_dates
 from memorycell.data.tables.series import series_codes
 from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.table_fields import TableFields
+from memorycell.data.tables.times.dates import Stamps, find_time, read_time
+from memorycell.data.tables.times.frequency import Frequency
+from memorycell.data.tables.times.open_times import days_of_dates
 
 AGGREGATES = ("none", "mean", "sum", "min", "max", "first", "last")
 ROWS, IRREGULAR = "rows", "irregular"  # instead of the name of a time column

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memorycell.data.batch import Batch
-from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.encoded import EncodedTable, eligible_origins
 from memorycell.data.tables.series import asked_series
 from memorycell.data.tables.steps import StepDataset
+from memorycell.data.tables.times.calendar import say_date
+from memorycell.data.tables.times.zones import tzinfo_of
 from memorycell.data.tables.windows import WindowDataset
-from memorycell.data.tables.zones import tzinfo_of
 from memorycell.insight.asking import AT_ONCE, check_trace_size, class_index, nothing, repeated, some_rows
 from memorycell.insight.explained import Explained
 from memorycell.insight.tracing import ModelTrace, trace_network

@@ -12,7 +12,7 @@ from memorycell.data.tables.encoded import Forecasts
 from memorycell.data.tables.series import series_columns
 from memorycell.data.tables.table import Table
 from memorycell.data.tables.table_codec import TableCodec
-from memorycell.data.tables.zones import as_utc, aware, tzinfo_of, zone_of
+from memorycell.data.tables.times.zones import as_utc, aware, tzinfo_of, zone_of
 
 
 def quantile_name(target: str, level: float) -> str:

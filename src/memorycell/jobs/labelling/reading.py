@@ -99,7 +99,7 @@ def read_source(source: Any, labelled: bool, columns: Mapping[str, Any], order: 
     if order is None:
         return read_labelled(given, labels="sequence" if labelled else "none", **columns), None
     from memorycell.data.tables.columns import stamps_of
-    from memorycell.data.tables.how import KEPT
+    from memorycell.data.tables.files.how import KEPT
     from memorycell.data.tables.reading import read_table
     from memorycell.data.tables.roles import require
 

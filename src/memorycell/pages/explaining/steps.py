@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.tables.calendar import say_date
+from memorycell.data.tables.times.calendar import say_date
 from memorycell.insight.explained import Explained
 from memorycell.pages.drawing import label
 from memorycell.pages.explaining.cell import CellRun, fitted_to_page

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike, NDArray
 
 from memorycell.data.lines import in_sign, visible
-from memorycell.data.tables.calendar import say_date
+from memorycell.data.tables.times.calendar import say_date
 from memorycell.pages.drawing import FONT, PALETTE, label, x_label
 
 MARGINS = 70  # pixels left and right of the axes, about

@@ -12,10 +12,10 @@ import numpy as np
 
 from memorycell.data.lines import counted
 from memorycell.data.log import logger
-from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.encoded import EncodedTable, Forecasts, eligible_origins
 from memorycell.data.tables.table import listing
 from memorycell.data.tables.table_codec import TableCodec
+from memorycell.data.tables.times.calendar import say_date
 from memorycell.evaluation.parts import each_fold, wanted
 from memorycell.evaluation.significance import judge
 from memorycell.jobs.forecasting.measures.baselines import Baseline, LastValue, NotApplicable, SeasonalNaive

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.figures import Figures
-from memorycell.data.tables.calendar import say_date
 from memorycell.data.tables.encoded import Forecasts
+from memorycell.data.tables.times.calendar import say_date
 from memorycell.evaluation.measures import measure_of
 from memorycell.evaluation.result import Praise, RankedResult
 from memorycell.evaluation.significance import Verdict

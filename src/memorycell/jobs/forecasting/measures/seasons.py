@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.tables.frequency import Frequency
-from memorycell.data.tables.open_times import OpenTimes
+from memorycell.data.tables.times.frequency import Frequency
+from memorycell.data.tables.times.open_times import OpenTimes
 
 _DAY = 86_400.0
 _STEP_NUMBER_LAGS = (4, 7, 12, 24, 52, 168, 365)

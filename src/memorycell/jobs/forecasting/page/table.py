@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from memorycell.data.tables.encoded import EncodedTable, Forecasts
-from memorycell.data.tables.frequency import Frequency
+from memorycell.data.tables.times.frequency import Frequency
 from memorycell.jobs.forecasting.measures.metrics import central_levels
 from memorycell.jobs.forecasting.page.material import Material
 from memorycell.jobs.forecasting.page.plots import MOST_PANELS, forecast_fan, overview

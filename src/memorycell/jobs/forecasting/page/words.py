@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.tables.encoded import Forecasts
-from memorycell.data.tables.frequency import Frequency
+from memorycell.data.tables.times.frequency import Frequency
 from memorycell.jobs.forecasting.measures.metrics import central_levels
 from memorycell.jobs.forecasting.measures.result import Evaluation
 from memorycell.pages.wording import counted, decimals_for, fixed, listing, percent, say_when

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_texts, nothing, surely, text, to_numpy
-from memorycell.data.tables.how import How
-from memorycell.data.tables.missing import is_missing, without_values
-from memorycell.data.tables.numbers import ERRORS, PLAIN, Evidence, Marks, Numbers, loosely, read_numbers
+from memorycell.data.tables.files.how import How
+from memorycell.data.tables.files.missing import is_missing, without_values
+from memorycell.data.tables.files.numbers import ERRORS, PLAIN, Evidence, Marks, Numbers, loosely, read_numbers
 from memorycell.data.tables.table import Table
 
 _HEAD, _LOOKED_AT = 1000, 100

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.tables.frequency import YEAR, Frequency
-from memorycell.data.tables.frequency_names import UNITS
-from memorycell.data.tables.open_times import DAY, learn_open_times
-from memorycell.data.tables.zones import moves, to_local, twice
+from memorycell.data.tables.times.frequency import YEAR, Frequency
+from memorycell.data.tables.times.frequency_names import UNITS
+from memorycell.data.tables.times.open_times import DAY, learn_open_times
+from memorycell.data.tables.times.zones import moves, to_local, twice
 
 _SAMPLE = 200_000
 _MINUTE = 60 * 10**9

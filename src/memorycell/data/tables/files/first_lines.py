@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from memorycell.data.log import note
-from memorycell.data.tables.numbers import ERRORS, WRITTEN
+from memorycell.data.tables.files.numbers import ERRORS, WRITTEN
 from memorycell.data.tables.table import NULLS, listing
 
 MOST_TITLES = 50

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from memorycell.data.tables.numbers import MARKS, Marks, check_marks
+from memorycell.data.tables.files.numbers import MARKS, Marks, check_marks
 
 # What is remembered of a reading, so that later files of the kind need not be told again.
 KEPT = ("delimiter", "decimal", "thousands", "encoding", "header", "skip_rows", "na_values", "sheet")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.codec import checked, is_count, is_number
-from memorycell.data.tables.zones import check_zone
+from memorycell.data.tables.times.zones import check_zone
 
 Codes = Callable[[], NDArray[np.int64] | None]  # gives the series of each row, where that is asked for
 ORDERS = {"dmy": "day, month, year", "mdy": "month, day, year", "ymd": "year, month, day"}

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_array
-from memorycell.data.tables.date_forms import WEEK_NAME
-from memorycell.data.tables.date_reading import Codes, DateReading
-from memorycell.data.tables.date_text import Parsed, parse_text
+from memorycell.data.tables.times.date_forms import WEEK_NAME
+from memorycell.data.tables.times.date_reading import Codes, DateReading
+from memorycell.data.tables.times.date_text import Parsed, parse_text
 
 _DAY = 86_400 * 10**9
 _NOT_A_TIME = -(2**63)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from memorycell.data.tables import offsets
-from memorycell.data.tables.open_times import DAY, OpenTimes
+from memorycell.data.tables.times import offsets
+from memorycell.data.tables.times.open_times import DAY, OpenTimes
 
 _SECOND = 10**9
 UNITS = (("W", 7 * DAY), ("D", DAY), ("h", 3600 * _SECOND), ("min", 60 * _SECOND), ("s", _SECOND),

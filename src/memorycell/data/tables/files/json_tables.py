@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from memorycell.data.tables.frames import from_columns
-from memorycell.data.tables.raw import Raw
+from memorycell.data.tables.files.frames import from_columns
+from memorycell.data.tables.files.raw import Raw
 from memorycell.data.tables.table import Table, listing
 
 _FORMS = "a list of records, a record in each line, or an object of columns of one length"

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from memorycell.data.tables.first_lines import is_continental, is_empty
-from memorycell.data.tables.how import How
-from memorycell.data.tables.leading_zeros import is_part_of_date
-from memorycell.data.tables.numbers import MARKS, WRITTEN, Evidence, patterns
+from memorycell.data.tables.files.first_lines import is_continental, is_empty
+from memorycell.data.tables.files.how import How
+from memorycell.data.tables.files.leading_zeros import is_part_of_date
+from memorycell.data.tables.files.numbers import MARKS, WRITTEN, Evidence, patterns
 
 _MOST_CELLS = 40_000
 _WRITTEN = re.compile(WRITTEN)

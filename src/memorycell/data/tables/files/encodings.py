@@ -8,7 +8,7 @@ import io
 import pyarrow as pa
 
 from memorycell.data.log import note
-from memorycell.data.tables.raw import Raw
+from memorycell.data.tables.files.raw import Raw
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),

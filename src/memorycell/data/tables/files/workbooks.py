@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_texts
-from memorycell.data.tables.first_lines import find_begin, is_footnote, is_total
-from memorycell.data.tables.how import How
-from memorycell.data.tables.raw import Raw
+from memorycell.data.tables.files.first_lines import find_begin, is_footnote, is_total
+from memorycell.data.tables.files.how import How
+from memorycell.data.tables.files.raw import Raw
 from memorycell.data.tables.table import MOST_COLUMNS, MOST_STEPS, Table, check_names, listing
 
 _FIRST = 200

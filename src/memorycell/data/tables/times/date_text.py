@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_texts, is_valid, text, to_numpy
-from memorycell.data.tables.date_forms import (
+from memorycell.data.tables.times.date_forms import (
     FORMS,
     ONLY_IF_NAMED,
     SPAN,
@@ -24,9 +24,9 @@ from memorycell.data.tables.date_forms import (
     WEEKDAY_FIRST,
     WEEKS,
 )
-from memorycell.data.tables.date_order import best_order
-from memorycell.data.tables.date_reading import ORDERS, DateReading
-from memorycell.data.tables.month_names import language_name, months_of
+from memorycell.data.tables.times.date_order import best_order
+from memorycell.data.tables.times.date_reading import ORDERS, DateReading
+from memorycell.data.tables.times.month_names import language_name, months_of
 
 Where = Callable[[int], str]
 _TRIMMED = {WEEKDAY_FIRST: WEEKDAY, SPAN: SPAN_END}

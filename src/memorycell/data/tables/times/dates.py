@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import to_numpy
-from memorycell.data.tables.date_numbers import is_step_name, parse_numbers
-from memorycell.data.tables.date_parts import clock_of, compose, date_parts, is_part
-from memorycell.data.tables.date_reading import Codes, DateReading
-from memorycell.data.tables.date_text import Parsed, nearest_form, parse_text, reads
 from memorycell.data.tables.table import Table, listing
-from memorycell.data.tables.zoned import in_zone
+from memorycell.data.tables.times.date_numbers import is_step_name, parse_numbers
+from memorycell.data.tables.times.date_parts import clock_of, compose, date_parts, is_part
+from memorycell.data.tables.times.date_reading import Codes, DateReading
+from memorycell.data.tables.times.date_text import Parsed, nearest_form, parse_text, reads
+from memorycell.data.tables.times.zoned import in_zone
 
 _HINT = re.compile(
     r"(^|[^a-z])(date|time|datetime|timestamp|ds|month|year|day|week|quarter|period|stamp|dt|datum|zeit|monat|jahr|tag|"

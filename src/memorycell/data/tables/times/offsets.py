@@ -65,18 +65,20 @@ def said(rule: str) -> str:
 
 def mean_step(rule: str) -> int:
     """Nanoseconds from one point to the next, on average."""
-    import pandas as pd
-
-    points = pd.date_range("2000-01-01", periods=41, freq=offset_of(rule))
-    return int((points[-1] - points[0]).value // 40)
+    points = grid(rule, "2000-01-01", 41)
+    return int((points[-1] - points[0]).astype(np.int64) // 40)
 
 
 def grid(rule: str, start: Any, n: int) -> NDArray:
     """datetime64[ns] (n,): the points from `start` on, of which it is the first if it is one."""
     import pandas as pd
 
-    points = pd.date_range(pd.Timestamp(start), periods=n, freq=offset_of(rule))
-    return points.to_numpy().astype("datetime64[ns]")
+    # Step by step: date_range computes an end first, by months and days added apart, and stops a point short of it.
+    offset = offset_of(rule)
+    points = [offset.rollforward(pd.Timestamp(start))]
+    for _ in range(n - 1):
+        points.append(points[-1] + offset)
+    return np.array([point.to_datetime64() for point in points[:n]], "datetime64[ns]")
 
 
 def before(rule: str, day: Any) -> Any:

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.codec import checked, is_count, is_list
-from memorycell.data.tables import offsets
-from memorycell.data.tables.frequency_names import UNITS, fields_of
-from memorycell.data.tables.open_times import DAY, OpenTimes, always
-from memorycell.data.tables.zones import check_zone, moves, to_local, to_utc
+from memorycell.data.tables.times import offsets
+from memorycell.data.tables.times.frequency_names import UNITS, fields_of
+from memorycell.data.tables.times.open_times import DAY, OpenTimes, always
+from memorycell.data.tables.times.zones import check_zone, moves, to_local, to_utc
 
 YEAR = 365.2425 * DAY
 _WORDS = {"W": "week", "D": "day", "h": "hour", "min": "minute", "s": "second", "ms": "millisecond",

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from memorycell.data.tables.frequency import Frequency
+from memorycell.data.tables.times.frequency import Frequency
 
 _DAY = 86_400 * 10**9
 CYCLES = {"time of day": _DAY, "day of week": 7 * _DAY, "time of year": 365.2425 * _DAY}

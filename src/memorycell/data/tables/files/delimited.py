@@ -17,14 +17,14 @@ from pyarrow import csv as arrow_csv
 
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_array, as_texts, to_numpy
-from memorycell.data.tables.encodings import as_utf8, refuse_encoding
-from memorycell.data.tables.evidence import Columns, look_at
-from memorycell.data.tables.first_lines import find_begin, is_apart, is_footnote, is_number, is_total, is_value
-from memorycell.data.tables.how import How
-from memorycell.data.tables.leading_zeros import with_leading_zeros
-from memorycell.data.tables.numbers import Evidence
-from memorycell.data.tables.raw import Raw
-from memorycell.data.tables.record_lines import record_lines
+from memorycell.data.tables.files.encodings import as_utf8, refuse_encoding
+from memorycell.data.tables.files.evidence import Columns, look_at
+from memorycell.data.tables.files.first_lines import find_begin, is_apart, is_footnote, is_number, is_total, is_value
+from memorycell.data.tables.files.how import How
+from memorycell.data.tables.files.leading_zeros import with_leading_zeros
+from memorycell.data.tables.files.numbers import Evidence
+from memorycell.data.tables.files.raw import Raw
+from memorycell.data.tables.files.record_lines import record_lines
 from memorycell.data.tables.table import MOST_COLUMNS, MOST_STEPS, check_names
 
 _HEAD = 1 << 18

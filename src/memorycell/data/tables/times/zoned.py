@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.log import note
-from memorycell.data.tables.date_reading import Codes, DateReading
-from memorycell.data.tables.date_text import Parsed
 from memorycell.data.tables.table import Table, listing
-from memorycell.data.tables.zones import check_zone, skipped, to_utc, twice, zone_of_offsets
+from memorycell.data.tables.times.date_reading import Codes, DateReading
+from memorycell.data.tables.times.date_text import Parsed
+from memorycell.data.tables.times.zones import check_zone, skipped, to_utc, twice, zone_of_offsets
 
 
 def in_zone(

@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from memorycell.data.tables.arrow import as_texts, is_valid, to_numpy
-from memorycell.data.tables.date_text import days_of
-from memorycell.data.tables.month_names import months_of
 from memorycell.data.tables.table import Table, listing
+from memorycell.data.tables.times.date_text import days_of
+from memorycell.data.tables.times.month_names import months_of
 
 _PARTS = {
     "year": "year", "yr": "year", "jahr": "year", "month": "month", "mon": "month", "mo": "month", "mnth": "month",

@@ -1,0 +1,1 @@
+"""Files as people have them: bytes, text or workbooks, taken apart into columns whose values are decided."""
