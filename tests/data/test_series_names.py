@@ -1,6 +1,8 @@
 """Identifiers: what names a series keeps its text and its type; several columns and levels of an index do."""
 
 import datetime
+import uuid
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -46,6 +48,10 @@ KEYS = {
     "times": panel(pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01 06:00")),
     "zoned": panel(pd.Timestamp("2020-01-01", tz="Asia/Tokyo"), pd.Timestamp("2021-01-01", tz="Asia/Tokyo")),
     "days": panel(datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)),
+    "uuids": panel(uuid.UUID(int=5), uuid.UUID(int=7)), "mixed": panel(3, "a"), "spaces": panel(" a", "a"),
+    "bytes": panel(b"a", b"b"), "spans": panel(pd.Timedelta("1h"), pd.Timedelta("2h")),
+    "intervals": panel(pd.Interval(0, 1), pd.Interval(1, 2)), "pairs": panel(("a", 1), ("b", 2)),
+    "decimals": panel(Decimal("1.50"), Decimal("2.5")), "shorter floats": panel(0.1, 0.3, "float32"),
     "periods": panel(pd.Period("2020-01", "M"), pd.Period("2020-02", "M")),
 }  # fmt: skip
 
@@ -59,7 +65,8 @@ def test_pandas_keys_come_back_as_they_were(loaded: Forecaster, frame: pd.DataFr
     assert found.merge(names, on="shop")["name"].tolist() == ["a", "b"]
     # A value that a user copies out of the column asks for its series.
     names = loaded.encode(frame).ids
-    assert all("shop" and str(name) in names for name in map(asked_series, found["shop"]))
+    if not isinstance(frame["shop"].iloc[0], Decimal | np.float32 | tuple):
+        assert all(asked_series(value) in names for value in found["shop"])
 
 
 @pytest.mark.parametrize("kind", [pl.Int64, pl.Int16, pl.String, pl.Categorical, pl.Enum(["3", "12"])], ids=str)
@@ -68,10 +75,31 @@ def test_polars_and_arrow_keys_come_back_as_they_were(loaded: Forecaster, kind: 
     keys = keys.cast(kind) if kind in (pl.Int64, pl.Int16) else keys.cast(pl.String).cast(kind)
     frame = pl.DataFrame({"shop": keys, "date": [*DATES, *DATES], "y": VALUES})
     found = loaded.predict(frame)
-    assert found.schema["shop"] == frame.schema["shop"]
+    assert found.schema["shop"] == frame.schema["shop"] and found.columns[0] == "shop"
     assert found.join(frame.select("shop").unique(), on="shop").height == 2
     table = frame.to_arrow()
     assert loaded.predict(table).schema.field("shop").type == table.schema.field("shop").type
+
+
+def test_polars_times_with_a_zone_name_series(loaded: Forecaster) -> None:
+    frame = pl.DataFrame({**panel(3, 12), "date": [*DATES, *DATES]}).with_columns(
+        shop=pl.datetime(2024, pl.col("shop"), 1, time_zone="Europe/Berlin")
+    )
+    found = loaded.predict(frame)
+    assert found.schema["shop"] == frame.schema["shop"]
+    assert found.join(frame.select("shop").unique(), on="shop").height == 2
+
+
+def test_what_tells_series_apart_is_named(two_keys: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="name the column that tells the series apart, series='shop'"):
+        TableCodec("y").fit(panel("a", "b"))
+    with pytest.raises(ValueError, match="all columns that tell the series apart with series=, 'shop' among them"):
+        TableCodec("y", series="region").fit(two_keys)
+    with pytest.raises(ValueError, match="tells the series apart with series=, or make one row"):
+        TableCodec("y").fit(panel("a", "a"))
+    lists = panel("a", "b").assign(shop=[[1]] * 30 + [[2]] * 30)
+    with pytest.raises(ValueError, match=r"static column 'shop' to hold other values. Column 'shop' was left out"):
+        TableCodec("y", static=["shop"]).fit(lists[:30])
 
 
 @pytest.fixture(scope="module")
@@ -119,6 +147,11 @@ def test_levels_of_an_index() -> None:
     assert numbered.keys == ["shop"] and numbered.columns == ["shop", "step", "y"]
     unnamed = frame.set_index(["shop", "date"]).rename_axis([None, None])
     assert read_table(unnamed).keys == ["level_0"] and read_table(unnamed).columns == ["level_0", "date", "y"]
+    first = frame.assign(item=[7] * 30 + [9] * 30).set_index(["date", "shop", "item"]).sort_index()
+    assert read_table(first).keys == ["shop", "item"]
+    assert read_table(first.reset_index("shop")).keys == ["item"]
+    rows = frame.assign(row=range(60)).set_index(["date", "shop", "row"])
+    assert read_table(rows).keys == ["shop"]
     # Parts of a date tell no series apart, and one level alone does not either.
     parts = frame[:30].assign(year=2024, month=1).set_index(["year", "month"])
     assert read_table(parts).keys == [] and read_table(frame.set_index("shop")).keys == []

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from memorycell.data.lines import counted
 from memorycell.data.log import note
+from memorycell.data.tables.arrow import to_numpy
 from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.times.frequency import Frequency
 from memorycell.data.tables.times.regularity import infer_frequency
@@ -268,13 +270,29 @@ def _settle_repeats(
         raise ValueError(
             f"{table.source}: {counted(len(clash), 'date')} {'comes' if len(clash) == 1 else 'come'} twice with "
             f"different values ({shown}; first {first})"
-            f"{_clock_change(times[clash])}; name the column that tells the series apart with series=, or make one row "
-            'of each date with aggregate="mean" (or "sum", "last", ...)'
+            f"{_clock_change(times[clash])}; {_telling_apart(table, order, times, series)}, or make one row of each "
+            'date with aggregate="mean" (or "sum", "last", ...)'
         )
     text = f"{len(at):,} rows repeat another one exactly (first at {say(times[at[0]], zone)}): left out."
     notes.append(note("duplicates", text))
     kept = np.append(True, ~repeated)
     return order[kept], times[kept], None if series is None else series[kept]
+
+
+def _telling_apart(table: Table, order: NDArray, times: NDArray, series: NDArray | None) -> str:
+    """What to do about rows of one stamp: name the column that tells them apart, where one does."""
+    known = np.zeros(len(times), np.int64) if series is None else series
+    for name in table.columns:
+        if not (table.is_text(name) or pa.types.is_integer(table.data.schema.field(name).type)):
+            continue
+        codes = to_numpy(table.texts(name).dictionary_encode().combine_chunks().indices, missing=-1)[order]
+        at = np.lexsort((codes, times, known))
+        same = [part[at][1:] == part[at][:-1] for part in (codes, times, known)]
+        if not np.logical_and.reduce(same).any() and len(np.unique(codes)) <= len(codes) / 2:
+            if series is None:
+                return f"name the column that tells the series apart, series={name!r}"
+            return f"name all columns that tell the series apart with series=, {name!r} among them"
+    return "name the column that tells the series apart with series="
 
 
 def _clock_change(times: NDArray) -> str:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from memorycell.data.log import note
+from memorycell.data.tables.arrow import is_valid
 from memorycell.data.tables.files.how import How
 from memorycell.data.tables.files.missing import sentinel_of, without_values
 from memorycell.data.tables.files.numbers import Evidence
@@ -190,8 +191,11 @@ def _settle(table: Table, how: How, evidence: Evidence) -> None:
     """Bring every column to one of: number, truth value, timestamp, text; and say what could not be."""
     columns, marks, far_off = {}, {}, []
     for name, column in zip(table.data.column_names, table.data.columns, strict=True):
-        column = _plain(column)
+        column, named = _plain(column), name in how.text or name in table.keys
         kind = column.type
+        if named and not _is_usable(kind):
+            column = _as_texts(table, name, column)
+            kind = column.type
         if pa.types.is_string(kind):
             settled = settle_text(table, name, column, how, evidence)
             column = settled.column
@@ -199,15 +203,12 @@ def _settle(table: Table, how: How, evidence: Evidence) -> None:
                 table.written[name] = settled.written
             if settled.marks is not None:
                 marks[name] = settled.marks
-        elif not (_is_number(kind) or pa.types.is_boolean(kind)):
-            if not pa.types.is_timestamp(kind):
-                table.notes.append(
-                    note("dropped", f"Column {name!r} was left out: it holds {kind}, not numbers or text.")
-                )
-                continue
+        elif not _is_usable(kind):
+            table.notes.append(note("dropped", f"Column {name!r} was left out: it holds {kind}, not numbers or text."))
+            continue
         if _is_number(column.type):
             column = without_values(column, how.na_values)
-            found = None if how.samples else sentinel_of(column)
+            found = None if how.samples or named else sentinel_of(column)
             far_off += [] if found is None else [(name, *found)]
         columns[name] = column
     table.data = pa.table(columns)
@@ -231,6 +232,18 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_date(kind):
         return column.cast(pa.timestamp("s"))
     return column
+
+
+def _is_usable(kind: pa.DataType) -> bool:
+    return _is_number(kind) or pa.types.is_boolean(kind) or pa.types.is_timestamp(kind) or pa.types.is_string(kind)
+
+
+def _as_texts(table: Table, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Names of any type, such as UUIDs, as text."""
+    there = is_valid(column)
+    values = column.to_pylist() if table.own is None else table.own.values(name, np.arange(len(column)))
+    texts = [str(value) if known else None for value, known in zip(values, there, strict=True)]
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -44,6 +44,9 @@ def require(table: Table, names: Iterable[str], role: str) -> None:
         return
     near = difflib.get_close_matches(missing[0], table.columns, 3, 0.5)
     lower = [name for name in table.columns if name.lower() == missing[0].lower()]
+    left_out = [each["text"] for each in table.notes if each["kind"] == "dropped" and repr(missing[0]) in each["text"]]
+    if left_out:
+        raise ValueError(f"{table.source}: expected {role} column {missing[0]!r} to hold other values. {left_out[0]}")
     hint = f"did you mean {listing(lower or near)}?" if lower or near else f"it has {listing(table.columns, 12)}"
     raise ValueError(f"{table.source} has no {role} column {listing(missing)}: {hint}")
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from memorycell.data.lines import counted
 from memorycell.data.tables.arrow import as_array, is_valid, to_numpy
 from memorycell.data.tables.table import Table
 
@@ -81,8 +82,16 @@ def asked_series(given: Any) -> str:
     return str(given)
 
 
-def series_columns(table: Table, columns: Sequence[str], series: Sequence[str], *, text: Sequence[str] = ()) -> dict:
-    """A column for each of `columns`, with the value that each of `series`, names of series in `table`, has there.
+def series_rows(table: Table, columns: Sequence[str], series: Sequence[str]) -> NDArray[np.int64]:
+    """int64 (n,): the first row of each of `series`, names of series that `columns` of a table make."""
+    codes, names = series_codes(table, columns)
+    place = {name: i for i, name in enumerate(names)}
+    _, first = np.unique(codes, return_index=True)
+    return first[np.array([place[name] for name in series], np.int64)].astype(np.int64)
+
+
+def series_columns(table: Table, columns: Sequence[str], rows: NDArray[np.int64], *, text: Sequence[str] = ()) -> dict:
+    """A column for each of `columns` of a table, with the values of `rows`, which name series.
 
     Parameters
     ----------
@@ -93,14 +102,11 @@ def series_columns(table: Table, columns: Sequence[str], series: Sequence[str], 
     dict of numpy arrays
         Of integers, truth values, floats and times as the table holds them; other values as objects.
     """
-    codes, names = series_codes(table, columns)
-    place = {name: i for i, name in enumerate(names)}
-    _, first = np.unique(codes, return_index=True)
-    rows = as_array(first[np.array([place[name] for name in series], np.int64)])
+    places = as_array(rows)
     found = {}
     for column in columns:
         as_text = table.is_text(column) or (table.kind == "file" and column in text)
-        values = (table.texts(column) if as_text else table.data.column(column)).take(rows)
+        values = (table.texts(column) if as_text else table.data.column(column)).take(places)
         found[column] = _as_numpy(values)
     return found
 
@@ -126,7 +132,10 @@ def _codes(table: Table, column: str) -> tuple[NDArray[np.int64], list[str]]:
     encoded = pc.dictionary_encode(texts).combine_chunks()
     if encoded.null_count:
         row = int(np.argmax(~is_valid(encoded)))
-        raise ValueError(f"column {column!r} of {table.source} does not say which series {table.where(row)} belongs to")
+        raise ValueError(
+            f"column {column!r} of {table.source} does not say which series {table.where(row)} belongs to (missing in "
+            f"{counted(encoded.null_count, 'row')}): fill it in, or leave such rows out"
+        )
     return to_numpy(encoded.indices).astype(np.int64), encoded.dictionary.to_pylist()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,25 @@ MOST_COLUMNS = 1000
 MOST_STEPS = 50_000
 NULLS = ("", "NA", "N/A", "n/a", "#N/A", "na", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "Null", "None",
          "none", "NaT", "?", "-", ".", "--", "<NA>")  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class OwnColumns:
+    """Columns of a frame of pandas, polars or pyarrow, and which rows of them a table holds (None: all)."""
+
+    columns: Mapping[str, Any]
+    rows: NDArray[np.int64] | None = None
+
+    def take(self, rows: NDArray[np.int64]) -> OwnColumns:
+        """The same columns with only `rows`."""
+        return OwnColumns(self.columns, rows if self.rows is None else self.rows[rows])
+
+    def values(self, name: str, rows: NDArray[np.int64]) -> Any:
+        """A column at some rows of the table, of the very type and with the very values that the frame has."""
+        column, rows = self.columns[name], rows if self.rows is None else self.rows[rows]
+        if isinstance(column, pa.ChunkedArray):
+            return column.take(as_array(rows))
+        return column.iloc[rows].reset_index(drop=True) if hasattr(column, "iloc") else column[rows]
 
 
 @dataclass(repr=False)
@@ -49,8 +68,8 @@ class Table:
     reading : dict
         How another table of this kind is read, plain JSON: what `read_table` was told, and the marks of numbers that it
         found.
-    dtypes : dict
-        Of a frame, the types its own library has for the columns: identifiers come back in them.
+    own : OwnColumns or None
+        Of a frame, its columns as its own library has them: identifiers come back as these are.
     keys : list of str
         Columns that were levels of a frame's index beside its time: they tell the series apart.
     lines : int64 (n,) or None
@@ -67,7 +86,7 @@ class Table:
     written: dict[str, pa.ChunkedArray] = field(default_factory=dict)
     skipped: list[int] = field(default_factory=list)
     reading: dict[str, Any] = field(default_factory=dict)
-    dtypes: dict[str, Any] = field(default_factory=dict)
+    own: OwnColumns | None = None
     keys: list[str] = field(default_factory=list)
     lines: NDArray[np.int64] | None = None
 
@@ -124,8 +143,8 @@ class Table:
         chosen = self.data.take(places)
         written = {name: column.take(places) for name, column in self.written.items()}
         return Table(
-            chosen, self.source, self.kind, list(self.notes), dtypes=self.dtypes, keys=self.keys, written=written,
-            reading=self.reading,
+            chosen, self.source, self.kind, list(self.notes), keys=self.keys, written=written, reading=self.reading,
+            own=None if self.own is None else self.own.take(to_numpy(places)),
         )  # fmt: skip
 
 

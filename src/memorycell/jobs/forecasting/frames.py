@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.tables.encoded import Forecasts
-from memorycell.data.tables.series import series_columns
+from memorycell.data.tables.series import series_columns, series_rows
 from memorycell.data.tables.table import Table
 from memorycell.data.tables.table_codec import TableCodec
 from memorycell.data.tables.times.zones import as_utc, aware, tzinfo_of, zone_of
@@ -33,8 +33,7 @@ def forecast_columns(forecasts: Forecasts, codec: TableCodec, table: Table) -> d
     horizon = forecasts.point.shape[1]
     columns: dict[str, NDArray] = {}
     if codec.series_:
-        names = [forecasts.ids[s] for s in forecasts.series]
-        keys = series_columns(table, codec.series_, names, text=codec.series_text_)
+        keys = series_columns(table, codec.series_, key_rows(forecasts, codec, table), text=codec.series_text_)
         columns |= {name: np.repeat(values, horizon) for name, values in keys.items()}
     columns[codec.time_name] = as_written(forecasts.dates.reshape(-1), codec)
     for k, target in enumerate(forecasts.target_names):
@@ -49,6 +48,19 @@ def forecast_columns(forecasts: Forecasts, codec: TableCodec, table: Table) -> d
     return columns
 
 
+def key_rows(forecasts: Forecasts, codec: TableCodec, table: Table) -> NDArray[np.int64]:
+    """int64 (n,): of each forecast's series the first row of `table`."""
+    return series_rows(table, codec.series_, [forecasts.ids[s] for s in forecasts.series])
+
+
+def own_keys(forecasts: Forecasts, codec: TableCodec, table: Table) -> dict[str, Any]:
+    """What names the series of n · H rows, as the user's own frame has it; of other sources nothing."""
+    if table.own is None or not codec.series_:
+        return {}
+    rows = np.repeat(key_rows(forecasts, codec, table), forecasts.point.shape[1])
+    return {name: table.own.values(name, rows) for name in codec.series_}
+
+
 def as_written(dates: NDArray, codec: TableCodec) -> NDArray:
     """Dates as the user's table has them: with their zone where there is one, steps in its own units."""
     if dates.dtype.kind == "M":
@@ -57,52 +69,31 @@ def as_written(dates: NDArray, codec: TableCodec) -> NDArray:
     return codec.in_units(dates)
 
 
-def to_frame(columns: dict[str, NDArray], table: Table, keys: Sequence[str] = ()) -> Any:
+def to_frame(columns: dict[str, NDArray], table: Table, keys: Mapping[str, Any]) -> Any:
     """`columns` as a polars or pyarrow table where `table` came from one; else as a pandas frame.
 
-    The columns `keys`, which name the series, have the very types that they have in `table`.
+    `keys` are columns that take the place of those of `columns`: what names the series, as the user's own frame has it.
     """
-    types = {name: table.dtypes[name] for name in keys if name in table.dtypes}
     if table.kind == "polars":
         import polars
 
-        frame = polars.DataFrame({n: as_utc(v) if zone_of(v) else v for n, v in columns.items()})
-        for name, values in columns.items():
-            zone = zone_of(values)
-            if zone is not None:
-                # Polars knows names of zones, no mere offsets: such times stay in UTC.
-                times = polars.col(name).dt.replace_time_zone("UTC")
-                frame = frame.with_columns(times if zone[0] in "+-" else times.dt.convert_time_zone(zone))
-        for name, kind in types.items():
-            column = polars.col(name)  # numbers become categories by their text
-            column = column.cast(polars.String) if kind.base_type() in (polars.Categorical, polars.Enum) else column
-            frame = frame.with_columns(column.cast(kind))
+        times = {name: zone for name, values in columns.items() if name not in keys and (zone := zone_of(values))}
+        plain = {name: as_utc(values) if name in times else values for name, values in columns.items()}
+        frame = polars.DataFrame(plain | dict(keys))
+        for name, zone in times.items():
+            # Polars knows names of zones, no mere offsets: such times stay in UTC.
+            utc = polars.col(name).dt.replace_time_zone("UTC")
+            frame = frame.with_columns(utc if zone[0] in "+-" else utc.dt.convert_time_zone(zone))
         return frame
     if table.kind == "pyarrow":
         import pyarrow
 
-        return pyarrow.table({name: _as_arrow(values, types.get(name)) for name, values in columns.items()})
+        return pyarrow.table({name: keys.get(name, values) for name, values in columns.items()})
     import pandas
 
-    frame = pandas.DataFrame(columns)
+    frame = pandas.DataFrame(columns | dict(keys))
     for name, values in columns.items():
-        zone = zone_of(values)
+        zone = None if name in keys else zone_of(values)
         if zone is not None:
             frame[name] = pandas.to_datetime(frame[name], utc=True).dt.tz_convert(tzinfo_of(zone))
-    for name, kind in types.items():
-        zone = getattr(kind, "tz", None)
-        if zone is not None:
-            frame[name] = pandas.to_datetime(frame[name], utc=True)
-        frame[name] = frame[name].dt.date if kind == "date" else frame[name].astype(kind)
     return frame
-
-
-def _as_arrow(values: NDArray, kind: Any) -> Any:
-    import pyarrow
-
-    array = pyarrow.array(values)
-    if kind is None:
-        return array
-    if pyarrow.types.is_dictionary(kind):
-        array = array.cast(kind.value_type).dictionary_encode()
-    return array.cast(kind)

@@ -22,7 +22,7 @@ from memorycell.jobs.forecasting import FORECAST, TARGET, building, older, plan
 from memorycell.jobs.forecasting.carried import CarriedForecaster
 from memorycell.jobs.forecasting.conformal import Calibration
 from memorycell.jobs.forecasting.ends import forecast_ends, short_note
-from memorycell.jobs.forecasting.frames import forecast_columns, to_frame
+from memorycell.jobs.forecasting.frames import forecast_columns, own_keys, to_frame
 from memorycell.jobs.forecasting.network import TableShape
 from memorycell.jobs.forecasting.parameters import Forecasting
 from memorycell.jobs.forecasting.reading import TableSamples, read_samples
@@ -267,7 +267,10 @@ class Forecaster(Worded, Learner, Forecasting):
             average=0.99,
         )
         fingerprint = {"rows": len(origins)}
-        self._train_network(network, stream, options, validation=watched, fingerprint=fingerprint, **keep)
+        before = None if begin is None else begin.network_
+        self._train_network(
+            network, stream, options, validation=watched, fingerprint=fingerprint, begun_with=before, **keep
+        )
 
     def _learn_codec(
         self, samples: TableSamples, target: str | Sequence[str] | None, holdout: Callable[..., Any] | float = 0.0
@@ -363,7 +366,8 @@ class Forecaster(Worded, Learner, Forecasting):
             where some series are too short for the window a column ``note`` that says what was done.
         """
         samples = self.asked(table, future)
-        return to_frame(self.answers(samples).columns, samples.given, self.codec_.series_)
+        answers = self.answers(samples)
+        return to_frame(answers.columns, samples.given, own_keys(answers.predictions, self.codec_, samples.given))
 
     def answers(self, X: Any) -> Answers:
         """What comes next: a row per series and step; the predictions are `Forecasts`, for who wants arrays.

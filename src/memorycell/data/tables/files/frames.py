@@ -10,7 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from memorycell.data.tables.arrow import as_array
-from memorycell.data.tables.table import MOST_COLUMNS, Table, check_names, listing
+from memorycell.data.tables.table import MOST_COLUMNS, OwnColumns, Table, check_names, listing
 
 # Levels that are parts of a date, as grouping leaves them, tell no series apart.
 _PARTS = {"year", "quarter", "month", "week", "day", "hour", "minute", "second", "date", "time"}
@@ -54,15 +54,9 @@ def from_frame(frame: Any) -> Table:
     if isinstance(frame, pa.Table):
         kind = "pyarrow"
     check_names(list(native.columns), f"the {kind} frame")
-    data = native.to_arrow()
-    dtypes = dict(zip(data.column_names, _native_types(native.to_native(), data), strict=True))
-    return Table(data, f"the {kind} frame", kind, dtypes=dtypes)
-
-
-def _native_types(frame: Any, data: pa.Table) -> list[Any]:
-    """The types that a frame's own library has for its columns."""
-    types = getattr(frame, "dtypes", None)
-    return list(types) if types is not None and len(types) == data.num_columns else list(data.schema.types)
+    own = native.to_native()
+    columns = {name: own[name] for name in native.columns} if kind in ("polars", "pyarrow") else None
+    return Table(native.to_arrow(), f"the {kind} frame", kind, own=None if columns is None else OwnColumns(columns))
 
 
 def _from_pandas(frame: Any) -> Table:
@@ -76,19 +70,13 @@ def _from_pandas(frame: Any) -> Table:
     if not isinstance(frame.index, pandas.RangeIndex):
         levels, keys = _levels(frame.index, columns)
         columns = levels | columns
-    dtypes = {name: values.dtype for name, values in columns.items()}
+    own = OwnColumns(dict(columns))
     for name, values in columns.items():
         if isinstance(values.dtype, pandas.PeriodDtype):
             columns[name] = values.dt.to_timestamp()
     table = from_columns(columns, "the pandas frame", "pandas")
-    # Days without a time of day are objects to pandas.
-    days = {name: "date" for name, kind in dtypes.items() if kind.kind == "O" and _is_date(table.data, name)}
-    table.dtypes, table.keys = dtypes | days, keys
+    table.own, table.keys = own, keys
     return table
-
-
-def _is_date(data: pa.Table, name: str) -> bool:
-    return pa.types.is_date(data.schema.field(name).type)
 
 
 def _column_names(columns: Any) -> list[str]:
@@ -101,14 +89,13 @@ def _column_names(columns: Any) -> list[str]:
 
 def _levels(index: Any, columns: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The levels of an index as columns of their own, and which of several tell the series apart."""
-    pandas = sys.modules["pandas"]
     names = list(range(index.nlevels))
     frame = index.to_frame(index=False, name=names if index.nlevels > 1 else 0)
     levels: dict[str, Any] = {}
     keys: list[str] = []
     for place, given in enumerate(index.names):
         values = frame[place]
-        dated = isinstance(values.dtype, pandas.PeriodDtype | pandas.DatetimeTZDtype) or values.dtype.kind == "M"
+        dated = _is_dated(values)
         # The plain numbers that filtering leaves behind say nothing; dates and named levels do.
         if given is None and not dated and (index.nlevels == 1 or _counts(frame, place)):
             continue
@@ -122,14 +109,22 @@ def _levels(index: Any, columns: dict[str, Any]) -> tuple[dict[str, Any], list[s
 
 
 def _counts(frame: Any, place: int) -> bool:
-    """Whether a level counts the rows from 0 within each combination of the levels before it."""
+    """Whether a level counts the rows: from 0 within each combination of the levels before it, or beside dates that say
+    with the other levels what a row is."""
     values = frame[place]
     if values.dtype.kind not in "iu" or not len(values):
         return False
+    if any(other != place and _is_dated(frame[other]) for other in frame):
+        return not values.duplicated().any() and not frame.drop(columns=place).duplicated().any()
     steps = np.diff(values.to_numpy())
     before = frame.iloc[:, :place]
     begins = (before.iloc[1:].to_numpy() != before.iloc[:-1].to_numpy()).any(axis=1)
     return bool((steps[~begins] > 0).all() and len(frame.iloc[:, : place + 1].drop_duplicates()) == len(frame))
+
+
+def _is_dated(values: Any) -> bool:
+    pandas = sys.modules["pandas"]
+    return isinstance(values.dtype, pandas.PeriodDtype | pandas.DatetimeTZDtype) or values.dtype.kind == "M"
 
 
 def from_columns(columns: dict[Any, Any], source: str, kind: str) -> Table:
