@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from memorycell.data.batch import Batch
+from memorycell.data.content import Contents
 from memorycell.data.ragged import Ragged
 
 
@@ -69,6 +70,10 @@ class SequenceDataset:
 
         inputs = {name: values.take(rows) for name, values in self.inputs.items()}
         return SequenceDataset(inputs, part(self.targets), part(self.weights), self.typical)
+
+    def content(self) -> Contents:
+        """All that it holds, by name: see `memorycell.data.content`."""
+        return [*self.inputs.items(), ("targets", self.targets), ("weights", self.weights), ("typical", self.typical)]
 
     def gather(self, rows: Tensor) -> Batch:
         """The batch of the samples `rows` (int64, (B,)); with the lengths of ragged targets under ``"targets"``."""

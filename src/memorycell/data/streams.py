@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memorycell.data.batch import Batch, Dataset
+from memorycell.data.content import Contents, Holding
 
 # Batches that are sorted by length together: little padding, and batches still differ from epoch to epoch.
 _POOL = 50
@@ -94,6 +95,10 @@ class SampleStream:
         """The batches of `epoch` from number `start` on; the earlier ones are not gathered."""
         for rows in self._rows(epoch)[start:]:
             yield self.dataset.gather(rows)
+
+    def content(self) -> Contents | None:
+        """What its data set holds, for the fingerprint of a checkpoint; None where that does not say."""
+        return self.dataset.content() if isinstance(self.dataset, Holding) else None
 
     def _rows(self, epoch: int) -> Sequence[Tensor]:
         generator = _generator(self.seed, epoch)
@@ -208,6 +213,11 @@ class CarriedStream:
             batch = self.dataset.gather_steps(rows, counted)
             batch.restart = restart[:, number]
             yield batch
+
+    def content(self) -> Contents | None:
+        """What its data set holds, and where sequences begin; None where the data set does not say."""
+        held = self.dataset.content() if isinstance(self.dataset, Holding) else None
+        return None if held is None else [*held, ("tracks", self._tracks)]
 
     def _plan(self, epoch: int) -> tuple[Tensor, Tensor, Tensor]:
         """First row, steps that count and whether the state restarts, of each chunk: (B, batches) each."""

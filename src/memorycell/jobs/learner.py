@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import json
 import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -11,11 +9,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from memorycell.data.bars import tracked
 from memorycell.data.batch import Batch, BatchStream
 from memorycell.data.codec import codec_from_json
+from memorycell.data.content import fingerprint as fingerprint_of
 from memorycell.data.lines import counted
 from memorycell.data.log import logger, note
 from memorycell.data.samples import Answers, Samples
@@ -29,9 +28,11 @@ from memorycell.jobs.parameters import TrainingParameters, check
 from memorycell.jobs.plan import Plan
 from memorycell.jobs.rebuilding import build_network
 from memorycell.jobs.shown import Shown
+from memorycell.jobs.stored import check_trained, plain, unplain
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
 from memorycell.training import TrainingOptions, train, using_threads
+from memorycell.training.checkpoint import CONTENT
 from memorycell.training.files import ModelFile, ModelFileError, check_tensors, load_model, save_model
 
 _LOG = logger(__name__)
@@ -40,7 +41,6 @@ _TRAINED = (
     "history_", "best_epoch_", "train_seconds_", "stopped_", "n_threads_", "n_parameters_", "notes_", "seed_",
     "trained_on_",
 )  # fmt: skip
-_PAIRS = "pairs"  # a dict whose keys are no texts, as JSON
 # What may go wrong while a configuration is read that does not say what it should. A missing package, memory or device
 # is not the file's fault.
 _WRONG = (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, OverflowError)
@@ -193,9 +193,13 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         callbacks: Sequence[Callable[..., Any]] = (),
         log: str | os.PathLike[str] | None = None,
         fingerprint: Mapping[str, Any] | None = None,
+        begun_with: nn.Module | None = None,
         **more: Any,
     ) -> None:
-        """Train `network` and learn the attributes of a training. `more` goes to `train`."""
+        """Train `network` and learn the attributes of a training. `more` goes to `train`.
+
+        `begun_with` has the weights that a pre-trained network, or part of one, begins with: a checkpoint notes them.
+        """
         result = train(
             network,
             stream,
@@ -206,13 +210,27 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
             log=None if log is None else os.fspath(log),
             progress=self.verbose,
             what=self._stage,
-            fingerprint={"task": type(self).__name__, "network": network.config(), **(fingerprint or {})},
+            fingerprint={
+                "task": type(self).__name__, "network": network.config(), **(fingerprint or {}),
+                **({} if checkpoint is None else self._learned_content(begun_with)),
+            },
             **more,
-        )
+        )  # fmt: skip
+        self._take_notes(result.notes)
         self.network_ = network
         self.history_, self.best_epoch_, self.stopped_ = result.history, result.best_epoch, result.stopped
         self.train_seconds_, self.n_threads_ = result.seconds, result.n_threads
         self.n_parameters_ = sum(parameter.numel() for parameter in network.parameters())
+
+    def _learned_content(self, begun_with: nn.Module | None) -> dict[str, str]:
+        """What tells scales, vocabularies, labels and first weights from others, which encoded data do not show."""
+        codecs = [(name, getattr(self, name, None)) for name in self.CODECS]
+        learned = [(name, getattr(self, name, None)) for name in self.LEARNED]
+        states = [(name, None if codec is None else {**codec.to_json(), "notes": None}) for name, codec in codecs]
+        found = {f"{CONTENT}scales, vocabularies or labels": fingerprint_of([*states, *learned])}
+        if begun_with is not None:
+            found[f"{CONTENT}weights that it begins with"] = fingerprint_of(begun_with.state_dict().items())
+        return found
 
     def _refit_with(self, train_again: Callable[[int], None], least: float, what: str) -> None:
         """Train once more, on all there is, for as long as was best; interrupted, the first model stays.
@@ -454,11 +472,11 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         parameters = {**self.get_params(deep=False), "verbose": None}
         codecs = {name: getattr(self, name) for name in self.CODECS}
         config = {
-            "parameters": {name: _plain(value) for name, value in parameters.items()},
+            "parameters": {name: plain(value) for name, value in parameters.items()},
             "codecs": {name: None if codec is None else codec.to_json() for name, codec in codecs.items()},
-            "network": {"network": type(self.network_).__name__, **_plain(self.network_.config())},
-            "learned": {name: _plain(getattr(self, name)) for name in (*_TRAINED, *self.LEARNED)},
-            "plan": _plain(self.plan_.to_json()),
+            "network": {"network": type(self.network_).__name__, **plain(self.network_.config())},
+            "learned": {name: plain(getattr(self, name)) for name in (*_TRAINED, *self.LEARNED)},
+            "plan": plain(self.plan_.to_json()),
         }
         tensors = {f"network.{name}": value for name, value in self.network_.state_dict().items()}
         tensors |= {f"learned.{name}": value for name, value in self._tensors().items()}
@@ -500,7 +518,7 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
     @classmethod
     def _from_file(cls, file: ModelFile) -> Self:
         config, tensors = cls._of_older(file.config, dict(file.tensors))
-        parameters = {name: _unplain(value) for name, value in config["parameters"].items()}
+        parameters = {name: unplain(value) for name, value in config["parameters"].items()}
         parameters["device"] = usable(parameters.get("device", "auto"))
         learner = cls(**parameters)
         check(learner)
@@ -510,7 +528,7 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         for name in (*_TRAINED, *cls.LEARNED):
             setattr(learner, name, config["learned"][name])
         learner.plan_ = Plan.from_json(config["plan"])
-        _check_trained(learner)
+        check_trained(learner)
         network = build_network(cls.JOB, config["network"], tensors)
         weights = {f"network.{name}": value for name, value in network.state_dict().items()}
         own = {name: value for name, value in tensors.items() if name.startswith("learned.")}
@@ -520,23 +538,6 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         learner._take_tensors({name.removeprefix("learned."): value for name, value in own.items()})
         learner._check_loaded()
         return learner
-
-
-def _check_trained(learner: Learner) -> None:
-    """Raise ValueError where what every training leaves behind is not of its kind."""
-    kinds = {
-        "history_": list, "notes_": list, "trained_on_": dict, "stopped_": str, "best_epoch_": int, "n_threads_": int,
-        "n_parameters_": int, "seed_": int,
-    }  # fmt: skip
-    for name, kind in kinds.items():
-        if not isinstance(getattr(learner, name), kind):
-            raise ValueError(f"expected {name} to be of type {kind.__name__}, got {getattr(learner, name)!r:.60}")
-    if learner.n_threads_ < 1:
-        raise ValueError(f"expected n_threads_ of at least 1, got {learner.n_threads_}")
-    if not all(isinstance(note, dict) and isinstance(note.get("text"), str) for note in learner.notes_):
-        raise ValueError("expected notes with a text each, got others")
-    if not all(isinstance(row, dict) and isinstance(row.get("epoch"), int) for row in learner.history_):
-        raise ValueError("expected a history with an epoch in each row, got another")
 
 
 def _said(error: BaseException) -> str:
@@ -549,39 +550,6 @@ def _not_fitted() -> type[Exception]:
 
     exceptions = sys.modules.get("sklearn.exceptions")
     return ValueError if exceptions is None else exceptions.NotFittedError
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON can hold it; what it cannot hold (a model, a generator) becomes None."""
-    if isinstance(value, dict):
-        if all(isinstance(key, str) for key in value):
-            return {key: _plain(item) for key, item in value.items()}
-        return {_PAIRS: [[_plain(key), _plain(item)] for key, item in value.items()]}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, datetime.date | np.datetime64) or (isinstance(value, np.ndarray) and value.dtype.kind == "M"):
-        return np.datetime_as_string(value).tolist() if isinstance(value, np.ndarray) else str(value)
-    if hasattr(value, "freqstr") or isinstance(value, datetime.timedelta):
-        # Imported here: other tasks have no steps of time.
-        from memorycell.data.tables.times.frequency import Frequency
-
-        return json.dumps(Frequency.parse(value).to_json())
-    if isinstance(value, np.ndarray):
-        return _plain(value.tolist())
-    if isinstance(value, np.generic):
-        return _plain(value.item())
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    return value if value is None or isinstance(value, str | int | float | bool) else None
-
-
-def _unplain(value: Any) -> Any:
-    """A parameter as it was given: a list was most likely a tuple."""
-    if isinstance(value, list):
-        return tuple(_unplain(item) for item in value)
-    if isinstance(value, dict) and set(value) == {_PAIRS}:
-        return {_unplain(key): _unplain(item) for key, item in value[_PAIRS]}
-    return value
 
 
 def _json(value: Any) -> Any:

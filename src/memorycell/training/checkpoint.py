@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from memorycell.data.batch import BatchStream
-from memorycell.data.log import logger
+from memorycell.data.content import Holding
+from memorycell.data.content import fingerprint as content_fingerprint
+from memorycell.data.log import logger, note
 from memorycell.networks.base import State
 from memorycell.training.files import ModelFileError, read_tensors, remove_leftovers, write_tensors
 from memorycell.training.groups import ParameterGroup, describe_groups
@@ -21,7 +23,12 @@ _LOG = logger(__name__)
 
 _KEY = "memorycell_checkpoint"
 _VERSION = 1
+CONTENT = "content of the "  # fields of the fingerprint that begin so say what data hold; files of 0.1 lack them
 _NEWER = {"average_epoch", "averaged", "log_bytes"}  # fields of the position that files of release 0.1 lack
+_UNKNOWN = (
+    "The checkpoint {path} was written by an older release, which did not note what its data hold: only their sizes "
+    "were compared with those of the data given now."
+)
 
 
 @dataclass
@@ -115,6 +122,16 @@ def describe(
     return json.loads(json.dumps(described))
 
 
+def describe_content(stream: BatchStream, validation: BatchStream | None) -> dict[str, str]:
+    """Fingerprints of what the data hold, every byte of them, as far as they tell."""
+    described: dict[str, str] = {}
+    for name, data in (("training data", stream), ("validation data", validation)):
+        held = data.content() if isinstance(data, Holding) else None
+        if held is not None:
+            described[CONTENT + name] = content_fingerprint(held)
+    return described
+
+
 def save_checkpoint(
     path: Path, position: Position, tensors: Mapping[str, Tensor], fingerprint: dict[str, Any], state: State
 ) -> None:
@@ -133,7 +150,16 @@ def save_checkpoint(
     _LOG.debug("checkpoint %s, step %d", path, position.step)
 
 
-def load_checkpoint(path: Path, fingerprint: dict[str, Any]) -> tuple[Position, dict[str, Tensor], State] | None:
+class Resumed(NamedTuple):
+    """What a checkpoint holds, and what the user is to know about it."""
+
+    position: Position
+    tensors: dict[str, Tensor]
+    state: State
+    notes: list[dict[str, Any]]
+
+
+def load_checkpoint(path: Path, fingerprint: dict[str, Any]) -> Resumed | None:
     """Read a checkpoint: position, tensors, carried state. None if there is none yet.
 
     Raises
@@ -161,15 +187,33 @@ def load_checkpoint(path: Path, fingerprint: dict[str, Any]) -> tuple[Position, 
         known = False
     if not known:
         raise ModelFileError(f"{path} is not a checkpoint that this release can read: remove it to start afresh")
-    for name in [*fingerprint, *kept]:
-        if fingerprint.get(name) != kept.get(name):
-            raise ValueError(
-                f"the checkpoint {path} belongs to another training: {name} was {kept.get(name)!r}, "
-                f"now it is {fingerprint.get(name)!r}: go on as it began, or name another file"
-            )
+    _compare(path, kept, fingerprint)
     position = Position(**content["position"])
     _LOG.info("going on from the checkpoint %s, after %d epochs", path, len(position.history))
-    return position, tensors, _put_together(content["state"], tensors)
+    notes = []
+    if any(name.startswith(CONTENT) and name not in kept for name in fingerprint):
+        notes.append(note("resume", _UNKNOWN.format(path=path)))
+    return Resumed(position, tensors, _put_together(content["state"], tensors), notes)
+
+
+def _compare(path: Path, kept: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuse to go on with another training than the checkpoint's."""
+    # Sizes and options first: they say more than that something differs.
+    for name in sorted([*now, *kept], key=lambda name: name.startswith(CONTENT)):
+        if now.get(name) == kept.get(name):
+            continue
+        if not name.startswith(CONTENT) and name != "weights":  # which are a fingerprint, too
+            raise ValueError(
+                f"the checkpoint {path} belongs to another training: {name} was {kept.get(name)!r}, "
+                f"now it is {now.get(name)!r}: go on as it began, or name another file"
+            )
+        if name not in kept:
+            continue  # an older release wrote it: `load_checkpoint` notes that
+        what = name.removeprefix(CONTENT)
+        raise ValueError(
+            f"the checkpoint {path} belongs to a training on other data: of the same size, but the {what} differ: "
+            "give the data that it began with, or name another file for checkpoint="
+        )
 
 
 def _take_apart(state: State, parts: list[Tensor]) -> Any:

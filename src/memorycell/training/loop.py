@@ -11,7 +11,7 @@ import torch
 from memorycell.data.batch import BatchStream
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
-from memorycell.training.checkpoint import describe, load_checkpoint
+from memorycell.training.checkpoint import describe, describe_content, load_checkpoint
 from memorycell.training.evaluate import keep_modes
 from memorycell.training.groups import ParameterGroup, check_groups
 from memorycell.training.options import TrainingOptions, TrainingResult
@@ -58,7 +58,9 @@ def train(
         kept.
     checkpoint : str or Path, optional
         A file to go on from if it exists, and to write to. However training was ended, the same call goes on
-        where the file was written, and ends with the same bits as if it had never been ended.
+        where the file was written, and ends with the same bits as if it had never been ended. What the data hold is
+        compared, all of it, where a stream has `content()`, as those of this package have for their data sets; of
+        others their sizes and `fingerprint`.
     callbacks : functions or objects with `on_epoch_end`
         Called with a dict after each epoch: the row of the history, ``"history"`` and ``"network"``.
         Answering ``"stop"`` ends the training.
@@ -121,11 +123,13 @@ def train(
     check_groups(groups, trained, options.epochs)
     path = None if checkpoint is None else Path(checkpoint)
     described = describe(network, stream, validation, options, fingerprint, groups)
+    if path is not None:
+        described |= describe_content(stream, validation)
     resumed = None if path is None else load_checkpoint(path, described)
     if options.n_threads is not None:
         n_threads = options.n_threads
     elif resumed is not None:
-        n_threads = resumed[0].n_threads
+        n_threads = resumed.position.n_threads
     else:
         n_threads = choose_threads(flops_per_step(network, next(iter(stream.batches(0)))))
     device = trained[0].device

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from memorycell.data.figures import Figures
@@ -146,6 +146,8 @@ class TrainingResult(Figures):
         Over all epochs, validation not counted.
     average_epoch : int or None
         With `average_after`: the epoch after which averaging began; None: it did not.
+    notes : list of dict
+        "kind" and "text" of what is to be known of it, such as that an older release wrote the checkpoint.
     """
 
     history: list[dict[str, Any]]
@@ -156,6 +158,7 @@ class TrainingResult(Figures):
     seconds: float
     examples_per_second: float
     average_epoch: int | None = None
+    notes: list[dict[str, Any]] = field(default_factory=list)
 
     def _said(self) -> tuple[str, str]:
         loss = "" if self.best_loss is None else f", loss {self.best_loss:.4g}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from memorycell.data.log import logger
 from memorycell.kernels.native import why_missing
 from memorycell.kernels.random import mask_stream
 from memorycell.networks.base import Loss, Network, State, detach_state, map_state
-from memorycell.training.checkpoint import Position, save_checkpoint
+from memorycell.training.checkpoint import Position, Resumed, save_checkpoint
 from memorycell.training.evaluate import entering_state, evaluate_loss, on_device
 from memorycell.training.flat import FlatParameters
 from memorycell.training.groups import ParameterGroup
@@ -74,14 +75,14 @@ class Run:
         self._unseen: list[tuple[int, list[tuple[int, Tensor | None, Loss]], Tensor | float]] = []
         self._saved_at = self._ticked_at = time.perf_counter()
 
-    def run(self, resumed: Any, log: str | Path | None, progress: bool | None, what: str) -> TrainingResult:
+    def run(self, resumed: Resumed | None, log: str | Path | None, progress: bool | None, what: str) -> TrainingResult:
         """Train, and leave the network with its best weights whatever happens."""
         keep_current = False
         stopped = None
         self._tell(what)
         try:
             if resumed is not None:
-                self._resume(*resumed)
+                self._resume(resumed.position, resumed.tensors, resumed.state)
             self.log = Log(log, len(self.position.history), self.position.log_bytes)
             if self.position.stopped is None:
                 self._train(progress, what)
@@ -100,7 +101,7 @@ class Run:
             elif self.average is not None:
                 self.flat.restore(self.average)
             self.flat.release()
-        result = self.position.result(stopped)
+        result = replace(self.position.result(stopped), notes=[] if resumed is None else resumed.notes)
         ended = f"{result.stopped} after {counted(len(result.history), 'epoch')} and {result.seconds:.3g} s"
         _LOG.info("%s: %s, best %d", what, ended, result.best_epoch)
         return result

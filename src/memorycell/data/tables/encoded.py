@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.content import Contents
 from memorycell.data.figures import Figures, shortened
 from memorycell.data.lines import counted
 from memorycell.data.tables.times.frequency import Frequency
@@ -67,6 +68,11 @@ class EncodedTable:
     def __repr__(self) -> str:
         what = f"{len(self.dates):,} rows of {len(self.ids):,} series, targets {shortened(self.target_names)}"
         return f"EncodedTable({what}; {self.past.shape[1] + self.known.shape[1] + self.codes.shape[1]:,} columns)"
+
+    def content(self) -> Contents:
+        """All that a network is given of it, by name: see `memorycell.data.content`."""
+        names = ("past", "known", "codes", "static", "static_codes", "target", "offsets")
+        return [(name, getattr(self, name)) for name in names]
 
     def wall(self, dates: NDArray) -> NDArray:
         """Dates as the clocks of their zone show them; as they are where they have none."""

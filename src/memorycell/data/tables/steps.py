@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memorycell.data.batch import Batch
+from memorycell.data.content import Contents
 from memorycell.data.tables.encoded import EncodedTable
 
 
@@ -34,6 +35,10 @@ class StepDataset:
 
     def __len__(self) -> int:
         return int(self.counted.sum())
+
+    def content(self) -> Contents:
+        """All that it holds, by name: see `memorycell.data.content`."""
+        return [*self.encoded.content(), ("counted", self.counted), ("horizon", self.horizon)]
 
     def gather_steps(self, rows: Tensor, lengths: Tensor | None = None) -> Batch:
         """The batch of table rows `rows` (int64, (B, T)), of which row b counts the first `lengths[b]` (None: all).

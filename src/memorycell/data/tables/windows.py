@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memorycell.data.batch import Batch
+from memorycell.data.content import Contents
 from memorycell.data.tables.encoded import EncodedTable
 from memorycell.data.tables.table import listing
 
@@ -84,6 +85,10 @@ class WindowDataset:
 
     def __len__(self) -> int:
         return len(self.origins)
+
+    def content(self) -> Contents:
+        """All that it holds, by name: see `memorycell.data.content`."""
+        return [*self.encoded.content(), ("origins", self.origins), ("sizes", [self.window, self.horizon])]
 
     def gather(self, rows: Tensor) -> Batch:
         """The batch of the samples `rows` (int64 (B,), places in `origins`)."""

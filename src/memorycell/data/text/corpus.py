@@ -17,6 +17,7 @@ from torch import Tensor
 
 from memorycell.data.batch import Batch
 from memorycell.data.codec import Json
+from memorycell.data.content import Contents
 from memorycell.data.ragged import Ragged
 from memorycell.data.text.corpus_cache import cache_stamp, read_cache, writing_cache
 from memorycell.data.text.text_codec import END, UNK, check_text
@@ -195,6 +196,10 @@ class Corpus:
         targets = torch.from_numpy(self.ids[where + 1].astype(np.int64))
         weights = (torch.arange(rows.shape[1]) < lengths.unsqueeze(1)).to(torch.float32)
         return Batch({"tokens": tokens}, {"tokens": lengths}, targets, weights)
+
+    def content(self) -> Contents:
+        """All that it holds, by name: see `memorycell.data.content`."""
+        return [("ids", self.ids), ("offsets", self.offsets)]
 
     def frequencies(self) -> Tensor:
         """How often each token of the vocabulary is predicted, int64 (V,)."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from memorycell.data.batch import Batch
+from memorycell.data.content import Contents
 
 _SHORT = 0.05  # share of the chunks that are about half as long (Merity et al. 2017, section 5)
 
@@ -73,6 +74,10 @@ class LanguageStream:
         edges = self._edges(epoch)
         for number in range(start, len(self)):
             yield self._gather(int(edges[number]), int(edges[number + 1]), number == 0)
+
+    def content(self) -> Contents | None:
+        """Its token ids, for the fingerprint of a checkpoint; None where they are neither a tensor nor an array."""
+        return [("ids", self.ids)] if isinstance(self.ids, Tensor | np.ndarray) else None
 
     def _edges(self, epoch: int) -> np.ndarray:
         """Where each chunk begins on its track, and the end: (chunks + 1,)."""

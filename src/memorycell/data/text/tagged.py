@@ -12,6 +12,7 @@ from torch import Tensor
 
 from memorycell.data.batch import Batch
 from memorycell.data.codec import Json, checked, is_count, is_list, is_name, register_codec
+from memorycell.data.content import Contents
 from memorycell.data.ragged import Ragged
 from memorycell.data.sequences import SequenceDataset
 
@@ -215,6 +216,10 @@ class TaggedDataset(SequenceDataset):
         targets: Any = part.targets  # ragged, as they were given
         weights: Any = part.weights
         return TaggedDataset(words, targets, weights, self.typical)
+
+    def content(self) -> Contents:
+        """All that it holds, by name: see `memorycell.data.content`."""
+        return [*super().content(), ("characters", self.characters)]
 
     def gather(self, rows: Tensor) -> Batch:
         """The batch of the samples `rows` (int64, (B,))."""

@@ -362,6 +362,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             validation=None if watched is None else self._stream(watched, shuffle=False),
             checkpoint=checkpoint,
             fingerprint={"samples": len(known.samples), **weights_print(known.weights)},
+            begun_with=None if self.pretrained is None and self.word_vectors is None else network.encoder,
             **keep,
             **more,
         )

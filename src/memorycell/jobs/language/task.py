@@ -190,6 +190,7 @@ class LanguageModel(Learner, Modelling):
             self._options(**fields),
             validation=held_out,
             fingerprint={"vocabulary": self.codec_.size, "tokens": self.tokens_},
+            begun_with=None if begin is None else begin.network_,
             **keep,
             **more,
         )

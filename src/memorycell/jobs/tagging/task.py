@@ -283,6 +283,7 @@ class Tagger(Learner, InsightByRow, Tagging):
             if watched is None
             else self._stream(watched, rows_at_once(max(watched.lengths)), shuffle=False),
             fingerprint={"sequences": len(part), **weights_print(part.weights)},
+            begun_with=network.encoder if begun else None,
             **more,
             **keep,
         )
