@@ -40,10 +40,17 @@ def _openmp(library: ctypes.CDLL) -> int | None:
     return ctypes.cast(function, ctypes.c_void_p).value
 
 
-def _torch_openmp() -> int | None:
+def torch_library() -> ctypes.CDLL:
+    """torch's own library, which also finds the functions of the OpenMP runtime and of the BLAS that it uses.
+
+    Raises
+    ------
+    OSError
+        If torch was built in another way.
+    """
     folder = Path(torch.__file__).parent / "lib"
     name = {"win32": "torch_cpu.dll", "darwin": "libtorch_cpu.dylib"}.get(sys.platform, "libtorch_cpu.so")
-    return _openmp(ctypes.CDLL(str(folder / name)))  # loaded long ago: this only finds its handle
+    return ctypes.CDLL(str(folder / name))  # loaded long ago: this only finds its handle
 
 
 def _check(library: ctypes.CDLL, path: Path) -> str | None:
@@ -64,7 +71,7 @@ def _check(library: ctypes.CDLL, path: Path) -> str | None:
     # With a second OpenMP runtime the modes would be set in threads that torch does not compute with, and
     # torch.set_num_threads would not be obeyed. The counts of mapped files tell nothing here: scikit-learn
     # brings a runtime of its own. The address of a function that both call does.
-    if ours is not None and ours != _torch_openmp():
+    if ours is not None and ours != _openmp(torch_library()):
         return f"{path} uses another OpenMP runtime than torch: rebuild it with GCC (CXX=g++), whose OpenMP torch uses"
     return None
 
