@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from typing import Any, Self
 
+from memorycell.jobs.parameters import no_parameter
+
 _MOST = 120  # letters of a parameter's value
 
 
@@ -28,7 +30,7 @@ class Estimator:
         known = self._parameters()
         for name, value in params.items():
             if name not in known:
-                raise ValueError(f"{type(self).__name__} has no parameter {name!r}; it has {', '.join(known)}")
+                raise ValueError(no_parameter(type(self), name, known))
             setattr(self, name, value)
         return self
 

@@ -24,7 +24,7 @@ from memorycell.jobs.devices import device_of, usable
 from memorycell.jobs.estimator import Estimator
 from memorycell.jobs.insight import Insight
 from memorycell.jobs.memory import Estimating
-from memorycell.jobs.parameters import TrainingParameters, check
+from memorycell.jobs.parameters import TrainingParameters, check, renamed_in
 from memorycell.jobs.plan import Plan
 from memorycell.jobs.rebuilding import build_network
 from memorycell.jobs.shown import Shown
@@ -507,10 +507,10 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
     def _of_older(cls, config: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
         """Configuration and tensors of a file of an older release, as this one writes them."""
         learned = config["learned"]
-        parameters = {cls.JOB.renamed.get(name, name): value for name, value in config["parameters"].items()}
+        renamed = renamed_in(cls)
+        parameters = {renamed.get(name, name): value for name, value in config["parameters"].items()}
         if "plan" not in config:
-            seed = parameters.pop("seed", 0)
-            parameters.setdefault("random_state", seed)
+            seed = parameters.setdefault("random_state", 0)
             learned = {"seed_": seed, "trained_on_": {}, **learned}
             config = {**config, "plan": learned.pop("plan_"), "learned": learned}
         return {**config, "parameters": parameters}, tensors

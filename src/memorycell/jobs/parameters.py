@@ -6,13 +6,16 @@ Loads no torch, so that ``memorycell fit … --help`` is quick.
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import functools
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from memorycell.jobs.values import Device, Fields, Seed, Value, Whole
 
+RENAMED = {"seed": "random_state"}  # parameters of every task by their older names; a card has its own
 _KEY = "option"
 _Class = TypeVar("_Class", bound=type)
 
@@ -136,8 +139,48 @@ _VERBOSE = "verbose : bool | None\n    Show a progress bar; None: where stderr i
 
 
 def documented(task: _Class) -> _Class:
-    """Class decorator: puts what its parameters declare into a task's docstring, before what it learns."""
+    """Class decorator: puts what its parameters declare into a task's docstring, before what it learns.
+
+    A name that the constructor does not have is refused in a sentence, see `no_parameter`.
+    """
     text, mark = inspect.cleandoc(task.__doc__ or ""), "Attributes\n----------"
     before, found, after = text.partition(mark)
     task.__doc__ = f"{before}{documentation(task)}\n{_VERBOSE}\n\n{found}{after}"
+    task.__init__ = _naming(task.__init__)  # type: ignore[misc]
     return task
+
+
+def _naming(init: Callable[..., None]) -> Callable[..., None]:
+    """A constructor that says which of its parameters an unknown one may mean."""
+    known = [name for name in inspect.signature(init).parameters if name != "self"]
+
+    @functools.wraps(init)
+    def __init__(self: Any, *args: Any, **given: Any) -> None:
+        for name in given:
+            if name not in known:
+                raise TypeError(no_parameter(type(self), name, known))
+        init(self, *args, **given)
+
+    return __init__
+
+
+def no_parameter(task: type, name: str, known: Collection[str]) -> str:
+    """That a task has no parameter of this name, and which it may mean: by an older name, or one that looks like it.
+
+    Example
+    -------
+    >>> class Task: ...
+    >>> no_parameter(Task, "seed", ["random_state"]), no_parameter(Task, "dept", ["width", "depth"])
+    ('Task has no parameter seed=: it is called random_state= now', 'Task has no parameter dept=: did you mean depth=?')
+    """
+    renamed = renamed_in(task)
+    said = f"{task.__name__} has no parameter {name}="
+    if renamed.get(name) in known:
+        return f"{said}: it is called {renamed[name]}= now"
+    near = difflib.get_close_matches(name.lower(), known, 1)
+    return f"{said}: did you mean {near[0]}=?" if near else f"{said}; it has {', '.join(known)}"
+
+
+def renamed_in(task: type) -> dict[str, str]:
+    """A task's parameters by their older names."""
+    return {**RENAMED, **getattr(getattr(task, "JOB", None), "renamed", {})}
