@@ -355,3 +355,106 @@ def test_readings_come_back_from_json() -> None:
     told = {name: getattr(reading, name) for name in ("dayfirst", "format", "timezone")}
     assert DateReading.from_json(told, reading.learnings()) == reading
     assert DateReading.from_json(None, None) == DateReading() and not DateReading().learnings()
+
+
+DAY, MONTH = pd.date_range("2023-01-27", periods=12), pd.date_range("2019-10-01", periods=12, freq="MS")
+QUARTER, HOUR = pd.date_range("2019-10-01", periods=12, freq="QS"), pd.date_range("2023-01-27", periods=40, freq="h")
+ARABIC, PERSIAN, WIDE = (dict(zip(map(ord, "0123456789"), digits, strict=True)) for digits in (
+    "٠١٢٣٤٥٦٧٨٩", "۰۱۲۳۴۵۶۷۸۹", "０１２３４５６７８９"))  # fmt: skip
+PEOPLES = {
+    "arabic digits": ([f"{d:%d/%m/%Y}".translate(ARABIC) for d in DAY], DAY),
+    "persian digits": ([f"{d:%Y/%m/%d}".translate(PERSIAN) for d in DAY], DAY),
+    "wide digits": ([f"{d:%Y/%m/%d}".translate(WIDE) for d in DAY], DAY),
+    "dashes": ([f"{d:%Y–%m–%d}" for d in DAY], DAY),
+    "minus signs": ([f"{d:%Y−%m−%d}" for d in DAY], DAY),
+    "marks of direction": ([f"\u200e{d:%d/%m/%Y}" for d in DAY], DAY),
+    "quotation marks": ([f"'{d:%Y-%m-%d}'" for d in DAY], DAY),
+    "a weekday behind": ([f"{d:%d/%m/%Y} ({d:%a})" for d in DAY], DAY),
+    "a weekday in Japanese": ([f"{d.year}/{d.month}/{d.day}(月)" for d in DAY], DAY),
+    "Korea": ([f"{d.year}. {d.month}. {d.day}." for d in DAY], DAY),
+    "Korea's clock": ([f"{d.year}. {d.month}. {d.day}. {'오전오후'[d.hour // 12 * 2 :][:2]} {d:%I:%M}" for d in HOUR], HOUR),
+    "China's clock": ([f"{d.year}年{d.month}月{d.day}日 {d.hour}时" for d in HOUR], HOUR),
+    "China's minutes": ([f"{d.year}年{d.month}月{d.day}日{d.hour}时{d.minute}分" for d in HOUR], HOUR),
+    "China's quarters": ([f"{d.year}年第{d.quarter}季度" for d in QUARTER], QUARTER),
+    "China's quarters in words": ([f"{d.year}年{'一二三四'[d.quarter - 1]}季度" for d in QUARTER], QUARTER),
+    "Thailand's years": ([f"{d.day}/{d.month}/{d.year + 543}" for d in DAY], DAY),
+    "Uhr": ([f"{d:%d.%m.%Y %H:%M} Uhr" for d in HOUR], HOUR),
+    "um": ([f"{d:%d.%m.%Y um %H:%M}" for d in HOUR], HOUR),
+    "at": ([f"{d:%b %d, %Y at %I:%M %p}" for d in HOUR], HOUR),
+    "hours of France": ([f"{d:%d/%m/%Y %Hh%M}" for d in HOUR], HOUR),
+    "hours alone": ([f"{d:%d/%m/%Y %Hh}" for d in HOUR], HOUR),
+    "hyphens": ([f"{d:%Y-%m-%d-%H}" for d in HOUR], HOUR),
+    "names of files": ([f"{d:%Y-%m-%d_%H-%M-%S}" for d in HOUR], HOUR),
+    "pressed": ([f"{d:%Y%m%d_%H%M%S}" for d in HOUR], HOUR),
+    "colons before milliseconds": ([f"{d:%Y-%m-%d %H:%M:%S}:000" for d in HOUR], HOUR),
+    "pandas' weeks": ([f"{d:%Y-%m-%d}/{d + pd.Timedelta('6D'):%Y-%m-%d}" for d in DAY], DAY),
+    "fiscal years": ([f"FY{year}" for year in range(2012, 2024)], [f"{year}-01-01" for year in range(2012, 2024)]),
+    "fiscal quarters": ([f"Q{d.quarter} FY{d:%y}" for d in QUARTER], QUARTER),
+    "school years": ([f"{year}/{year + 1 - 2000:02d}" for year in range(2001, 2011)],
+                     [f"{year}-01-01" for year in range(2001, 2011)]),
+    "seasons": ([f"{year}-{year + 1}" for year in range(1994, 2006)], [f"{year}-01-01" for year in range(1994, 2006)]),
+    "weeks of short years": ([f"{d:%g}W{d:%V}" for d in pd.date_range("2019-12-30", periods=60, freq="W-MON")],
+                             pd.date_range("2019-12-30", periods=60, freq="W-MON")),
+    "quarters as numbers": ([f"{d.quarter}/{d.year}" for d in QUARTER], QUARTER),
+    "months as numbers": ([f"{d.month}/{d.year}" for d in MONTH], MONTH),
+    "months and colons": ([f"{d:%Y:%m}" for d in MONTH], MONTH),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PEOPLES)
+def test_dates_of_all_peoples(case: str) -> None:
+    values, dates = PEOPLES[case]
+    table = read_table({"date": values, "y": range(len(values))})
+    stamps = find_time(table)
+    assert stamps is not None and stamps.reading.zone is None
+    np.testing.assert_array_equal(stamps.values, np.array(dates, "datetime64[ns]"))
+    later = read_time(table.take(np.arange(2)), ["date"], stamps.reading)  # as a later table of two rows is read
+    np.testing.assert_array_equal(later.values, stamps.values[:2])
+
+
+@pytest.mark.parametrize("values", [
+    [f"{season} {year}" for year in range(2010, 2014) for season in ("Spring", "Summer", "Autumn", "Winter")],
+    [f"{year}-W{week:02d}" for year in (2021, 2022) for week in range(1, 54)],  # which have 52
+    [f"2023-{day:03d}" for day in range(1, 367)],
+])  # fmt: skip
+def test_what_is_no_date_is_none(values: list[str]) -> None:
+    """Not the first of its year."""
+    with pytest.raises(ValueError, match="does not hold dates"):
+        find_time(read_table({"date": values, "y": range(len(values))}))
+
+
+ZONES = {
+    "CET": 1,
+    "MEZ": 1,
+    "EST": -5,
+    "JST": 9,
+    "UTC+1": 1,
+    "GMT+0100 (CET)": 1,
+    "UTC": 0,
+    "(UTC)": 0,
+    "+01:00[Europe/Paris]": 1,
+}
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_zones_by_their_names(zone: str) -> None:
+    stamps = find_time(read_table({"date": [f"{d:%Y-%m-%d %H:%M} {zone}" for d in HOUR], "y": range(40)}))
+    assert stamps is not None
+    np.testing.assert_array_equal(stamps.values, HOUR.to_numpy() - np.timedelta64(ZONES[zone], "h"))
+
+
+def test_names_of_both_halves_of_a_year() -> None:
+    dates = pd.date_range("2024-03-30", periods=48, freq="h", tz="Europe/Berlin")
+    stamps = find_time(read_table({"date": [f"{d:%d.%m.%Y %H:%M %Z}" for d in dates], "y": range(48)}))
+    assert stamps is not None and stamps.reading.zone == "Europe/Berlin"
+    np.testing.assert_array_equal(stamps.values, dates.tz_convert(None).to_numpy())
+
+
+@pytest.mark.parametrize(("name", "zone", "hours"), [("CST", "Asia/Shanghai", 8), ("IST", "Asia/Kolkata", 5.5)])
+def test_names_of_several_zones_are_asked_about(name: str, zone: str, hours: float) -> None:
+    table = read_table({"date": [f"{d:%Y-%m-%d %H:%M} {name}" for d in HOUR], "y": range(40)})
+    with pytest.raises(ValueError, match=rf"row 0: '{name}' stands for several .* timezone=\"{zone}\""):
+        find_time(table)
+    stamps = find_time(table, reading=DateReading(timezone=zone))
+    assert stamps is not None and stamps.reading.zone == zone
+    np.testing.assert_array_equal(stamps.values, HOUR.to_numpy() - np.timedelta64(int(hours * 60), "m"))

@@ -26,14 +26,14 @@ def regularity(days: NDArray, within_days: bool = False) -> float:
         return 0.0
     back = float((np.diff(days).astype(np.int64) < 0).mean())
     whole = 0.0 if within_days else _by_months(found)
-    return float(max(_by_days(found), whole) * (1 - 0.5 * back))
+    return float(max(_by_days(found, within_days), whole) * (1 - 0.5 * back))
 
 
-def _by_days(days: NDArray) -> float:
+def _by_days(days: NDArray, within_days: bool) -> float:
     numbers = days.astype(np.int64)
     steps = np.diff(numbers)
     values, counts = np.unique(steps, return_counts=True)
-    step, span = int(values[np.argmax(counts)]), int(numbers[-1] - numbers[0])
+    step, span = 1 if within_days else int(values[np.argmax(counts)]), int(numbers[-1] - numbers[0])
     shares = [len(days) / (span / step + 1) * float((steps % step == 0).mean())]
     weekdays = np.unique((numbers + 3) % 7)
     if step < 7 and len(weekdays) < 7 and span >= 14:

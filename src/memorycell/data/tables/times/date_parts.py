@@ -127,7 +127,7 @@ def clock_of(table: Table, name: str) -> NDArray | None:
             if (hours <= 24).all():
                 return (hours.astype(np.int64) * _NANOSECONDS["hour"]).astype("timedelta64[ns]")
             minutes = hours.astype(np.int64)
-            if (minutes <= 2400).all() and (minutes % 100 < 60).all():  # 1830 is 18:30
+            if len(minutes) and 100 <= minutes.max() <= 2400 and (minutes % 100 < 60).all():  # 1830 is 18:30
                 return ((minutes // 100 * 60 + minutes % 100) * _NANOSECONDS["minute"]).astype("timedelta64[ns]")
         return None
     if not table.is_text(name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,22 +17,30 @@ from memorycell.data.tables.arrow import as_texts, is_valid, text, to_numpy
 from memorycell.data.tables.times.date_forms import (
     FORMS,
     ONLY_IF_NAMED,
+    QUARTER_NAME,
+    QUARTERS,
     SPAN,
     SPAN_END,
     WEEK_NAME,
     WEEKDAY,
+    WEEKDAY_BEHIND,
     WEEKDAY_FIRST,
+    WEEKDAY_LAST,
     WEEKS,
+    WITH_DAYS,
 )
+from memorycell.data.tables.times.date_marks import plain
 from memorycell.data.tables.times.date_order import best_order
 from memorycell.data.tables.times.date_reading import ORDERS, DateReading
 from memorycell.data.tables.times.month_names import language_name, months_of
+from memorycell.data.tables.times.zone_names import seconds_ahead
 
 Where = Callable[[int], str]
-_TRIMMED = {WEEKDAY_FIRST: WEEKDAY, SPAN: SPAN_END}
+_TRIMMED = {WEEKDAY_FIRST: WEEKDAY, WEEKDAY_LAST: WEEKDAY_BEHIND, SPAN: SPAN_END}
 _EMPTY = text("")
 _FIRST_YEAR = 1969  # of years of two digits, as POSIX has it, unless that leads further than this into the future
 _AHEAD = 20
+_BUDDHIST = (2420, 2700)
 _SAMPLE = 200
 
 
@@ -82,6 +90,9 @@ def parse_text(
         For values that contradict what was learned, or what the user said.
     """
     reading = reading or DateReading()
+    if column.null_count == len(column):
+        return None
+    column = plain(column)
     head = column.slice(0, 2 * _SAMPLE).drop_null().slice(0, _SAMPLE)
     if not len(head):
         return None
@@ -95,11 +106,13 @@ def parse_text(
     for mark, pattern in _TRIMMED.items():
         if (trimmed and mark != trimmed) or not pc.all(pc.match_substring_regex(head, pattern)).as_py():
             continue
+        if mark == WEEKDAY_LAST and pc.any(pc.match_substring(head, ":")).as_py():
+            continue  # words behind a clock may be a zone
         bare, known = (
             pc.replace_substring_regex(column, pattern, ""),
             reading.with_(form=reading.form.removeprefix(mark)),
         )
-        parsed = _by_forms(name, bare, pc.replace_substring_regex(head, pattern, ""), known, sure, where)
+        parsed = _by_forms(name, bare, pc.replace_substring_regex(head, pattern, ""), known, sure, where, WITH_DAYS)
         if parsed is not None:
             parsed.reading = parsed.reading.with_(form=mark + parsed.reading.form)
             return parsed
@@ -107,10 +120,16 @@ def parse_text(
 
 
 def _by_forms(
-    name: str, column: pa.ChunkedArray, head: pa.ChunkedArray, reading: DateReading, sure: bool, where: Where
+    name: str,
+    column: pa.ChunkedArray,
+    head: pa.ChunkedArray,
+    reading: DateReading,
+    sure: bool,
+    where: Where,
+    allowed: Collection[str] = FORMS,
 ) -> Parsed | None:
     for form in _in_order(name, reading, sure):
-        if not pc.all(pc.match_substring_regex(head, f"^(?:{FORMS[form]})$")).as_py():
+        if form not in allowed or not pc.all(pc.match_substring_regex(head, f"^(?:{FORMS[form]})$")).as_py():
             continue
         parsed = _quickly(column, form, reading) or _parsed(name, column, form, reading, sure, where)
         if parsed is not None:
@@ -139,6 +158,7 @@ def _in_order(name: str, reading: DateReading, sure: bool) -> list[str]:
     named_week = WEEK_NAME.search(name.lower()) is not None
     forms = [reading.form] if reading.form in FORMS else []
     forms += list(WEEKS) if named_week else []
+    forms += QUARTERS
     forms += [form for form in FORMS if sure or form not in ONLY_IF_NAMED]
     return list(dict.fromkeys(forms))
 
@@ -202,8 +222,13 @@ class Fields:
         year, century = self._years(name, form, reading)
         learned: dict[str, Any] = {"learned": True, "form": form, "century": century or reading.century}
         month, day = self.number("m", 1), self.number("d", 1)
+        if (form in QUARTERS and not self._quarterly(name, year, form, reading)) or (
+            "x" in self.texts and not self._next_years(year, form, reading)
+        ):
+            return None
+        self._say_fiscal(name, reading)
         if "q" in self.texts:
-            month = 3 * np.maximum(self.number("q", 0), self.number("q2", 0)) - 2
+            month = np.maximum(1, 3 * np.maximum(self.number("q", 0), self.number("q2", 0)) - 2)
         if "h" in self.texts:
             month = 6 * np.maximum(self.number("h", 0), self.number("h2", 0)) - 5
         month = np.where(self.present, month, 1)
@@ -212,17 +237,20 @@ class Fields:
             if named is None:
                 return None
             month, learned["language"] = named
-        days = self._of_weeks(year) if "w" in self.texts else self._of_year(year) if "j" in self.texts else None
         if form == "numbers":
             found = self._in_order(name, year, reading)
             if found is None:
                 return None
             days, learned["order"] = found
-        elif days is None:
+        elif "w" in self.texts:
+            days = self._of_weeks(year)
+        elif "j" in self.texts:
+            days = self._of_year(year)
+        else:
             days = days_of(year, month, day)
         if days is None:
             return None
-        values, offsets = self._clock(days)
+        values, offsets = self._clock(days, reading)
         if values is None:
             return None
         values[~self.present] = np.datetime64("NaT")
@@ -231,6 +259,8 @@ class Fields:
     def _years(self, name: str, form: str, reading: DateReading) -> tuple[NDArray[np.int64], int]:
         """Years of four digits, and the first that two digits stand for where there are such."""
         year = self.number("y", 1970)
+        if form != "numbers" or reading.order != "ymd":
+            year = self._of_our_calendar(name, year, reading)
         short = self.present & (year < 100)
         if not short.any() or (form == "numbers" and reading.order == "ymd"):
             return year, 0
@@ -239,6 +269,43 @@ class Fields:
         if not reading.learned and form != "numbers":
             self._say_years(name, year[short])
         return year, century
+
+    def _quarterly(self, name: str, year: NDArray[np.int64], form: str, reading: DateReading) -> bool:
+        """Whether 1/2010 is a quarter: the column is named so, or four numbers fill the years, and no other comes."""
+        if form == reading.form or (QUARTER_NAME.search(name.lower()) and not WEEK_NAME.search(name.lower())):
+            return True
+        quarters = np.unique((4 * year + self.number("q", 1) - 1)[self.present])
+        if len(quarters) < 8 or len(quarters) < 0.9 * (quarters[-1] - quarters[0] + 1):
+            return False
+        text = f"The numbers beside the years in {name!r} were read as quarters, as none above 4 comes."
+        self.notes.append(note("quarters", text))
+        return True
+
+    def _next_years(self, year: NDArray[np.int64], form: str, reading: DateReading) -> bool:
+        """Whether the second number is the year after the first: 2019/20, and not a month."""
+        later = self.number("x", 0)
+        follows = np.where(later > 99, later == year + 1, later == (year + 1) % 100)[self.present]
+        sure = form == reading.form or later.max(initial=0) > 12 or len(np.unique(year[self.present])) >= 3
+        return bool(follows.all() and sure)
+
+    def _say_fiscal(self, name: str, reading: DateReading) -> None:
+        if reading.learned or ("x" not in self.texts and "fy" not in self.texts):
+            return
+        if "x" in self.texts or pc.any(pc.not_equal(pc.fill_null(self.texts["fy"], _EMPTY), _EMPTY)).as_py():
+            text = f"Years in {name!r} that are not the calendar's are dated as if they were: by the first day of "
+            which = "the year that they begin in" if "x" in self.texts else "the year that they are named after"
+            self.notes.append(note("years", f"{text}{which}."))
+
+    def _of_our_calendar(self, name: str, year: NDArray[np.int64], reading: DateReading) -> NDArray[np.int64]:
+        """Years of the Buddhist calendar of Thailand as those of ours, which alone can be represented."""
+        low, high = _BUDDHIST
+        known = year[self.present]
+        if not len(known) or known.min() < low or known.max() > high:
+            return year
+        if not reading.learned:
+            text = f"Years such as {known[0]} in {name!r} were read as those of the Buddhist calendar: "
+            self.notes.append(note("years", f"{text}{known[0]} is {known[0] - 543}."))
+        return np.where(self.present, year - 543, 1970)
 
     def _say_years(self, name: str, years: NDArray[np.int64]) -> None:
         first, last = int(years.min()), int(years.max())
@@ -329,13 +396,13 @@ class Fields:
             f"column {name!r}: {value!r} in {self.where(row)} is no date of {ORDERS[order]}, {why}; {remedy}"
         )
 
-    def _clock(self, days: NDArray) -> tuple[NDArray | None, NDArray[np.int64] | None]:
+    def _clock(self, days: NDArray, reading: DateReading) -> tuple[NDArray | None, NDArray[np.int64] | None]:
         if "H" not in self.texts:
             return days.copy(), None
         hour, minute, second = self.number("H", 0), self.number("M", 0), self.number("S", 0)
         if "p" in self.texts:
             letter = pc.utf8_lower(pc.fill_null(self.texts["p"], _EMPTY))
-            afternoon, morning = to_numpy(pc.equal(letter, text("p"))), to_numpy(pc.equal(letter, text("a")))
+            afternoon, morning = (to_numpy(pc.is_in(letter, as_texts([*marks]))) for marks in ("p下후後", "a上전前"))
             if afternoon.any() or morning.any():
                 if (hour[afternoon | morning] > 12).any():
                     return None, None
@@ -347,10 +414,10 @@ class Fields:
             fraction = pc.utf8_rpad(pc.fill_null(self.texts["f"], _EMPTY), 9, "0")
             nanoseconds = nanoseconds + to_numpy(fraction.cast(pa.int64()))
         values = days + nanoseconds.astype("timedelta64[ns]")
-        offsets = self._offsets()
+        offsets = self._offsets(reading)
         return (values, None) if offsets is None else (values - offsets.astype("timedelta64[s]"), offsets)
 
-    def _offsets(self) -> NDArray[np.int64] | None:
+    def _offsets(self, reading: DateReading) -> NDArray[np.int64] | None:
         """Seconds ahead of UTC; None where no text says so."""
         zone = pc.fill_null(self.texts["z"], _EMPTY) if "z" in self.texts else None
         if zone is None or not pc.any(pc.not_equal(zone, _EMPTY)).as_py():
@@ -362,12 +429,17 @@ class Fields:
                 f"{self.column[row].as_py()!r} in {self.where(row)} has no time zone, but others of its column have: "
                 "write all of them with it, or none"
             )
-        digits = pc.replace_substring(zone, ":", "")
-        digits = pc.if_else(pc.equal(pc.utf8_length(digits), 3), pc.binary_join_element_wise(digits, "00", ""), digits)
-        offset = pc.if_else(pc.match_substring_regex(digits, r"^[+-]\d{4}$"), digits, text("+0000"))
-        sign = np.where(to_numpy(pc.starts_with(offset, "-")), -1, 1)
-        hundreds = to_numpy(pc.utf8_slice_codeunits(offset, 1).cast(pa.int64()))
-        return sign * (hundreds // 100 * 3600 + hundreds % 100 * 60)
+        encoded = zone.dictionary_encode()
+        names = encoded.dictionary.to_pylist()
+        places = to_numpy(encoded.indices).astype(np.int64)
+        seconds = np.zeros(len(names), np.int64)
+        for i, name in enumerate(names):
+            try:
+                seconds[i] = seconds_ahead(name, reading.timezone or reading.zone, {*names}) if name else 0
+            except ValueError as error:
+                row = int(np.argmax(places == i))
+                raise ValueError(f"{self.column[row].as_py()!r} in {self.where(row)}: {error}") from None
+        return seconds[places]
 
 
 def _or_none(days: NDArray | None, order: str) -> tuple[NDArray, str] | None:
