@@ -52,6 +52,32 @@ NUMBERS = {  # what is written, in what file; as what it is read, and a word of 
     "plain": (["1.5", "-2", ".5", "1e3"], ISO, ",", [1.5, -2, 0.5, 1000], ""),
     "three decimals": (["0.985", "1.004", "12.500"], ISO, ",", [0.985, 1.004, 12.5], ""),
     "three decimals or none": (["2", "1.004", "3", "2.125"], ISO, ",", [2, 1.004, 3, 2.125], "thousands='.'"),
+    "no cents": (["1.200,-", "900,-"], GERMAN, ";", [1200, 900], "thousands"),
+    "no cents, with a currency": (["12,- €", "9,50 €"], GERMAN, ";", [12, 9.5], "'€'"),
+    "more currencies": (["Rs. 1,200.50", "Rs. 900.00"], ISO, ",", [1200.5, 900], "amounts in Rs."),
+    "units": (["12 kg", "13.5 kg"], ISO, ",", [12, 13.5], "holds numbers in kg: read without it"),
+    "units without a space": (["25°C", "-3.5°C"], ISO, ",", [25, -3.5], "holds numbers in °C"),
+    "units of units": (["3,5 µg/m3", "4 µg/m3"], GERMAN, ";", [3.5, 4], "µg/m3"),
+    "units with thousands": (["1.004 kWh", "985 kWh"], GERMAN, ";", [1004, 985], "in kWh"),
+    "units behind some": (["12 kg", "13", "14.5 kg."], ISO, ",", [12, 13, 14.5], "'kg', 'kg.' stand behind 19 of 28"),
+    "one or many": (["1 day", "2 days"], ISO, ",", [1, 2], "in day"),
+    "magnitudes": (["1.2K", "3M", "500"], ISO, ",", [1200, 3e6, 500], "K, M behind a number are magnitudes"),
+    "a magnitude": (["-1.25B", "2B"], ISO, ",", [-1.25e9, 2e9], "is its magnitude: '-1.25B'"),
+    "magnitudes of words": (["1,5 Mio. €", "2 Mrd. €"], GERMAN, ";", [1.5e6, 2e9], "Mio., Mrd."),
+    "bounds": (["<0.5", "0.7", "> 100"], ISO, ",", [0.5, 0.7, 100], "na_values='<0.5'"),
+    "about": (["~12", "13"], ISO, ",", [12, 13], "approximate"),
+    "footnotes": (["12*", "13", "14", "15 [1]", "16"], ISO, ",", [12, 13, 14, 15, 16], "'*', '[1]' stand behind 11"),
+    "flags of offices": (
+        ["12.5 p", "13", "14", "15", "16 e"],
+        ISO,
+        ",",
+        [12.5, 13, 14, 15, 16],
+        "'p', 'e' stand behind",
+    ),
+    "powers of Fortran": (["1.5D-03", "2.5D+01"], ISO, ",", [0.0015, 25], ""),
+    "digits of Arabic": (["١٢٫٥", "١٣"], ISO, ",", [12.5, 13], ""),
+    "wide digits": (["１２．５", "１３"], ISO, ",", [12.5, 13], ""),
+    "infinite": (["inf", "-Infinity", "3.5", "4", "5"], ISO, ",", [np.inf, -np.inf, 3.5, 4, 5], ""),
     "above a thousand without marks": (["1234.567", "1.004"], ISO, ",", [1234.567, 1.004], ""),
 }
 
@@ -81,7 +107,13 @@ TEXTS = {
     "leading zeros, spaced": ["012 345", "100 456"],
     "long": ["12345678901234567890", "12345678901234567891"],
     "grades": ["1-", "2", "2-", "3"],
-    "units": ["12 kg", "13 kg"],
+    "two units": ["12 kg", "13 g"],
+    "bounds alone": ["<5", ">65"],
+    "ordinals": ["1st", "2nd", "3rd", "1st"],
+    "ordinals of one kind": ["5th", "6th"],
+    "credit and debit": ["100 CR", "50 DR"],
+    "sizes": ["10 x 20", "12 x 30"],
+    "clocks": ["9 am", "10 am"],
     "two currencies": ["5 €", "6 $"],
     "list items": ["(1)", "(2)"],
     "codes": ["A1", "B2"],
@@ -94,6 +126,30 @@ def test_what_is_no_number_stays_as_it_is_written(case: str) -> None:
     for table in (table_of(cells), read_table({"y": [cells[i % len(cells)] for i in range(28)]})):
         assert table.is_text("y")
         assert table.texts("y").to_pylist()[: len(cells)] == cells
+
+
+@pytest.mark.parametrize("word", ["unavailable", "(null)", "\\N", "No data", "n.d.", "M", "1.#IND", "####"])
+def test_words_for_none_among_numbers(word: str) -> None:
+    table = table_of([word, "20.5", "21.5"])
+    assert np.isnan(table.numbers("y")[0]) and table.numbers("y")[1] == 20.5
+    assert f"10 values stand for a missing one ({word!r}; first in line 2)" in said(table)
+    assert table_of([word, "on", "off"]).texts("y")[0].as_py() == word
+
+
+def test_several_units_are_named() -> None:
+    assert "holds several units ('kg', 'g'): read as text" in said(table_of(["12 kg", "13.5 g"]))
+
+
+def test_the_unit_is_remembered() -> None:
+    first = table_of(["12 kg", "13.5 kg"])
+    assert first.reading == {"marks": {"y": [".", "", "kg"]}}
+    assert table_of(["12", "13.5"], as_read=first.reading).numbers("y")[1] == 13.5
+    with pytest.raises(ValueError, match="'12 g' is in 'g', and the model was fitted with this column in 'kg'"):
+        table_of(["12 g", "13.5 g"], as_read=first.reading)
+    money = table_of(["$3.50", "$4"]).reading
+    assert table_of(["5 USD", "6 USD"], as_read=money).numbers("y")[0] == 5
+    with pytest.raises(ValueError, match="is in '€', and the model was fitted with this column in '\\$'"):
+        table_of(["5 €", "6 €"], as_read=money)
 
 
 def test_one_way_of_writing_a_column() -> None:

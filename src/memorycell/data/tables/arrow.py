@@ -65,6 +65,11 @@ def as_texts(values: Sequence[str]) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
 
 
+def as_one(column: Any) -> Any:
+    """A column in one piece, which some of Arrow's functions ask for."""
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
 def text(value: str) -> pa.Scalar:
     """A text for Arrow's functions."""
     return as_texts([value])[0]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from memorycell.data.log import note
+from memorycell.data.tables.files.leading_zeros import is_part_of_date
 from memorycell.data.tables.files.numbers import ERRORS, WRITTEN
 from memorycell.data.tables.table import NULLS, listing
 
@@ -65,6 +66,11 @@ def is_date(cell: str) -> bool:
 def is_value(cell: str) -> bool:
     """Whether a cell holds a number or a date of digits."""
     return is_number(cell) or is_date(cell)
+
+
+def is_named_like_time(name: str) -> bool:
+    """Whether a column is called like a date, a time or a part of them."""
+    return _TIMES.match(name.strip()) is not None or is_part_of_date(name)
 
 
 def is_empty(cell: str) -> bool:

@@ -68,7 +68,10 @@ class How:
             said["na_values"] = list(said["na_values"])
         found = {**self.learned, **marks}
         if found:
-            said["marks"] = {name: [each.decimal, each.thousands] for name, each in found.items()}
+            said["marks"] = {
+                name: [each.decimal, each.thousands, *([each.unit] if each.unit else [])]
+                for name, each in found.items()
+            }
         return said
 
     def without_file(self) -> How:
@@ -80,7 +83,7 @@ def check_remembered(state: Any) -> dict[str, Any]:
     """What a model's file says of how its tables are read; ValueError for anything damaged."""
     try:
         marks = state.get("marks", {})
-        if not all(len(pair) == 2 and pair[0] in MARKS and isinstance(pair[1], str) for pair in marks.values()):
+        if not all(len(m) in (2, 3) and m[0] in MARKS and all(isinstance(s, str) for s in m) for m in marks.values()):
             raise ValueError("marks of numbers")
         How.of(remembered=state)
         if not all(isinstance(state.get(name, ""), str) for name in ("delimiter", "encoding")):

@@ -11,30 +11,51 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from memorycell.data.tables.arrow import as_texts, nothing, surely, to_numpy
+from memorycell.data.tables.arrow import as_one, as_texts, nothing, surely, to_numpy
 
 _SPACES = "\u0020\u00a0\u202f\u2009\u2007"
 _APOSTROPHES = "'\u2019"
-_MINUS = "\u2212\u2013-"  # the last of a set, where it is no range
+MINUS = "\u2212\u2013-"  # the last of a set, where it is no range
 _GROUPS = {" ": _SPACES, "'": _APOSTROPHES}
-_CURRENCY = (
-    r"(?:[€£¥₹₽₩₺₪₫฿]|(?:US|R|A|C|HK|NZ|S)?\$|CHF|EUR|USD|GBP|JPY|SEK|NOK|DKK|PLN|CZK|HUF|INR|BRL|CAD|AUD|CNY|"
-    r"Fr\.|kr\.?|zł|Kč|Ft)"
+CURRENCY = (
+    r"(?:[€£¥₹₽₩₺₪₫฿₴₦₨₸₡₱]|(?:US|R|A|C|HK|NZ|NT|S|Mex)?\$|CHF|EUR|USD|GBP|JPY|SEK|NOK|DKK|PLN|CZK|HUF|INR|BRL|CAD|AUD|CNY|"
+    r"HKD|SGD|NZD|MXN|ZAR|TRY|TL|KRW|THB|IDR|MYR|PHP|VND|RUB|UAH|ILS|AED|SAR|TWD|RON|BGN|ISK|CLP|COP|ARS|PEN|EGP|NGN|KES|"
+    r"PKR|BDT|LKR|RMB|Fr\.|kr\.?|zł|Kč|Ft|Rs\.?|Rp\.?|RM)"
 )
-_POWER = r"(?:[eE][+-]?\d+)?"
-_BODY = rf"(?:\d(?:[\d.,{_SPACES}{_APOSTROPHES}]*\d)?[.,]?{_POWER}|[.,]\d+{_POWER})"
+_SAME_CURRENCY = {
+    "EUR": "€", "USD": "$", "US$": "$", "GBP": "£", "JPY": "¥", "INR": "₹", "Rs": "₹", "Rs.": "₹", "kr.": "kr",
+}  # fmt: skip
+_POWER = r"(?:[eEdD][+-]?\d+)?"
+BODY = rf"(?:\d(?:[\d.,{_SPACES}{_APOSTROPHES}]*\d)?[.,]?{_POWER}|[.,]\d+{_POWER})"
 _SPACE = rf"[\s{_SPACES}]*"
-# Groups: an open bracket, a sign, a currency, a sign, the digits, a unit, a closing bracket, a sign behind.
-WRITTEN = (
-    rf"^(?P<open>\(?){_SPACE}(?P<sign>[+{_MINUS}]?){_SPACE}(?P<before>{_CURRENCY}?){_SPACE}(?P<inner>[{_MINUS}]?){_SPACE}(?P<body>{_BODY})"
-    rf"{_SPACE}(?P<after>(?:{_CURRENCY}|%)?){_SPACE}(?P<close>\)?)(?P<trail>[{_MINUS}]?)$"
-)
+# Any sign or letters in a currency's place: taking parts out is slow where a pattern has many alternatives.
+ANY_CURRENCY = rf"(?:[^\d\s(),.+{MINUS}]*[A-Za-z]\.|[^\d\s(),.+{MINUS}]*)"
+
+
+def _written(currency: str) -> str:
+    """Groups: an open bracket, a sign, a currency, a sign, the digits, a unit, a closing bracket, a sign behind."""
+    return (
+        rf"^(?P<open>\(?){_SPACE}(?P<sign>[+{MINUS}]?){_SPACE}(?P<before>{currency}?){_SPACE}(?P<inner>[{MINUS}]?){_SPACE}"
+        rf"(?P<body>{BODY}){_SPACE}(?P<after>(?:{currency}|%)?){_SPACE}(?P<close>\)?)(?P<trail>[{MINUS}]?)$"
+    )
+
+
+WRITTEN, _PARTED = _written(CURRENCY), _written(ANY_CURRENCY)
 PLAIN = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 ERRORS = (
     "#DIV/0!", "#N/A", "#N/A N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!", "#NV", "#WERT!", "#BEZUG!",
     "#VALEUR!", "#SPILL!", "#CALC!", "-", "--", "---", "\u2013", "\u2014", "n/a", "N/A", "n.a.", "N.A.", "k.A.",
     "k. A.", "?", ".", "..", "...", "\u2026",
 )  # fmt: skip
+# What else stands for a missing value where all that is beside it are numbers; as a name of something it is one.
+NO_VALUE = (
+    "(null)", "\\N", "nil", "Nil", "NIL", "missing", "Missing", "MISSING", "unknown", "Unknown", "UNKNOWN",
+    "unavailable", "Unavailable", "undefined", "N.D.", "n.d.", "ND", "nd", "N/D", "n/d", "NR", "no data", "No data",
+    "No Data", "NO DATA", "NoData", "nodata", "Bad Input", "Bad", "BAD", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
+    "#", "*", "**", "***", ":", "M", "(blank)", "blank", "Error", "error", "ERROR", "Err:502", "Err:504",
+    "Err:508", "####", "#####", "######", "#######", "########", "n.v.", "s.d.", "S/D", "нет данных", "н/д",
+)  # fmt: skip
+INFINITE = r"^(?i:[+\-\x{2212}]?(?:inf|infinity|∞|1\.#INF))$"
 _WORDS = {".": "a point", ",": "a comma", " ": "a space", "'": "an apostrophe"}
 MARKS = (".", ",")
 _HEAD = 1000
@@ -43,10 +64,11 @@ _LONG = r"^\d{17,}$"
 
 @dataclass(frozen=True)
 class Marks:
-    """The decimal's mark and, "" where there is none, the one between thousands."""
+    """The decimal's mark and, "" where there is none, the one between thousands and the unit that was taken off."""
 
     decimal: str = "."
     thousands: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +112,17 @@ class Numbers:
     odd: Any
     marks: Marks
     said: list[str]
+    unit: str = ""
+
+
+def check_unit(name: str, learned: str, found: str, example: str) -> None:
+    """Raise ValueError for another unit than a model learned."""
+    same = {_SAME_CURRENCY.get(each, each).casefold().rstrip(".") for each in (learned, found)}
+    if learned and found and len(same) > 1:
+        raise ValueError(
+            f"column {name!r}: {example!r:.40} is in {found!r}, and the model was fitted with this column in "
+            f"{learned!r}: bring the numbers to {learned!r}"
+        )
 
 
 def check_marks(decimal: str | None, thousands: str | None) -> None:
@@ -171,12 +204,15 @@ def read_numbers(name: str, column: Any, evidence: Evidence) -> Numbers | None:
     fits = surely(pc.match_substring_regex(body, patterns(marks.decimal, marks.thousands)))
     fits = pc.and_(fits, surely(_closed(parts)))
     currencies = _units(parts, fits)
-    if len(currencies - {"%"}) > 1:
+    if len({_SAME_CURRENCY.get(each, each) for each in currencies - {"%"}}) > 1:
         return None
+    unit = min(currencies - {"%"}, default="%" if currencies else "")
+    if unit and name in evidence.learned:
+        check_unit(name, evidence.learned[name].unit, unit, str(_first(column, pc.match_substring(column, unit))))
     values = _cast(body, fits, marks, parts)
     odd = pc.and_(column.is_valid(), pc.invert(fits))
     said = _sayings(name, column, parts, fits, marks, doubt, currencies)
-    return Numbers(values, odd, marks, said)
+    return Numbers(values, odd, marks, said, unit)
 
 
 _KEYS = ("open", "sign", "before", "inner", "body", "after", "close", "trail")
@@ -184,12 +220,17 @@ _KEYS = ("open", "sign", "before", "inner", "body", "after", "close", "trail")
 
 def _parts(column: Any) -> dict[str, Any]:
     """What `WRITTEN` finds; where there is nothing but a sign before the digits, in a quicker way."""
-    if not pc.all(pc.match_substring_regex(column, rf"^-?{_BODY}$")).as_py():
-        fields = pc.extract_regex(column, WRITTEN)
-        return {key: pc.struct_field(fields, key) for key in _KEYS}
-    none = pc.if_else(column.is_valid(), _text(""), nothing(pa.string()))
-    sign = pc.if_else(pc.starts_with(column, "-"), _text("-"), none)
-    return {**dict.fromkeys(_KEYS, none), "sign": sign, "body": pc.utf8_ltrim(column, "-")}
+    quick = surely(pc.match_substring_regex(column, rf"^-?{BODY}$"))
+    none = pc.if_else(quick, _text(""), nothing(pa.string()))
+    sign = pc.if_else(pc.starts_with(column, "-"), pc.if_else(quick, _text("-"), nothing(pa.string())), none)
+    body = pc.utf8_ltrim(pc.if_else(quick, column, nothing(pa.string())), "-")
+    parts = {**dict.fromkeys(_KEYS, none), "sign": sign, "body": body}
+    rest = surely(pc.and_(pc.invert(quick), pc.match_substring_regex(column, WRITTEN)))
+    if not pc.any(rest).as_py():
+        return parts
+    fields, mask = pc.extract_regex(column.filter(rest), _PARTED), as_one(rest)
+    found = {key: as_one(pc.struct_field(fields, key)) for key in _KEYS}
+    return {key: pc.replace_with_mask(as_one(parts[key]), mask, found[key]) for key in _KEYS}
 
 
 def _closed(parts: dict[str, Any]) -> Any:
@@ -200,7 +241,9 @@ def _closed(parts: dict[str, Any]) -> Any:
     for key in ("sign", "inner", "trail"):
         sign = pc.not_equal(parts[key], _text(""))
         once, twice = pc.or_(once, sign), pc.or_(twice, pc.and_(once, sign))
-    return pc.and_(pair, pc.invert(twice))
+    # 1200,- says that there are no cents.
+    cents = pc.and_(pc.match_substring_regex(parts["body"], "[.,]$"), pc.not_equal(parts["trail"], _text("")))
+    return pc.and_(pc.and_(pair, pc.invert(twice)), pc.invert(cents))
 
 
 def _text(value: str) -> Any:
@@ -302,11 +345,11 @@ def _cast(body: Any, fits: Any, marks: Marks, parts: dict[str, Any]) -> Any:
         digits = pc.replace_substring_regex(digits, f"[{re.escape(_GROUPS.get(marks.thousands, marks.thousands))}]", "")
     if marks.decimal == ",":
         digits = pc.replace_substring(digits, ",", ".")
-    values = digits.cast(pa.float64())
+    values = pc.replace_substring_regex(digits, "[dD]", "e").cast(pa.float64())
     minus = pc.or_(
         pc.or_(pc.not_equal(parts["open"], _text("")), pc.not_equal(parts["trail"], _text(""))),
         pc.or_(
-            pc.match_substring_regex(parts["sign"], f"[{_MINUS}]"), pc.match_substring_regex(parts["inner"], "."),
+            pc.match_substring_regex(parts["sign"], f"[{MINUS}]"), pc.match_substring_regex(parts["inner"], "."),
         ),
     )  # fmt: skip
     return pc.if_else(surely(minus), pc.negate(values), values)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,23 @@ from memorycell.data.log import note
 from memorycell.data.tables.arrow import as_texts, nothing, surely, text, to_numpy
 from memorycell.data.tables.files.how import How
 from memorycell.data.tables.files.missing import is_missing, without_values
-from memorycell.data.tables.files.numbers import ERRORS, PLAIN, Evidence, Marks, Numbers, loosely, read_numbers
+from memorycell.data.tables.files.numbers import (
+    ERRORS,
+    INFINITE,
+    NO_VALUE,
+    PLAIN,
+    Evidence,
+    Marks,
+    Numbers,
+    loosely,
+    read_numbers,
+)
+from memorycell.data.tables.files.quantities import bare_numbers
 from memorycell.data.tables.table import Table
 
 _HEAD, _LOOKED_AT = 1000, 100
 _WHOLE = r"^-?(0|[1-9]\d{0,17})$"
+_DIGITS = frozenset(chr(i) for start in (0x660, 0x6F0, 0x966, 0x9E6, 0xE50, 0xFF10) for i in range(start, start + 10))
 _SILENT = ("", "NA", "na", "NaN", "nan", "-NaN", "-nan", "null", "NULL", "Null", "None", "none", "NaT", "<NA>")
 
 
@@ -42,7 +55,8 @@ def settle_text(table: Table, name: str, given: pa.ChunkedArray, how: How, evide
     ValueError
         Where a model learned that the column's numbers are written otherwise.
     """
-    trimmed = without_values(_unwrapped(pc.utf8_trim_whitespace(given)), how.na_values)
+    named = name in how.text or name in table.keys or name == "unique_id"
+    trimmed = without_values(_unwrapped(_trimmed(given, named)), how.na_values)
     written = pc.if_else(pc.equal(trimmed, text("")), nothing(pa.string()), trimmed)
     column = pc.if_else(is_missing(trimmed), nothing(pa.string()), trimmed)
     if how.samples:
@@ -51,15 +65,18 @@ def settle_text(table: Table, name: str, given: pa.ChunkedArray, how: How, evide
             return kept
     else:
         kept = Settled(column, written if column.null_count > written.null_count else None)
-    if name in how.text or name == "unique_id":
+    if named:
         return _identifiers(written)
-    bare = pc.if_else(pc.is_in(column, as_texts(ERRORS)), nothing(pa.string()), column)
-    if not _may_be_numbers(bare):
-        return kept
+    bare = _in_ascii(pc.if_else(pc.is_in(column, as_texts((*ERRORS, *NO_VALUE))), nothing(pa.string()), column))
+    may_be = _may_be_numbers(bare)
     if pc.any(pc.match_substring_regex(bare, r"^0\d+$")).as_py():
         return kept
-    found = _numbers(name, bare, evidence)
+    found = _numbers(name, bare, evidence) if may_be else None
     total = len(bare) - bare.null_count
+    if found is not None or not may_be:
+        found = _with_affixes(table, name, bare, evidence, found)
+    if not may_be and found is None:
+        return kept
     if found is None and total and pc.all(pc.match_substring_regex(bare, r"^[1-9]\d{0,2}( \d{3})+$")).as_py():
         said = f"Column {name!r} is read as text, such as {bare.drop_null()[0].as_py()!r}; if those are numbers, give "
         table.notes.append(note("numbers", f"{said}thousands=' '."))
@@ -76,7 +93,58 @@ def settle_text(table: Table, name: str, given: pa.ChunkedArray, how: How, evide
             table.odd[name] = (odd, first)
         return kept
     _say(table, name, pc.if_else(trimmed.is_null(), text(""), given), bare, found, odd, total, first)
-    return Settled(found.values, written if found.said else None, found.marks if _is_special(found) else None)
+    marks = replace(found.marks, unit=found.unit) if _is_special(found) else None
+    return Settled(found.values, written if found.said else None, marks)
+
+
+def _trimmed(column: pa.ChunkedArray, named: bool) -> pa.ChunkedArray:
+    """Text without the spaces around it; names as they are where two of them differ in nothing else."""
+    trimmed = pc.utf8_trim_whitespace(column)
+    return column if named and pc.count_distinct(trimmed).as_py() < pc.count_distinct(column).as_py() else trimmed
+
+
+def _with_affixes(
+    table: Table, name: str, column: pa.ChunkedArray, evidence: Evidence, found: Numbers | None
+) -> Numbers | None:
+    """Numbers with what stands around some of them taken off, where there is something; infinite ones, too."""
+    odd = column.is_valid() if found is None else found.odd
+    if not pc.any(odd).as_py():
+        return found
+    infinite = pc.and_(odd, pc.match_substring_regex(column, INFINITE))
+    if found is not None and pc.any(infinite).as_py():
+        sign = pc.starts_with(pc.replace_substring(column, "\u2212", "-"), "-")
+        found.values = pc.if_else(surely(infinite), pc.if_else(sign, -np.inf, np.inf), found.values)
+        found.odd = odd = pc.and_(odd, pc.invert(infinite))
+    learned = evidence.learned.get(name, Marks()).unit
+    taken_off = bare_numbers(name, column, odd, learned)
+    if taken_off is None:
+        return found
+    if taken_off.texts is column:  # nothing was taken off: why is said
+        table.notes += [note("numbers", said) for said in taken_off.said]
+        return found
+    again = _numbers(name, taken_off.texts, evidence)
+    if again is None:
+        return found
+    applied = taken_off.applied(again)
+    if pc.any(infinite).as_py():
+        applied.values = pc.if_else(surely(infinite), found.values if found else applied.values, applied.values)
+        applied.odd = pc.and_(applied.odd, pc.invert(infinite))
+    return applied
+
+
+def _in_ascii(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Digits of other scripts (١٢٫٥, １２．５) as those that computers read; text that has letters stays as it is."""
+    head = column.slice(0, _HEAD).drop_null()
+    if pc.all(pc.string_is_ascii(head)).as_py() is not False:
+        return column
+    letters = set("".join(head.to_pylist()))
+    if not any(ord(each) > 127 and each.isdecimal() for each in letters):
+        return column
+    told = {"\u066b": ".", "\u066c": ",", "\uff0e": ".", "\uff0c": ",", "\uff0d": "-", "\uff05": "%", "\u066a": "%"}
+    told |= {each: str(unicodedata.decimal(each)) for each in letters | _DIGITS if each.isdecimal()}
+    table = str.maketrans(told)
+    texts = [None if each is None else each.translate(table) for each in column.to_pylist()]
+    return pa.chunked_array([pa.array(texts, pa.string())])
 
 
 def _unwrapped(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -116,7 +184,7 @@ def _are_plain(column: pa.ChunkedArray) -> bool:
 
 
 def _is_special(found: Numbers) -> bool:
-    return bool(found.said) and found.marks != Marks()
+    return bool(found.said) and (found.marks != Marks() or bool(found.unit))
 
 
 def _refuse_other_marks(table: Table, name: str, column: Any, row: int, marks: Marks) -> None:
