@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -249,6 +250,23 @@ def test_ctrl_c_keeps_the_best_model(weather: Path, tmp_path: Path) -> None:
     assert f"interrupted: the best model so far was saved as {path}" in err
     assert "Traceback" not in err
     assert "interrupted" in out
+    assert run("predict", path, weather).code == 0
+
+
+def test_a_system_that_shuts_down_keeps_the_best_model(weather: Path, tmp_path: Path) -> None:
+    path, log = tmp_path / "a.safetensors", tmp_path / "a.jsonl"
+
+    def shut_down() -> None:
+        while not log.exists():
+            time.sleep(0.01)
+        signal.raise_signal(signal.SIGTERM)
+
+    thread = threading.Thread(target=shut_down)
+    thread.start()
+    words = ["--epochs", "100000", "--patience", "none", "--window", "6", "--hidden-size", "4", "--threads", "1"]
+    ran = run("fit", "forecast", weather, "--target", "temp", "-o", path, "--log", log, *words)
+    thread.join()
+    assert ran.code == 143 and f"interrupted: the best model so far was saved as {path}" in ran.err
     assert run("predict", path, weather).code == 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import sys
@@ -56,6 +57,18 @@ def say(text: str) -> None:
     """One line on stderr."""
     with contextlib.suppress(OSError):
         print(f"memorycell: {one_line(text)}", file=sys.stderr, flush=True)
+
+
+def without_terminal() -> None:
+    """Write nowhere from now on where a terminal was that has been closed: saving is not to fail because of it."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            descriptor = stream.fileno()
+            try:
+                os.get_terminal_size(descriptor)
+            except OSError as error:
+                if error.errno == errno.EIO:
+                    os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
 
 
 def as_options(text: str) -> str:

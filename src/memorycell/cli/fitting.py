@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from memorycell.cli.errors import INTERRUPTED, say
+from memorycell.cli.errors import INTERRUPTED, say, without_terminal
 from memorycell.cli.output import (
     LOG,
     MODEL,
@@ -73,11 +73,20 @@ class FitRun:
         task.check_parameters()
         samples = task.read(data)
         watched = None if validation is None else task.read(validation)
-        task.fit(samples, validation=watched, checkpoint=self.checkpoint, log=self.log, **more)
-        self.finish(task, data, samples)
+        # Imported here: help loads no torch.
+        from memorycell.training.signals import asked_to_end
 
-    def finish(self, model: Any, data: Path, samples: Any) -> None:
-        """Save the fitted model, write its report, and say what it learned and what to do next."""
+        with asked_to_end() as asked:
+            task.fit(samples, validation=watched, checkpoint=self.checkpoint, log=self.log, **more)
+        if asked:
+            without_terminal()
+        self.finish(task, data, samples, asked[0] if asked else None)
+
+    def finish(self, model: Any, data: Path, samples: Any, signal: int | None = None) -> None:
+        """Save the fitted model, write its report, and say what it learned and what to do next.
+
+        `signal` is what the process was asked to end by: it does, with that as its exit code.
+        """
         from memorycell.cli.describe import fit_summary
 
         output = self.output
@@ -101,7 +110,8 @@ class FitRun:
             print(fit_summary(model, output, data, self.report))
         if model.stopped_ == "interrupted":
             say(f"interrupted: the best model so far was saved as {output}")
-            raise typer.Exit(INTERRUPTED)
+        if model.stopped_ == "interrupted" or signal is not None:
+            raise typer.Exit(INTERRUPTED if signal is None else 128 + signal)
 
 
 def command_line(context: typer.Context) -> str:

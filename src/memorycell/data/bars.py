@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import sys
 import threading
@@ -169,16 +170,20 @@ class _Terminal:
             auto_refresh=False,  # drawn by whoever works: a second thread would take the interpreter from it
         )
 
+    # A terminal that was closed cannot be written to: what is shown there is no reason for work to end.
+
     def enter(self, bar: Bar) -> None:
         self._tasks[id(bar)] = self._progress.add_task(
             bar.what, total=bar.total, completed=bar.done, place=bar.place, text=bar.text
         )
         if len(self._tasks) == 1:
-            self._progress.start()
+            with contextlib.suppress(OSError):
+                self._progress.start()
 
     def draw(self, bar: Bar) -> None:
         self._progress.update(self._tasks[id(bar)], completed=bar.done, place=bar.place, text=bar.text)
-        self._progress.refresh()
+        with contextlib.suppress(OSError):
+            self._progress.refresh()
 
     def leave(self, bar: Bar) -> None:
         self.draw(bar)
@@ -186,8 +191,9 @@ class _Terminal:
         if self._tasks:
             self._progress.remove_task(task)
         else:
-            self._progress.stop()
             _OPEN.screen = None
+            with contextlib.suppress(OSError):
+                self._progress.stop()
 
 
 class _Notebook:

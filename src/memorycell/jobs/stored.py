@@ -5,12 +5,9 @@ from __future__ import annotations
 import datetime
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from memorycell.jobs.learner import Learner
 
 _PAIRS = "pairs"  # a dict whose keys are no texts, as JSON
 
@@ -48,7 +45,7 @@ def unplain(value: Any) -> Any:
     return value
 
 
-def check_trained(learner: Learner) -> None:
+def check_trained(learner: Any) -> None:
     """Raise ValueError where what every training leaves behind is not of its kind."""
     kinds = {
         "history_": list, "notes_": list, "trained_on_": dict, "stopped_": str, "best_epoch_": int, "n_threads_": int,
