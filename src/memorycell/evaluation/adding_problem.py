@@ -19,6 +19,7 @@ from memorycell.data.batch import Batch
 from memorycell.data.figures import shortened
 from memorycell.evaluation.result import Result
 from memorycell.evaluation.tables import format_number, plain, text_table
+from memorycell.kernels.drawing import Drawing
 from memorycell.networks.base import Loss, Network, State
 from memorycell.training import TrainingOptions, evaluate_loss, train
 
@@ -240,8 +241,7 @@ def adding_problem(
 def _run(
     cell: str, lag: int, hidden_size: int, batch_size: int, max_batches: int, learning_rate: float, seed: int
 ) -> AddingResult:
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with Drawing(seed):
         network = AddingNetwork(cell, hidden_size, lag)
     options = TrainingOptions(
         epochs=math.ceil(max_batches / _EPOCH),

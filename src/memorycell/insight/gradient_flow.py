@@ -20,6 +20,7 @@ from memorycell.insight.explained import Explained
 from memorycell.insight.spans import say_steps
 from memorycell.insight.tracing import replaced_forward
 from memorycell.kernels import reference
+from memorycell.kernels.drawing import Drawing
 from memorycell.kernels.reference import Noise, State
 from memorycell.layers import GRU, LSTM, RNN
 from memorycell.layers.base import Recurrent
@@ -283,8 +284,7 @@ def _scaled(features: int, hidden_size: int, radius: float) -> Recurrent:
 
 def _of_seed(build: Callable[[], Recurrent], data: Sequence[Tensor], seed: int) -> dict[str, Curve]:
     """Norms (B, K) of each part of the state, of all sequences."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
+    with Drawing(seed):
         layer = build().to("cpu", torch.float64).eval().requires_grad_(False)
     vector = torch.randn(layer.state_widths()[0], dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     longest = max(len(group) for group in data)

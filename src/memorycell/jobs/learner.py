@@ -29,11 +29,13 @@ from memorycell.jobs.plan import Plan
 from memorycell.jobs.rebuilding import build_network
 from memorycell.jobs.shown import Shown
 from memorycell.jobs.stored import check_trained, plain, unplain
+from memorycell.kernels.drawing import Drawing
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
 from memorycell.training import TrainingOptions, train, using_threads
 from memorycell.training.checkpoint import CONTENT
 from memorycell.training.files import ModelFile, ModelFileError, check_tensors, load_model, save_model
+from memorycell.training.lock import keeps_checkpoint
 
 _LOG = logger(__name__)
 
@@ -90,6 +92,11 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
     n_parameters_: int
     seed_: int
     trained_on_: dict[str, Any]
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        if "fit" in vars(cls):  # its trainings share a checkpoint, and nobody else is to write it between them
+            cls.fit = keeps_checkpoint(vars(cls)["fit"])  # type: ignore[attr-defined]
 
     # ------------------------------------------------------------------ what every job says for itself
 
@@ -173,8 +180,7 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         ValueError
             If its training needs more memory than there is; nothing of that size is allocated.
         """
-        with torch.random.fork_rng(devices=[]), Estimating(self._device(), self.LESS):
-            torch.manual_seed(self.seed_)
+        with Drawing(self.seed_), Estimating(self._device(), self.LESS):
             network = build()
         return network.to(self._device())
 

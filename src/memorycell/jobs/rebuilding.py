@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from memorycell.jobs.card import Job
+from memorycell.kernels.drawing import Drawing
 from memorycell.networks.base import Network
 from memorycell.training.files import ModelFileError
 
@@ -33,7 +34,7 @@ def build_network(job: Job, config: dict[str, Any], tensors: Mapping[str, Tensor
     kind = getattr(importlib.import_module(homes[name]), name)
     held = sum(tensor.numel() for tensor in tensors.values())
     # The weights that follow overwrite these: drawing them must not move the user's generator.
-    with torch.random.fork_rng(devices=[]), _Budget(2 * held + 100_000):
+    with Drawing(0), _Budget(2 * held + 100_000):
         return kind.from_config(config)
 
 
