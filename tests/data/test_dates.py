@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from memorycell.data.tables.reading import read_table
+from memorycell.data.tables.table_codec import TableCodec
 from memorycell.data.tables.times.calendar import calendar_features, calendar_names
 from memorycell.data.tables.times.date_reading import DateReading
 from memorycell.data.tables.times.dates import find_time, read_time
@@ -372,7 +373,8 @@ PEOPLES = {
     "a weekday behind": ([f"{d:%d/%m/%Y} ({d:%a})" for d in DAY], DAY),
     "a weekday in Japanese": ([f"{d.year}/{d.month}/{d.day}(月)" for d in DAY], DAY),
     "Korea": ([f"{d.year}. {d.month}. {d.day}." for d in DAY], DAY),
-    "Korea's clock": ([f"{d.year}. {d.month}. {d.day}. {'오전오후'[d.hour // 12 * 2 :][:2]} {d:%I:%M}" for d in HOUR], HOUR),
+    "Korea's clock": ([f"{d.year}. {d.month}. {d.day}. {'오전오후'[d.hour // 12 * 2 :][:2]} {d:%I:%M}" for d in HOUR],
+                      HOUR),
     "China's clock": ([f"{d.year}年{d.month}月{d.day}日 {d.hour}时" for d in HOUR], HOUR),
     "China's minutes": ([f"{d.year}年{d.month}月{d.day}日{d.hour}时{d.minute}分" for d in HOUR], HOUR),
     "China's quarters": ([f"{d.year}年第{d.quarter}季度" for d in QUARTER], QUARTER),
@@ -458,3 +460,91 @@ def test_names_of_several_zones_are_asked_about(name: str, zone: str, hours: flo
     stamps = find_time(table, reading=DateReading(timezone=zone))
     assert stamps is not None and stamps.reading.zone == zone
     np.testing.assert_array_equal(stamps.values, HOUR.to_numpy() - np.timedelta64(int(hours * 60), "m"))
+
+
+WEEK = pd.date_range("2009-01-05", periods=60, freq="W-MON")
+IN_NUMBERS = {
+    "quarters of five digits": ("quarter", [d.year * 10 + d.quarter for d in QUARTER], QUARTER),
+    "quarters of six digits": ("yearquarter", [d.year * 100 + d.quarter for d in QUARTER], QUARTER),
+    "quarters behind a point": ("quarter", [d.year + d.quarter / 10 for d in QUARTER], QUARTER),
+    "years of two digits": ("date", [int(f"{d:%y%m%d}") for d in DAY], DAY),
+    "weeks": ("date", [int(f"{d:%G%V}") for d in WEEK], WEEK),
+    "days of the year": ("date", [int(f"{d:%Y%j}") for d in DAY], DAY),
+    "day first, without its zero": ("date", [int(f"{d:%d%m%Y}") for d in DAY], DAY),
+    "month first": ("date", [int(f"{d:%m%d%Y}") for d in DAY], DAY),
+    "Julian days": ("jd", [2_459_971.5 + day for day in range(12)], DAY),
+    "modified Julian days": ("MJD", [59_971 + day for day in range(12)], DAY),
+    "MATLAB": ("datenum", [738_913 + day for day in range(12)], DAY),
+    "hours of MATLAB": ("datenum", [738_913 + hour / 24 for hour in range(40)], HOUR),
+    "seconds long ago": ("unix_time", [86_400 * day for day in range(5)], pd.date_range("1970-01-01", periods=5)),
+}
+
+
+@pytest.mark.parametrize("case", IN_NUMBERS)
+def test_dates_in_numbers_of_all_kinds(case: str) -> None:
+    name, values, dates = IN_NUMBERS[case]
+    table = read_table({name: values, "y": range(len(values))})
+    stamps = find_time(table)
+    assert stamps is not None
+    np.testing.assert_array_equal(stamps.values, np.array(dates, "datetime64[ns]"))
+    later = read_time(table.take(np.arange(1)), [name], stamps.reading)
+    assert later.values[0] == stamps.values[0]
+
+
+FORMATS = {
+    "%d%m%Y": [int(f"{d:%d%m%Y}") for d in DAY],
+    "%y%m%d": [int(f"{d:%y%m%d}") for d in DAY],
+    "days since 1970-01-01": [19_384 + day for day in range(12)],
+    "days since 1904-01-01 00:00:00": [43_491.0 + day for day in range(12)],  # as old spreadsheets of Macs
+    "hours since 2023-01-27": [24 * day for day in range(12)],
+}
+
+
+@pytest.mark.parametrize("written", FORMATS)
+def test_formats_of_numbers(written: str) -> None:
+    table = read_table({"day": FORMATS[written], "y": range(12)})
+    np.testing.assert_array_equal(read_time(table, ["day"], DateReading(format=written)).values, DAY.to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("written", "first"), [("%Y-%W", "2009-01-05"), ("%G-%V", "2009-01-05"), ("%Y-%U", "2009-01-04")]
+)
+def test_a_format_of_weeks_alone(written: str, first: str) -> None:
+    """strptime reads every week as the first of January."""
+    table = read_table(
+        {"week": [f"{d:{written}}" for d in pd.date_range(first, periods=30, freq="7D")], "y": range(30)}
+    )
+    stamps = read_time(table, ["week"], DateReading(format=written))
+    np.testing.assert_array_equal(stamps.values, pd.date_range(first, periods=30, freq="7D").to_numpy())
+
+
+@pytest.mark.parametrize(("written", "values", "message"), [
+    ("%d.%m.", ["31.03."], "with a year"),
+    ("%Y-%m-%d", ["1500-01-01"], "outside 1678 to 2261"),
+    ("fortnights since 2000-01-01", [1, 2], "days since 1970-01-01"),
+    ("weeks since 2000-01-01", [1, 2e6], "lead out of 1678 to 2261"),
+])  # fmt: skip
+def test_formats_that_say_no_date(written: str, values: list, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        read_time(read_table({"date": values, "y": values}), ["date"], DateReading(format=written))
+
+
+def test_years_that_are_none_of_ours_are_steps() -> None:
+    codec = TableCodec("y").fit({"year": range(-4000, 1950, 50), "y": np.sin(np.arange(119.0))})
+    assert codec.time_ == ["year"] and codec.frequency_.name == "50step"
+
+
+def test_numbers_that_are_no_dates_are_said() -> None:
+    codec = TableCodec("y").fit({"date": [9, 4, 7, 1, 3], "y": [1.0, 2, 4, 3, 2]})
+    assert any("named like a time, but its numbers, such as 9" in each["text"] for each in codec.notes_)
+
+
+def test_hours_counted_through_the_change_of_clocks() -> None:
+    ends = pd.date_range("2024-10-26 01:00", periods=73, freq="h", tz="Europe/Berlin")
+    begins = ends - pd.Timedelta("1h")
+    table = {"date": begins.strftime("%Y-%m-%d"), "hour": pd.Series(begins.date).groupby(begins.date).cumcount() + 1}
+    frame = pd.DataFrame({**table, "y": np.sin(np.arange(73.0))})
+    with pytest.raises(ValueError, match=r"'hour' counts 25 hours .*timezone="):
+        TableCodec("y").fit(frame)
+    codec = TableCodec("y", timezone="Europe/Berlin").fit(frame)
+    np.testing.assert_array_equal(codec.encode(frame).dates, ends.tz_convert(None).to_numpy())

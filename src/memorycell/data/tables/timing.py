@@ -16,7 +16,7 @@ from memorycell.data.tables.arrow import as_array
 from memorycell.data.tables.series import series_codes
 from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.table_fields import TableFields
-from memorycell.data.tables.times.dates import Stamps, find_time, read_time
+from memorycell.data.tables.times.dates import Stamps, find_time, read_time, unread_numbers
 from memorycell.data.tables.times.frequency import Frequency
 from memorycell.data.tables.times.open_times import days_of_dates
 
@@ -44,7 +44,8 @@ def find_stamps(codec: TableFields, table: Table, taken: set[str]) -> tuple[Tabl
         if codec.freq is not None and codec.freq.kind == "irregular":
             raise ValueError(f'{table.source} has no column of dates, which time="irregular" needs: it has '
                              f"{listing(table.columns, 12)}")  # fmt: skip
-        return table, None, [note("time", "No column of dates was found: rows count as steps, in their order.")]
+        text = "No column of dates was found: rows count as steps, in their order."
+        return table, None, [note("time", text + unread_numbers(table, taken))]
     notes = [*([] if given else [note("time", f"Time is taken from {listing(stamps.columns)}.")]), *stamps.notes]
     codec.reading_ = stamps.reading
     zone = stamps.reading.zone if stamps.values.dtype.kind == "M" else None

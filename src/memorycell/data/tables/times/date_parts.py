@@ -124,7 +124,7 @@ def clock_of(table: Table, name: str) -> NDArray | None:
     if table.is_numeric(name):
         hours = table.numbers(name)
         if np.isfinite(hours).all() and (hours >= 0).all() and (hours == np.floor(hours)).all():
-            if (hours <= 24).all():
+            if (hours <= 25).all():
                 return (hours.astype(np.int64) * _NANOSECONDS["hour"]).astype("timedelta64[ns]")
             minutes = hours.astype(np.int64)
             if len(minutes) and 100 <= minutes.max() <= 2400 and (minutes % 100 < 60).all():  # 1830 is 18:30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -237,6 +238,7 @@ class Fields:
             if named is None:
                 return None
             month, learned["language"] = named
+        days: NDArray | None
         if form == "numbers":
             found = self._in_order(name, year, reading)
             if found is None:
@@ -459,12 +461,13 @@ def _by_format(name: str, column: pa.ChunkedArray, reading: DateReading, where: 
     """Times by the user's own format; each different text is read once."""
     encoded = column.combine_chunks().dictionary_encode()
     words = encoded.dictionary.to_pylist()
+    written, added = _whole_format(str(reading.format))
     found, offsets = np.empty(len(words) + 1, "datetime64[ns]"), np.zeros(len(words) + 1, np.int64)
     found[-1] = np.datetime64("NaT")
     aware = 0
     for i, word in enumerate(words):
         try:
-            moment = datetime.datetime.strptime(word, str(reading.format))
+            moment = datetime.datetime.strptime(word + added, written)
         except ValueError:
             row = int(np.argmax(to_numpy(encoded.indices, missing=-1) == i))
             raise ValueError(
@@ -475,10 +478,27 @@ def _by_format(name: str, column: pa.ChunkedArray, reading: DateReading, where: 
             aware += 1
             offsets[i] = int(ahead.total_seconds())
             moment = (moment - ahead).replace(tzinfo=None)
+        if not 1678 <= moment.year <= 2261:
+            raise ValueError(
+                f"column {name!r}: {word!r:.60} lies outside 1678 to 2261, the years that can be represented"
+            )
         found[i] = np.datetime64(moment, "us")
     places = to_numpy(encoded.indices, missing=-1).astype(np.int64)
     learned = reading.with_(learned=True)
     return Parsed(found[places], learned, [], offsets[places] if aware else None)
+
+
+def _whole_format(written: str) -> tuple[str, str]:
+    """A format that says a day, and what is to be put behind each value for it: weeks begin on their first day."""
+    if not re.search(r"%[YyGcx]", written):
+        raise ValueError(
+            f'expected date_format= with a year, such as "%d.%m.%Y" (%Y 2024, %y 24, %m 03, %d 31, %H:%M 14:00, '
+            f'%b Mar), or of numbers "days since 1970-01-01", got {written!r:.60}'
+        )
+    if re.search(r"%[WUV]", written) and not re.search(r"%[aAwu]", written):
+        day = " %w" if "%U" in written else " %u"
+        return written + day, " 0" if "%U" in written else " 1"
+    return written, ""
 
 
 def days_of(year: NDArray, month: NDArray, day: NDArray) -> NDArray | None:

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import to_numpy
 from memorycell.data.tables.table import Table, listing
-from memorycell.data.tables.times.date_numbers import is_step_name, parse_numbers
+from memorycell.data.tables.times.date_numbers import counted, is_step_name, parse_numbers
 from memorycell.data.tables.times.date_parts import clock_of, compose, date_parts, is_part
 from memorycell.data.tables.times.date_reading import Codes, DateReading
 from memorycell.data.tables.times.date_text import Parsed, nearest_form, parse_text, reads
 from memorycell.data.tables.times.zoned import in_zone
+from memorycell.data.tables.times.zones import to_utc
 
 _HINT = re.compile(
     r"(^|[^a-z])(date|time|datetime|timestamp|ds|month|year|day|week|quarter|period|stamp|dt|datum|zeit|monat|jahr|tag|"
-    r"woche|quartal|fecha|mes|data|mois|jour|semaine|trimestre|kw)"
+    r"woche|quartal|fecha|mes|data|mois|jour|semaine|trimestre|kw|season|saison|julian|(jd|jdn|mjd|unix)$)"
 )
 _SURE = re.compile(
     r"(the )?(date|time|date[ _-]?time|time[ _-]?stamp|ds|dt|month|week|quarter|half[ _-]?year|period|datum|zeit|"
@@ -30,6 +31,7 @@ _SURE = re.compile(
 )
 _NOT_A_TIME = -(2**63)
 _SAMPLE = 500
+_DAY = np.timedelta64(24, "h")
 
 
 @dataclass
@@ -150,9 +152,21 @@ def read_time(
             raise ValueError(f"columns {listing(columns)} cannot be joined: expected a date and a time of day (12:30)")
         text = f"Times are put together from the columns {listing(columns)}."
         parsed = replace(parsed, values=parsed.values + clock, notes=[*parsed.notes, note("time", text)])
+        if len(clock) and clock.max() > _DAY:
+            parsed = _counted_hours(parsed, clock, columns[1], reading)
     if len(columns) > 2:
         raise ValueError(f"time columns {listing(columns)}: expected names such as year, month, day, hour")
     return _settled(table, columns, parsed, codes, reading)
+
+
+def _counted_hours(parsed: Parsed, clock: NDArray, name: str, reading: DateReading) -> Parsed:
+    """Hours 1 to 25 of local days, as markets of electricity count them through the change of clocks in autumn."""
+    if reading.timezone is None:
+        raise ValueError(
+            f"column {name!r} counts 25 hours in a day, as one has where clocks are put back: say whose clocks these "
+            'are with timezone=, such as timezone="Europe/Berlin"'
+        )
+    return replace(parsed, values=to_utc(parsed.values - clock, reading.timezone) + clock, offsets=reading.timezone)
 
 
 def _settled(
@@ -183,9 +197,21 @@ def _parse(
     if not table.is_numeric(name) or pa.types.is_boolean(column.type):
         return None
     if reading.format is not None:
+        found = counted(name, table.numbers(name), reading)
+        if found is not None:
+            return found
         whole = pc.if_else(pc.is_finite(column.cast(pa.float64())), column, None) if len(column) else column
-        return parse_text(name, pa.chunked_array([whole.cast(pa.int64()).cast(pa.string()).combine_chunks()]), reading)
+        texts = pc.utf8_lpad(whole.cast(pa.int64()).cast(pa.string()), _width(reading.format), "0")
+        return parse_text(name, pa.chunked_array([texts.combine_chunks()]), reading, where=table.where)
     return parse_numbers(name, table.numbers(name), reading, named=named, sure=sure, codes=codes)
+
+
+def _width(written: str) -> int:
+    """Digits that dates of a format have where none is left out, as numbers leave out those in front; 0: not known."""
+    digits = {"Y": 4, "G": 4, "j": 3, **dict.fromkeys("ymdHIMSVUW", 2)}
+    parts = re.findall(r"%(.)", written)
+    plain = written == "".join(f"%{part}" for part in parts) and all(part in digits for part in parts)
+    return sum(digits[part] for part in parts) if plain else 0
 
 
 def _from_timestamps(name: str, column: pa.ChunkedArray, reading: DateReading) -> Parsed:
@@ -205,6 +231,19 @@ def _notes_on_unread(table: Table, names: list[str]) -> list[dict]:
         if _SURE.fullmatch(name.lower()) and table.is_text(name)
         for shown in [", ".join(map(repr, table.data.column(name).drop_null().slice(0, 2).to_pylist()))]
     ]
+
+
+def unread_numbers(table: Table, taken: Collection[str]) -> str:
+    """Columns of numbers that are named as a time's and are none that is known, said; "" where there are none."""
+    for name in table.columns:
+        if name in taken or not _SURE.fullmatch(name.lower()) or not table.is_numeric(name) or not len(table):
+            continue
+        first = table.data.column(name)[0].as_py()
+        return (
+            f" Column {name!r} is named like a time, but its numbers, such as {first}, are "
+            'no dates that are known: date_format= says what they are ("%d%m%Y", "days since 1970-01-01").'
+        )
+    return ""
 
 
 def _refuse_unread(table: Table, named: list[str]) -> None:
