@@ -143,9 +143,12 @@ def test_long_texts(tmp_path: Path) -> None:
 
 
 def test_encodings(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", "text,label\ncafé noir,1\nno,0\n".encode("latin-1"))
-    with pytest.raises(ValueError, match=r"byte 0xe9 in line 2; save it as UTF-8, or give encoding='latin-1'"):
+    path = write(tmp_path / "a.csv", "text,label\ncafé žižkov,1\nno,0\n".encode("cp1250"))
+    with pytest.raises(ValueError, match=r"byte 0xe9 in line 2; save it as UTF-8, .*'cp1250' \(Central Europe\)"):
         read_labelled(path, text="text", target="label")
+    path = write(tmp_path / "a.csv", "text,label\ncafé noir,1\nno,0\n".encode("latin-1"))
+    found = read_labelled(path, text="text", target="label")
+    assert found.x[0] == "café noir" and "read as cp1252" in found.notes[0]["text"]
     assert read_labelled(path, text="text", target="label", encoding="latin-1").x[0] == "café noir"
     lines = write(tmp_path / "a.txt", "A un café\nB un mot\nA une fois\nB non\n".encode("latin-1"))
     with pytest.raises(ValueError, match=r"byte 0xe9 at place 8 \(line 1\)"):
@@ -281,3 +284,24 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
         read_labelled(write(tmp_path / "c.txt", "word\nword\nword\nword\n"))
     with pytest.raises(TypeError, match="expected a path"):
         read_labelled(object())
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("10%", "20%"), ("$5", "$10"), ("1,0", "2"), ("2024-01-31", "2024-02-29"), ("1.000", "985"), ("1200", "1,300")],
+)
+def test_labels_of_classes_are_as_they_are_written(tmp_path, first, second):
+    path = tmp_path / "a.csv"
+    rows = "".join(f'text {k} here,"{(first, second)[k % 2]}"\n' for k in range(20))
+    path.write_text(f"text,label\n{rows}")
+    data = read_labelled(path, classes=True)
+    assert set(data.y.tolist()) == {first, second}
+    assert not [each for each in data.notes if "label' holds" in each["text"] or "label' writes" in each["text"]]
+
+
+@pytest.mark.parametrize("kind", ["datetime64[ns]", "datetime64[s]"])
+def test_dates_as_labels_are_days(kind):
+    frame = pd.DataFrame({"text": ["so good", "so bad"], "label": np.array(["2024-01-31", "2024-02-29"], kind)})
+    assert read_labelled(frame, text="text", target="label", classes=True).y.tolist() == ["2024-01-31", "2024-02-29"]
+    with pytest.raises(ValueError, match="column 'label' of the pandas frame holds dates: expected numbers"):
+        read_labelled(frame, text="text", target="label")

@@ -97,6 +97,16 @@ def test_wrong_labels(true: list, predicted: list, said: str) -> None:
         (["O", "B-a", "L-a", "E-a"], None),
         (["O", "B-", "I-"], None),
         (["O", "B-a", "E-a"], "BIOES"),
+        (["O", "B.a", "I.a"], "BIO"),
+        (["O", "B:a", "I:a", "E:a"], "BIOES"),
+        (["O", "PER-B", "PER-I"], "BIO"),
+        (["O", "LOC_U", "LOC_L", "LOC_B"], "BILOU"),
+        (["o", "b-per", "i-per"], "BIO"),
+        (["b", "m", "e", "s"], "BMES"),
+        (["i", "o"], None),
+        (["o", "per-x"], None),
+        (["O", "a.-B"], "BIO"),
+        (["O", "N/S", "V/NN"], None),
         (["O"], None),
         (["B-a", "I-a"], None),
         (["O", "X-a", "B-a"], None),
@@ -131,6 +141,17 @@ def test_what_may_follow(first: str | None, second: str | None, bio: bool, bioes
 
 def test_a_hyphen_within_a_name_belongs_to_it() -> None:
     assert split_label("B-geo-political") == ("B", "geo-political")
+    assert split_label("geo-political-B") == ("B", "geo-political")
+
+
+@pytest.mark.parametrize("written", ["{0}-{1}", "{0}_{1}", "{0}.{1}", "{0}:{1}", "{0}/{1}", "{1}-{0}", "{1}_{0}"])
+@pytest.mark.parametrize("small", [False, True])
+def test_spans_are_the_same_however_labels_are_written(written: str, small: bool) -> None:
+    plain = ["B-PER", "I-PER", "O", "B-LOC", "B-PER", "I-PER", "I-PER"]
+    labels = [label if label == "O" else written.format(*label.split("-")) for label in plain]
+    labels = [label.lower() for label in labels] if small else labels
+    assert [(each.start, each.stop) for each in entities(labels)] == [(0, 2), (3, 4), (4, 7)]
+    assert scheme_of([labels]) == "BIO"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ _PLACES = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S",
 # The letters of each scheme beside O, the most common first. Those below the first two are told from other labels, such
 # as M and W, by a name or a B.
 _SCHEMES = {"IO": "I", "BIO": "BI", "BIOES": "BIES", "BILOU": "BILU", "BMES": "BMES", "BMEWO": "BMEW"}
+_SMALL = frozenset("obimelsuw")
+_JOINTS = "-_.:/|"  # between a letter and a name
 _OPEN = ("IO", "BIO", "IOB1")  # where a span may end without a label that says so
 
 
@@ -19,27 +21,34 @@ def split_label(label: str) -> tuple[str, str]:
     """Where in a span a label stands (one of B, I, O, E, S) and what the span is.
 
     The letters are those of BIO and BIOES, whatever the label's own are: L is an end, and U and W are single ones.
+    A hyphen, or one of ``_ . : / |``, stands between letter and name, and either comes first; small letters will do.
 
     Raises
     ------
     ValueError
-        For a label that is neither O nor one of B, I, M, E, L, S, U, W with a name after a hyphen or alone.
+        For a label that is neither O nor one of B, I, M, E, L, S, U, W with a name or alone.
 
     Example
     -------
     >>> split_label("B-person"), split_label("O"), split_label("L-person"), split_label("U")
     (('B', 'person'), ('O', ''), ('E', 'person'), ('S', ''))
+    >>> split_label("person:B"), split_label("b_person"), split_label("I.person")
+    (('B', 'person'), ('B', 'person'), ('I', 'person'))
     """
     letter, name = _parts(label)
     return _PLACES.get(letter, letter), name
 
 
 def _parts(label: Any) -> tuple[str, str]:
-    """The letter of a label as it is written, and the name behind its hyphen or underscore."""
-    if label == OUTSIDE:
-        return OUTSIDE, ""
-    if isinstance(label, str) and label[:1] in _PLACES and (len(label) == 1 or (len(label) > 2 and label[1] in "-_")):
-        return label[0], label[2:]
+    """The letter of a label, a capital, and its name."""
+    if isinstance(label, str) and label:
+        first, last = label[0].upper(), label[-1].upper()
+        if len(label) == 1 and first in (OUTSIDE, *_PLACES):
+            return first, ""
+        if len(label) > 2 and first in _PLACES and label[1] in _JOINTS:
+            return first, label[2:]
+        if len(label) > 2 and last in _PLACES and label[-2] in _JOINTS:
+            return last, label[:-2]
     raise ValueError(f"expected labels such as O, B-person, I-person (BIO, BIOES, BILOU, …), got {label!r}")
 
 
@@ -47,8 +56,8 @@ def span_scheme(labels: Iterable[object]) -> str | None:
     """The scheme of labels that mark spans: O and others that begin with its letters; else None.
 
     It is one of "IO", "BIO", "BIOES" (also called IOBES), "BILOU" (L for the last, U for a single one), "BMES" and
-    "BMEWO" (M for the middle, W for a single one). BMES does without O, as where words are cut. Which of two schemes of
-    the same letters it is, BIO or IOB1, only sequences say: see `scheme_of`.
+    "BMEWO" (M for the middle, W for a single one). BMES does without O, as where words are cut. How labels are written
+    is another matter: see `split_label`. Which of two schemes of the same letters it is, BIO or IOB1, only sequences say: see `scheme_of`.
 
     Example
     -------
@@ -57,7 +66,7 @@ def span_scheme(labels: Iterable[object]) -> str | None:
     >>> span_scheme(["O", "B-place", "L-place", "U-place"]), span_scheme(["B", "M", "E", "S"])
     ('BILOU', 'BMES')
     """
-    letters, bare = set(), False
+    letters, bare, small = set(), False, False
     for label in labels:
         try:
             letter, name = _parts(label)
@@ -65,9 +74,10 @@ def span_scheme(labels: Iterable[object]) -> str | None:
             return None
         letters.add(letter)
         bare |= letter != OUTSIDE and not name
+        small |= label in _SMALL
     own = letters - {OUTSIDE}
     # Single letters may be anything: without a B they are spans only where they always have been.
-    if not own or (bare and "B" not in own and own & set("MLUW")):
+    if not own or (bare and "B" not in own and (small or own & set("MLUW"))):
         return None
     if OUTSIDE not in letters and not {"B", "M", "E"} <= own:
         return None

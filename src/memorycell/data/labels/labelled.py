@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,19 +83,20 @@ def column_name(table: Table, column: Column, role: str) -> str:
     return column
 
 
-def labels_of(table: Table, name: str) -> tuple[NDArray, NDArray[np.bool_]]:
+def labels_of(table: Table, name: str, classes: bool = False) -> tuple[NDArray, NDArray[np.bool_]]:
     """The labels in a column (texts, truth values, whole or other numbers), and which rows have one.
 
-    Rows without one hold any value. In a column of numbers NA, null and the like are none, too; in one of words they
-    are labels, and only empty, "NaN" and "<NA>" are none.
+    With `classes` labels are names: what reading makes numbers or dates of ("10%", "$5", "2024-01-31") is as it is
+    written. Rows without one hold any value. In a column of numbers NA, null and the like are none, too; in one of
+    words they are labels, and only empty, "NaN" and "<NA>" are none.
     """
     column = table.data.column(name)
-    if table.is_text(name):
-        column = table.texts(name)
+    if table.is_text(name) or (classes and (name in table.written or not table.is_numeric(name))):
+        column = _dates(column) if pa.types.is_temporal(column.type) else table.texts(name)
         valid = is_valid(column) & ~to_numpy(pc.is_in(column, as_texts(NO_LABEL)), missing=False)
         return np.array(["" if label is None else label for label in column.to_pylist()]), valid
     if not table.is_numeric(name):
-        raise ValueError(f"column {name!r} of {table.source} holds dates: expected labels of text or numbers")
+        raise ValueError(f"column {name!r} of {table.source} holds dates: expected numbers")
     if pa.types.is_boolean(column.type) or pa.types.is_integer(column.type):
         return to_numpy(column, missing=0), is_valid(column)
     numbers = to_numpy(column).astype(np.float64)
@@ -106,6 +108,14 @@ def labels_of(table: Table, name: str) -> tuple[NDArray, NDArray[np.bool_]]:
     if whole and (np.abs(numbers[valid]) < 2**53).all():
         return np.where(valid, numbers, 0).astype(np.int64), valid
     return numbers, valid
+
+
+def _dates(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Dates as text: days as such, times to the second where that is all they hold."""
+    for kind in (pa.date32(), pa.timestamp("s", getattr(column.type, "tz", None))):
+        with contextlib.suppress(pa.ArrowInvalid):
+            return column.cast(kind).cast(pa.string())
+    return column.cast(pa.string())
 
 
 def groups_of(table: Table, name: str | None, rows: NDArray[np.int64]) -> NDArray | None:

@@ -49,6 +49,7 @@ def read_labelled(
     as_read: Mapping[str, Any] | None = None,
     weight: Column | None = None,
     optional: Sequence[str] = (),
+    classes: bool = False,
 ) -> Labelled:
     """Read texts or sequences with their labels.
 
@@ -80,6 +81,8 @@ def read_labelled(
         Column of how much each sample counts; constant within a sequence in long form.
     optional : names of arguments
         Whose columns need not be there: ``("weight",)``.
+    classes : bool
+        Whether labels are names of classes: then "10%", "$5" and dates are as they are written, not numbers.
 
     Raises
     ------
@@ -113,7 +116,7 @@ def read_labelled(
         skip_rows=skip_rows, na_values=na_values, sheet=sheet, as_read=as_read, samples=True,
         text=[column for column in (id, group) if isinstance(column, str)],
     )  # fmt: skip
-    chosen = _Chosen(table, labels, *_targets(table, target, labels))
+    chosen = _Chosen(table, labels, *_targets(table, target, labels), classes=classes)
     chosen.group = None if group is None else column_name(table, group, "group")
     if weight is not None and ("weight" not in optional or weight in table.columns):
         chosen.weight = column_name(table, weight, "weight")
@@ -144,10 +147,16 @@ class _Chosen:
     several: bool
     group: str | None = None
     weight: str | None = None
+    classes: bool = False
     notes: list[dict] = field(default_factory=list)
 
     def used(self) -> set[str]:
         return {name for name in (*self.targets, self.group, self.weight) if name is not None}
+
+    def is_of_numbers(self, said: Mapping[str, Any]) -> bool:
+        """Whether a note says how the numbers of a label are read, which is a name and not a number."""
+        of_label = any(said["text"].startswith(f"Column {name!r} ") for name in self.targets)
+        return self.classes and of_label and said["kind"] == "numbers"
 
     def columns(self, **others: Any) -> dict[str, Any]:
         """See `Labelled.columns`."""
@@ -188,7 +197,7 @@ def _long(chosen: _Chosen, id: Column, time: Column | None, values: list[str] | 
     key = column_name(table, id, "id")
     stamp = None if time is None else column_name(table, time, "time")
     label = chosen.targets[0] if chosen.targets else None
-    how = {"group": chosen.group, "weight": chosen.weight, "labels": chosen.labels}
+    how = {"group": chosen.group, "weight": chosen.weight, "labels": chosen.labels, "classes": chosen.classes}
     data = read_long(table, key, time=stamp, values=values, target=label, **how)  # type: ignore[arg-type]
     data.columns = chosen.columns(id=key, time=stamp, values=data.names)
     return data
@@ -246,7 +255,7 @@ def _labelled_rows(chosen: _Chosen) -> tuple[Any, NDArray[np.bool_]]:
     table = chosen.table
     if chosen.labels == "none":
         return None, np.ones(len(table), bool)
-    parts = [labels_of(table, name) for name in chosen.targets]
+    parts = [labels_of(table, name, chosen.classes) for name in chosen.targets]
     valid = np.logical_and.reduce([there for _, there in parts])
     if not valid.any():
         raise ValueError(f"{table.source} has no label in any row of column {listing(chosen.targets)}")
@@ -258,7 +267,7 @@ def _labelled_rows(chosen: _Chosen) -> tuple[Any, NDArray[np.bool_]]:
         chosen.notes.append(note("unlabelled", f"{said}{listing(chosen.targets)} (first {first}): left out."))
     if not chosen.several:
         return parts[0][0], valid
-    words = [name for name in chosen.targets if not table.is_numeric(name)]
+    words = [name for (found, _), name in zip(parts, chosen.targets, strict=True) if found.dtype.kind == "U"]
     if words:
         raise ValueError(f"several targets have to be numbers, got text in column {listing(words)} of {table.source}")
     return np.stack([values.astype(np.float64) for values, _ in parts], axis=1), valid
@@ -289,7 +298,7 @@ def _finish(chosen: _Chosen, x: Any, y: Any, kept: NDArray[np.bool_], names: lis
     if isinstance(y, np.ndarray) and y.dtype.kind == "U":
         y = np.array(y.tolist())  # as wide as the longest label that is left
     groups = groups_of(table, chosen.group, rows)
-    notes = [*table.notes, *chosen.notes]
+    notes = [*(said for said in table.notes if not chosen.is_of_numbers(said)), *chosen.notes]
     weights = weights_of(table, None if chosen.labels == "none" else chosen.weight, rows)
     lines = None if table.lines is None else table.lines[rows]
     origin = Origin(rows, lines, table, taken=(columns["text"],) if "text" in columns else ())

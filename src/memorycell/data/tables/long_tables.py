@@ -28,6 +28,7 @@ def read_long(
     group: str | None = None,
     weight: str | None = None,
     labels: Literal["sequence", "step", "none"] = "sequence",
+    classes: bool = False,
 ) -> Labelled:
     """The sequences of a table in long form, in the order in which their ids first come.
 
@@ -47,6 +48,8 @@ def read_long(
     labels : str
         "sequence": the label is constant within a sequence; sequences without one are left out, and counted in the
         notes. "step": each step has its own. "none": no label is read.
+    classes : bool
+        Whether labels are names, as they are written; see `labels_of`.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def read_long(
     notes = list(table.notes)
     names = _value_columns(table, values, used, notes)
     x, blank = _steps(table, names, order, offsets)
-    y, kept = _labels(table, target, labels, order, offsets, (id, ids), notes)
+    y, kept = _labels(table, target, (labels, classes), order, offsets, (id, ids), notes)
     if blank.any():
         if labels == "sequence":
             kept &= ~blank
@@ -182,14 +185,14 @@ def _value_columns(table: Table, values: list[str] | None, used: list[str], note
 def _labels(
     table: Table,
     target: str | None,
-    labels: str,
+    how: tuple[str, bool],
     order: NDArray[np.int64],
     offsets: NDArray[np.int64],
     named: tuple[str, list[str]],
     notes: list[dict],
 ) -> tuple[Any, NDArray[np.bool_]]:
     """The labels, an array or a list of one array a sequence, and which sequences have them."""
-    id, ids = named
+    (labels, classes), (id, ids) = how, named
     everything = np.ones(len(ids), bool)
     if labels == "none":
         return None, everything
@@ -197,7 +200,7 @@ def _labels(
         raise ValueError(
             f"{table.source}: name the column of the label with target=; it has {listing(table.columns, 12)}"
         )
-    found, valid = labels_of(table, target)
+    found, valid = labels_of(table, target, classes)
     if not valid.any():
         raise ValueError(f"{table.source} has no label in any row of column {target!r}")
     found, valid = found[order], valid[order]

@@ -162,7 +162,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         columns = {"text": self.text, "target": self.target, **(self.reading or {})}
         if known is not None:
             columns |= vars(self).get("columns_", {})
-        columns |= reading
+        columns |= {**reading, "classes": self.classifies}
         columns["weight"], columns["optional"] = weight or self.weight, () if known is None else ("weight",)
         if not is_source(source, y, columns):
             named = Source(type(source).__name__ if y is None else "X, y")
