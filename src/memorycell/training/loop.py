@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from memorycell.data.batch import BatchStream
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
 from memorycell.training.checkpoint import describe, describe_content, load_checkpoint
 from memorycell.training.evaluate import keep_modes
+from memorycell.training.generators import Generators, may_draw
 from memorycell.training.groups import ParameterGroup, check_groups
+from memorycell.training.lock import holding
 from memorycell.training.options import TrainingOptions, TrainingResult
 from memorycell.training.progress import Callback
 from memorycell.training.run import Run
@@ -40,11 +42,13 @@ def train(
     The loss of a step is Σ sum / Σ count over its batches, so ragged batches and accumulation average
     exactly. A stream that carries state is trained by truncated backpropagation through time: the final state
     of a batch, cut from the graph, is the initial state of the next. Random masks are a function of (seed,
-    step); the global generators are left as they were. With the same seed, threads and versions a training
-    repeats bit for bit.
+    step). With the same seed, threads and versions a training repeats bit for bit, also beside others in other threads.
+    The global generators are left alone; to a network or data of your own they are lent while they run, because
+    `torch.nn.Dropout` and the like draw from nothing else.
 
-    Ctrl-C stops after the current step and keeps the best weights (without validation, the current ones); a
-    second one raises KeyboardInterrupt at once.
+    Ctrl-C stops after the current step, writes the checkpoint and keeps the best weights (without validation, the
+    current ones); a second one raises KeyboardInterrupt at once. SIGTERM and SIGHUP do the same, and then end the
+    process (SystemExit with 128 and the signal's number). Handlers of your own are left alone.
 
     Parameters
     ----------
@@ -88,10 +92,12 @@ def train(
     DivergedError
         If a loss or a gradient is NaN or infinite.
     OSError
-        If the checkpoint or the log cannot be written. The network has its best weights so far then, too.
+        If another training writes the checkpoint, or it or the log cannot be written. The network has its best weights
+        so far then, too.
 
     Example
     -------
+    >>> import torch
     >>> from torch import nn
     >>> from memorycell.data.batch import Batch
     >>> from memorycell.data.streams import SampleStream
@@ -121,41 +127,34 @@ def train(
     if not len(stream):
         raise ValueError("expected at least one batch to train on, got none: more rows or a smaller batch_size")
     check_groups(groups, trained, options.epochs)
+    draws = may_draw(network, stream, validation)
+    generators = functools.partial(Generators, options.seed, trained[0].device, draws)
     path = None if checkpoint is None else Path(checkpoint)
     described = describe(network, stream, validation, options, fingerprint, groups)
-    if path is not None:
-        described |= describe_content(stream, validation)
-    resumed = None if path is None else load_checkpoint(path, described)
-    if options.n_threads is not None:
-        n_threads = options.n_threads
-    elif resumed is not None:
-        n_threads = resumed.position.n_threads
-    else:
-        n_threads = choose_threads(flops_per_step(network, next(iter(stream.batches(0)))))
-    device = trained[0].device
-    with (
-        using_threads(n_threads),
-        flush_subnormals(),
-        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
-        keep_modes(network),
-        Interrupts() as interrupts,
-    ):
-        # For networks that draw from the global generators (torch's own dropout): those of the caller come
-        # back.
-        torch.default_generator.manual_seed(options.seed % (1 << 64))
-        if device.type == "cuda":
-            with torch.cuda.device(device):
-                torch.cuda.manual_seed(options.seed % (1 << 64))
-        run = Run(
-            network,
-            trained,
-            stream,
-            options,
-            validation=validation,
-            callbacks=callbacks,
-            interrupts=interrupts,
-            groups=groups,
-        )
-        run.position.n_threads = n_threads
-        run.path, run.fingerprint = path, described
-        return run.run(resumed, log, progress, what)
+    with contextlib.nullcontext() if path is None else holding(path):
+        resumed = None
+        if path is not None:
+            described |= describe_content(stream, validation)
+            resumed = load_checkpoint(path, described)
+        if options.n_threads is not None:
+            n_threads = options.n_threads
+        elif resumed is not None:
+            n_threads = resumed.position.n_threads
+        else:
+            with generators().lent():
+                n_threads = choose_threads(flops_per_step(network, next(iter(stream.batches(0)))))
+        with using_threads(n_threads), flush_subnormals(), keep_modes(network), Interrupts() as interrupts:
+            run = Run(
+                network,
+                trained,
+                stream,
+                options,
+                validation=validation,
+                callbacks=callbacks,
+                interrupts=interrupts,
+                groups=groups,
+            )
+            run.generators = generators()
+            run.position.n_threads = n_threads
+            run.path, run.fingerprint = path, described
+            return run.run(resumed, log, progress, what)

@@ -21,6 +21,7 @@ from memorycell.networks.base import Loss, Network, State, detach_state, map_sta
 from memorycell.training.checkpoint import Position, Resumed, save_checkpoint
 from memorycell.training.evaluate import entering_state, evaluate_loss, on_device
 from memorycell.training.flat import FlatParameters
+from memorycell.training.generators import Generators
 from memorycell.training.groups import ParameterGroup
 from memorycell.training.optimizers import build_optimizer
 from memorycell.training.options import DivergedError, TrainingOptions, TrainingResult
@@ -40,6 +41,8 @@ class _Interrupted(Exception):
 
 class Run:
     """Flat parameters, optimiser, averages, best weights and position of one training, for `train`."""
+
+    generators: Generators
 
     def __init__(
         self,
@@ -91,7 +94,7 @@ class Run:
             self._save()
             stopped, keep_current = "interrupted", self._current_is_best()
         except KeyboardInterrupt:
-            if self.interrupts.requested > 1:
+            if self.interrupts.torn:
                 raise
             stopped, keep_current = "interrupted", self._current_is_best()
         finally:
@@ -123,7 +126,8 @@ class Run:
         self.bar = ProgressBar(progress, self.options.epochs, self.n_batches, done, what)
         with self.bar:
             while at.stopped is None:
-                self._train_epoch()
+                with self.generators.lent():
+                    self._train_epoch()
                 self._end_epoch()
                 waited = time.perf_counter() - self._saved_at
                 if at.stopped is not None or waited >= min(_SAVE_APART, self.options.checkpoint_seconds):
@@ -224,6 +228,7 @@ class Run:
 
     def _between_steps(self) -> None:
         self._pause()
+        self.generators.make_way()
         if self.path is not None and time.perf_counter() - self._saved_at >= self.options.checkpoint_seconds:
             self._save()
         if self.bar.due():
@@ -251,7 +256,7 @@ class Run:
             raise ValueError("expected targets to train on, got none with weight: every one is missing")
         validation_loss = None
         if self.validation is not None:
-            with self.flat.holding(self.average):
+            with self.flat.holding(self.average), self.generators.lent():
                 validation_loss = evaluate_loss(self.network, self.validation, pause=self._pause)
             self._check("validation loss", validation_loss, at.step, None, None)
         at.seconds += time.perf_counter() - self._ticked_at
@@ -321,9 +326,7 @@ class Run:
         self._look()
         self._tick()
         self.position.log_bytes = self.log.size
-        tensors: dict[str, Tensor] = {"random.cpu": torch.get_rng_state()}
-        if self.device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(self.device)
+        tensors = self.generators.state()
         groups = {"weights": self.flat.values(), "best": self.best, "average": self.average or []}
         for group, values in groups.items():
             tensors |= {f"{group}.{number}": value for number, value in enumerate(values)}
@@ -355,7 +358,5 @@ class Run:
         self.best_fixed = {name: value.to(self.device) for name, value in group("best_buffer").items()}
         for name, parameter in self.fixed.items():
             parameter.data.copy_(tensors[f"frozen.{name}"])
-        torch.set_rng_state(tensors["random.cpu"])
-        if self.device.type == "cuda" and "random.cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["random.cuda"], self.device)
+        self.generators.load_state(tensors)
         self.state = map_state(lambda tensor: tensor.to(self.device), state)
