@@ -7,6 +7,7 @@ import io
 import json
 import lzma
 import os
+import tarfile
 import threading
 import zipfile
 from pathlib import Path
@@ -32,6 +33,15 @@ def zipped(files: dict[str, bytes]) -> bytes:
     return content.getvalue()
 
 
+def tarred(text: bytes) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        member = tarfile.TarInfo("data/a.csv")
+        member.size = len(text)
+        archive.addfile(member, io.BytesIO(text))
+    return content.getvalue()
+
+
 def zstd(content: bytes) -> bytes:
     return pa.compress(content, codec="zstd", asbytes=True)
 
@@ -40,6 +50,12 @@ PACKED = {
     "gz": gzip.compress(TEXT),
     "zip": zipped({"a.csv": TEXT}),
     "zip with more": zipped({"a.csv": TEXT, "__MACOSX/a.csv": b"x", "folder/": b""}),
+    "zip with a note": zipped({"a.csv": TEXT, "readme.txt": b"about", "._a.csv": b"x"}),
+    "zip of gz": zipped({"a.csv.gz": gzip.compress(TEXT)}),
+    "tar": tarred(TEXT),
+    "tar.gz": gzip.compress(tarred(TEXT)),
+    "lz4": pa.compress(TEXT, codec="lz4", asbytes=True),
+    "lzma": lzma.compress(TEXT, format=lzma.FORMAT_ALONE),
     "bz2": bz2.compress(TEXT),
     "xz": lzma.compress(TEXT),
     "zst": zstd(TEXT),
@@ -61,7 +77,7 @@ def test_archives_of_several(tmp_path: Path) -> None:
         read_table(path)
     assert read_table(path, sheet="b.csv").columns == ["date", "z"]
     path.write_bytes(zipped({}))
-    with pytest.raises(ValueError, match="holds no file"):
+    with pytest.raises(ValueError, match="an archive without files"):
         read_table(path)
     path.write_bytes(PACKED["zip"][:-30])
     with pytest.raises(ValueError, match="damaged"):
@@ -187,12 +203,68 @@ def test_remote_paths(tmp_path: Path) -> None:
             read_table(path)
 
 
+WESTERN = (
+    "Größe Genève São-Paulo Málaga Ærø 25°C 5€ 5\xa0€ L’été ¿Qué? ações ação m³ „gut“ 3–4 naïve SÃO Übergrößen".split(
+        " "
+    )
+)
+WRITTEN = {  # what is not read without being told the encoding
+    "cp1250": ["Łódź", "Příbram", "žluť", "idő", "dąb"], "cp1251": ["Москва"], "koi8-r": ["Москва"],
+    "cp1253": ["Αθήνα"], "cp1254": ["değer"], "cp850": ["Größe", "été"], "mac_roman": ["Größe", "été"],
+    "gb18030": ["北京"], "shift_jis": ["東京都"], "cp949": ["서울"], "big5": ["台北"],
+}  # fmt: skip
+
+
+def test_what_is_western_is_read_unasked() -> None:
+    rows = "".join(f"{i},{word}\n" for i, word in enumerate(WESTERN))
+    table = read_table(io.BytesIO(f"id,name\n{rows}".encode("cp1252")))
+    assert table.texts("name").to_pylist() == WESTERN
+
+
+@pytest.mark.parametrize("encoding", WRITTEN)
+def test_only_what_is_surely_western_is_read_unasked(encoding: str) -> None:
+    for word in WRITTEN[encoding]:
+        content = f"id,name\n1,{word}\n2,x\n".encode(encoding)
+        with pytest.raises(ValueError, match=r"is not UTF-8 text: byte .* in line 2; .*encoding="):
+            read_table(io.BytesIO(content))
+        assert read_table(io.BytesIO(content), encoding=encoding).texts("name")[0].as_py() == word
+
+
+JSON_FORMS = {
+    "split": {"columns": ["date", "y"], "index": [0, 1], "data": [["2024-01-01", 1.5], ["2024-01-02", 2.5]]},
+    "table": {"schema": {"fields": []}, "data": [{"date": "2024-01-01", "y": 1.5}, {"date": "2024-01-02", "y": 2.5}]},
+    "within": {"count": 2, "results": [{"date": "2024-01-01", "y": 1.5}, {"date": "2024-01-02", "y": 2.5}]},
+    "rows": [["date", "y"], ["2024-01-01", 1.5], ["2024-01-02", 2.5]],
+}
+
+
+@pytest.mark.parametrize("case", JSON_FORMS)
+def test_forms_of_json(case: str) -> None:
+    table = read_table(io.StringIO(json.dumps(JSON_FORMS[case])))
+    assert table.columns == ["date", "y"] and table.numbers("y").tolist() == [1.5, 2.5]
+
+
+def test_rows_of_json() -> None:
+    assert read_table(io.StringIO("[[1, 2], [3, 4]]")).data.to_pydict() == {"x0": [1, 3], "x1": [2, 4]}
+    with pytest.raises(ValueError, match="expected rows of 2 values, got 1 in row 1"):
+        read_table(io.StringIO("[[1, 2], [3]]"))
+
+
+def test_arrays_of_numpy(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", np.arange(6.0).reshape(3, 2))
+    assert read_table(tmp_path / "a.npy").data.to_pydict() == {"x0": [0, 2, 4], "x1": [1, 3, 5]}
+    np.save(tmp_path / "b.npy", np.array([{}], object))
+    with pytest.raises(ValueError, match=r"b.npy cannot be read: Object arrays"):
+        read_table(tmp_path / "b.npy")
+
+
 def test_encodings(tmp_path: Path) -> None:
     text = "date,größe\n2024-01-01,1.5\n2024-01-02,2.5\n"
     path = tmp_path / "a.csv"
     path.write_bytes(text.encode("cp1252"))
-    with pytest.raises(ValueError, match=r"byte 0xf6 in line 1.*encoding='cp1252'.*'date,größe'"):
-        read_table(path)
+    found = read_table(path)
+    assert found.columns == ["date", "größe"]
+    assert "read as cp1252 (Windows, Western Europe), such as 'größe'" in found.notes[0]["text"]
     first = read_table(path, encoding="cp1252")
     assert first.columns == ["date", "größe"] and first.reading == {"encoding": "cp1252"}
     path.write_bytes(text.encode())

@@ -30,8 +30,17 @@ BAD = {
     "decimal commas": ("a.csv", b"day,temp\n1,2,5\n2,3,5\n", "decimal commas need another delimiter"),
     "repeated names": ("a.csv", b"a,b,a\n1,2,3\n", "more than one column named 'a'"),
     "many columns": ("a.csv", WIDE.encode(), "100,000 columns"),
-    "latin-1": ("a.csv", "a,b\n1,x\n2,é\n".encode("latin-1"), "byte 0xe9 in line 3.*latin-1"),
-    "latin-1 far down": ("a.csv", b"a,b\n" + b"1,x\n" * 100_000 + b"2,\xe9\n", "byte 0xe9 in line 100,002"),
+    "cp1250": ("a.csv", "a,b\n1,x\n2,žluť\n".encode("cp1250"), "byte 0x9e in line 3.*'cp1250' .Central Europe"),
+    "cp1250 far down": ("a.csv", b"a,b\n" + b"1,x\n" * 100_000 + b"2,\x9e\n", "byte 0x9e in line 100,002"),
+    "two encodings": ("a.csv", "a,b\n1,é\n".encode() + b"2,\xe9\n", "byte 0xe9 in line 3; lines before it are.*UTF-8"),
+    "a quote that is open": (
+        "a.csv",
+        b'a,b\n1,x\n2,"y\n3,z\n4,w\n',
+        r'line 3: a quote \("\) is opened and never closed',
+    ),
+    "pickle": ("a.pkl", b"\x80\x04\x95\x00\x00", "is a pickle; expected a CSV"),
+    "Stata": ("a.dta", b"<stata_dta><header>", "is a Stata file; expected a CSV"),
+    "picture": ("a.png", b"\x89PNG\r\n\x1a\n\x00", "is a picture; expected a CSV"),
     "not parquet": ("a.parquet", b"PAR1junk", "not a Parquet file"),
     "empty parquet": ("a.parquet", b"", "is empty"),
 }
@@ -69,6 +78,13 @@ GOOD = {
     "empty last column": b"a,b,\n1,2.5,\n3,,\n",
     "blank lines first": b"\n\na,b\n1,2.5\n3,\n",
     "gzip": gzip.compress(b"a,b\n1,2.5\n3,\n"),
+    "two byte order marks": b"\xef\xbb\xbf\xef\xbb\xbfa,b\n1,2.5\n3,\n",
+    "a byte order mark spoiled": "\u00ef\u00bb\u00bfa,b\n1,2.5\n3,\n".encode(),
+    "single quotes": b"'a','b'\n'1','2.5'\n'3',''\n",
+    "quotes behind spaces": b'a, b\n1, "2.5"\n3, ""\n',
+    "caret": b"a^b\n1^2.5\n3^\n",
+    "tilde": b"a~b\n1~2.5\n3~\n",
+    "control-A": b"a\x01b\n1\x012.5\n3\x01\n",
     "utf-16": "a,b\n1,2.5\n3,\n".encode("utf-16"),
     "utf-16 without its mark": "a,b\n1,2.5\n3,\n".encode("utf-16-be"),
 }
@@ -89,10 +105,35 @@ def test_encoding_and_options(tmp_path: Path) -> None:
     assert read_table(path, encoding="latin-1").texts("b").to_pylist() == ["é"]
     path = write(tmp_path / "b.csv", "a:b\n1:2\n")
     assert read_table(path, delimiter=":").columns == ["a", "b"]
+    for said, between in {"::": "::", "\\t": "\t", "tab": "\t", "\\s+": "  ", "||": "||"}.items():
+        path = write(tmp_path / "b.csv", f"a{between}b\n1{between}2\n")
+        assert read_table(path, delimiter=said).data.to_pydict() == {"a": [1], "b": [2]}
     with pytest.raises(ValueError, match="delimiter of one character"):
-        read_table(path, delimiter="::")
+        read_table(path, delimiter="")
     with pytest.raises(ValueError, match="unknown encoding"):
         read_table(path, encoding="klingon")
+
+
+QUOTED = {  # a line of a file, and what its second field is
+    "doubled": (b'1,"say ""hi"""\n', 'say "hi"'),
+    "with backslashes": (rb'1,"say \"hi\", he"' + b"\n", 'say "hi", he'),
+    "single": (b"1,it's\n", "it's"),
+    "inches": (b'1,5" pipe\n', '5" pipe'),
+    "a folder": (rb'1,"C:\new\"' + b"\n", "C:\\new\\"),
+}
+
+
+@pytest.mark.parametrize("case", QUOTED)
+def test_quotes(case: str, tmp_path: Path) -> None:
+    line, text = QUOTED[case]
+    assert read_table(write(tmp_path / "a.csv", b"a,b\n" + line + b"2,x\n")).texts("b")[0].as_py() == text
+
+
+def test_single_quotes_around_delimiters(tmp_path: Path) -> None:
+    table = read_table(write(tmp_path / "a.csv", "'date','y','c'\n'2024-01-01','1,5','it''s'\n'2024-01-02','2','b'\n"))
+    assert table.numbers("y").tolist() == [1.5, 2] and table.texts("c").to_pylist() == ["it's", "b"]
+    table = read_table({"code": ["'007", "'012"], "y": ["'1.5'", "'2'"]})
+    assert table.texts("code").to_pylist() == ["007", "012"] and table.numbers("y").tolist() == [1.5, 2]
 
 
 def test_no_header_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -42,17 +43,19 @@ def read_table(
     ----------
     source : path, open file, frame, array, list, dict or Table
         Path of a CSV (``.csv``, ``.tsv``, …), Parquet, Feather, JSON or Excel file (``.xlsx``, ``.xls``, ``.ods``;
-        extra ``excel``), packed with gzip, zip, bz2, xz or zstd or not; ``"-"``, standard input; ``s3://…``,
+        extra ``excel``), packed (gzip, zip, tar, bz2, xz, zstd, lz4) or not; ``"-"``, standard input; ``s3://…``,
         ``https://…`` and the like (extra ``remote``); a file opened for reading; a pandas, polars or pyarrow frame; a
         numpy array or list of numbers, 1-D (column ``y``) or 2-D with a row per step (columns ``x0``, ``x1``, ...); a
         dict of columns.
     delimiter : str, optional
-        Of a text file. By default found from its first lines and, unless a comma, said in the notes.
+        Of a text file, one character or several, or ``"\\s+"`` for spaces. By default found from its first lines and,
+        unless a comma, said in the notes.
     decimal, thousands : str, optional
         The decimal mark, "." or ",", and the one between thousands: ".", ",", " " or "'". By default found from all
         values of a column, and said unless numbers are plain.
     encoding : str, optional
-        Of a text file, default UTF-8 (with or without byte order mark), or UTF-16 where its first bytes say so.
+        Of a text file, default UTF-8 (with or without byte order mark), UTF-16 where its bytes say so, or cp1252 where
+        all that is not ASCII is Western European, which is said.
     header : bool, optional
         Whether a line of a text file or sheet names the columns. By default found from it.
     skip_rows : int, optional
@@ -150,6 +153,10 @@ def _from_file(raw: Raw, how: How) -> tuple[Table, Evidence]:
         from memorycell.data.tables.files.workbooks import read_workbook
 
         return read_workbook(raw, how), plain
+    if start.startswith(b"\x93NUMPY"):
+        from memorycell.data.tables.files.frames import from_numpy
+
+        return from_numpy(_read_npy(raw)), plain
     if raw.name.lower().endswith((".parquet", ".pq")):
         raise ValueError(f"{raw.name} is not a Parquet file, or is damaged (it does not begin with PAR1)")
     if raw.head(1000).lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
@@ -174,6 +181,13 @@ def _read_parquet(raw: Raw) -> pa.Table:
             return file.read()
     except (pa.ArrowException, OSError) as error:
         raise ValueError(f"{raw.name} is not a Parquet file, or is damaged ({error})") from None
+
+
+def _read_npy(raw: Raw) -> NDArray:
+    try:
+        return np.load(io.BytesIO(raw.data), allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{raw.name} cannot be read: {error}") from None
 
 
 def _read_feather(raw: Raw) -> pa.Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -23,6 +23,7 @@ from memorycell.data.tables.files.first_lines import find_begin, is_apart, is_fo
 from memorycell.data.tables.files.how import How
 from memorycell.data.tables.files.leading_zeros import with_leading_zeros
 from memorycell.data.tables.files.numbers import Evidence
+from memorycell.data.tables.files.quoting import escape_of, refuse_open_quote, requoted, single_quoted, spaced_quotes
 from memorycell.data.tables.files.raw import Raw
 from memorycell.data.tables.files.record_lines import record_lines
 from memorycell.data.tables.table import MOST_COLUMNS, MOST_STEPS, check_names
@@ -35,6 +36,10 @@ _LONGEST_FIELD = 1 << 17
 _FIRST = 200  # records that are looked at
 _MOST_BELOW = 10
 _NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+_RARE = {"^": "caret", "~": "tilde", "\x01": "control-A mark", "\xa6": "broken bar"}
+_SAID = {"\\t": "\t", "tab": "\t", "TAB": "\t", "comma": ",", "semicolon": ";", "space": " ", "\\x01": "\x01"}
+_SPACED = ("\\s+", " +", "whitespace", "spaces")
+_UNIT_SEPARATOR = "\x1f"
 _SEP = re.compile(r"\ufeff?\"?sep=(.|\\t)\"?[,;\t|]*\s*", re.IGNORECASE)
 _SPACES = re.compile(rb"(?m)(?<=[^ \t\r\n])[ \t]+(?=[^ \t\r\n])")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
@@ -68,12 +73,15 @@ def read_delimited(raw: Raw, how: How) -> Delimited:
     """The columns of a text file. See `read_table`."""
     notes: list[dict] = []
     _refuse_other_kinds(raw)
-    data = as_utf8(raw, how.encoding, notes, how.encoding_said)
+    data = as_given = as_utf8(raw, how.encoding, notes, how.encoding_said)
     text = _decoded_head(raw.name, data)
     lines, offset, number = _first_lines(raw.name, text, how)
-    delimiter = how.delimiter
-    if delimiter is not None and len(delimiter) != 1:
-        raise ValueError(f"expected a delimiter of one character, got {delimiter!r}")
+    delimiter, data = _given_delimiter(how.delimiter, data)
+    if mark := single_quoted(lines[0].rstrip("\r\n")):
+        notes.append(note("read", f"The fields of {raw.name} are in single quotes: left out."))
+        delimiter, data = delimiter or mark, requoted(data, delimiter or mark, "'")
+    if data is not as_given:
+        lines, offset, number = _first_lines(raw.name, _decoded_head(raw.name, data), how)
     named = _SEP.fullmatch(lines[0])
     if named:
         delimiter = delimiter or named[1].replace("\\t", "\t")
@@ -91,13 +99,30 @@ def read_delimited(raw: Raw, how: How) -> Delimited:
     elif delimiter is None:
         delimiter = _delimiter_of(lines)
         if delimiter != ",":
-            notes.append(note("read", f"{raw.name} is separated by {_NAMES[delimiter]}s."))
+            notes.append(note("read", f"{raw.name} is separated by {(_NAMES | _RARE)[delimiter]}s."))
+    if not how.samples and spaced_quotes(lines, delimiter):
+        data, offset = requoted(data.slice(offset), delimiter, '"'), 0
+        lines, offset, _ = _first_lines(raw.name, _decoded_head(raw.name, data), How())
     head = _records(lines, delimiter, number, offset)
     if not head.records:
         raise ValueError(f"{raw.name} is empty: expected a header line and rows of values")
     if not how.samples:
         _widen(head, data)
     return _read_table(raw.name, data, head, delimiter, how, notes)
+
+
+def _given_delimiter(delimiter: str | None, data: pa.Buffer) -> tuple[str | None, pa.Buffer]:
+    """The delimiter as one character, and the data with it in place of several."""
+    if delimiter is None or len(delimiter) == 1:
+        return delimiter, data
+    if delimiter in _SAID:
+        return _SAID[delimiter], data
+    if delimiter in _SPACED:
+        return "\t", pa.py_buffer(_SPACES.sub(b"\t", data.to_pybytes()))
+    content = data.to_pybytes()
+    if not delimiter or _UNIT_SEPARATOR.encode() in content:
+        raise ValueError(f"expected a delimiter of one character, got {delimiter!r}")
+    return _UNIT_SEPARATOR, pa.py_buffer(content.replace(delimiter.encode(), _UNIT_SEPARATOR.encode()))
 
 
 def _widen(head: _Head, data: pa.Buffer) -> None:
@@ -176,6 +201,16 @@ def _first_lines(name: str, text: str, how: How) -> tuple[list[str], int, int]:
     return lines[start:], len("".join(lines[:start]).encode()), start + 1
 
 
+_OTHERS = {
+    b"\x89HDF": "an HDF5 or NetCDF file", b"CDF\x01": "a NetCDF file", b"CDF\x02": "a NetCDF file",
+    b"SQLite format 3": "an SQLite database", b"$FL2": "an SPSS file", b"@(#)": "an SPSS file",
+    b"<stata_dta>": "a Stata file", b"\x80\x04": "a pickle", b"\x80\x05": "a pickle", b"\x80\x03": "a pickle",
+    b"ORC": "an ORC file", b"Obj\x01": "an Avro file", b"MATLAB": "a MATLAB file", b"7z\xbc\xaf": "a 7z archive",
+    b"Rar!": "a RAR archive", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture",
+    b"X\n\0\0\0": "a file of R", b"RDX": "a file of R", b"@relation": "an ARFF file", b"@RELATION": "an ARFF file",
+}  # fmt: skip
+
+
 def _refuse_other_kinds(raw: Raw) -> None:
     head = raw.head(1000)
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
@@ -184,8 +219,9 @@ def _refuse_other_kinds(raw: Raw) -> None:
         raise ValueError(f"{raw.name} is a web page (HTML or XML), not a CSV: save the data itself; {remedy}")
     if head.startswith(b"%PDF-"):
         raise ValueError(f"{raw.name} is a PDF, not a CSV: save the data itself; {remedy}")
-    if head.startswith((b"\x89HDF", b"CDF\x01", b"CDF\x02", b"SQLite format 3", b"$FL2", b"@(#)")):
-        raise ValueError(f"{raw.name} is a file of another program (HDF5, NetCDF, SQLite or SPSS); {remedy}")
+    kind = next((kind for mark, kind in _OTHERS.items() if head.startswith(mark)), None)
+    if kind is not None:
+        raise ValueError(f"{raw.name} is {kind}; {remedy}: read it with what wrote it, and save it as one of these")
 
 
 def _records(lines: list[str], delimiter: str, number: int, offset: int) -> _Head:
@@ -231,10 +267,10 @@ def _fields(lines: list[str], delimiter: str) -> list[list[str]]:
     return [[line] for line in lines]
 
 
-def find_delimiter(lines: list[str]) -> str:
+def find_delimiter(lines: list[str], marks: Iterable[str] = tuple(_NAMES)) -> str:
     """The separator that cuts the first lines into the most columns, the same number in each; "" if none does."""
     best, most = "", 1
-    for candidate in _NAMES:
+    for candidate in marks:
         widths = [len(row) for row in _fields(lines[:100], candidate)]
         if widths[0] > most and sum(w == widths[0] for w in widths) >= 0.9 * len(widths):
             best, most = candidate, widths[0]
@@ -261,7 +297,11 @@ def _delimiter_of(lines: list[str]) -> str:
         return plain
     if found:
         return max(found, key=lambda each: (each[0], each[2]))[3]
-    return max(_NAMES, key=whole[0].count)
+    return (
+        find_delimiter(whole, _RARE)
+        if len(whole) > 2 and find_delimiter(whole, _RARE)
+        else max(_NAMES, key=whole[0].count)
+    )
 
 
 def _is_decimal_comma(lines: list[str], delimiter: str) -> bool:
@@ -388,6 +428,7 @@ class _Reader:
                     arrow_csv.ParseOptions(
                         delimiter=self.delimiter,
                         quote_char=False if self.literal else '"',
+                        escape_char=escape_of(head) if quoted else False,
                         newlines_in_values=quoted,
                         ignore_empty_lines=len(self.names) > 1,
                     ),
@@ -410,6 +451,8 @@ class _Reader:
                 refuse_encoding(self.name, body, self.first_line)
             if not data.num_rows:
                 raise ValueError(f"{self.name} has a header but no rows: expected rows of values below it")
+            if quoted:
+                refuse_open_quote(self.name, body, data, self.first_line)
             return data, body
 
     def _retype_or_raise(self, body: pa.Buffer, message: str, types: dict[str, pa.DataType]) -> None:

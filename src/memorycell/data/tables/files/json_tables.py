@@ -9,7 +9,7 @@ from memorycell.data.tables.files.frames import from_columns
 from memorycell.data.tables.files.raw import Raw
 from memorycell.data.tables.table import Table, listing
 
-_FORMS = "a list of records, a record in each line, or an object of columns of one length"
+_FORMS = "a list of records or of rows, a record in each line, or an object of columns of one length"
 
 
 def read_json(raw: Raw) -> Table:
@@ -31,8 +31,11 @@ def read_json(raw: Raw) -> Table:
     except UnicodeDecodeError as error:
         raise ValueError(f"{raw.name} is no UTF-8 text, as JSON has to be: {error}") from None
     found = _parsed(raw.name, text)
+    found = _within(found)
     if isinstance(found, dict):
         return from_columns(_columns(raw.name, found), raw.name, "file")
+    if found and all(isinstance(row, list) for row in found):
+        return from_columns(_rows(raw.name, found), raw.name, "file")
     wrong = next((i for i, record in enumerate(found) if not isinstance(record, dict)), None)
     if wrong is not None:
         raise ValueError(f"{raw.name} is JSON of another form than {_FORMS}: entry {wrong} is {found[wrong]!r:.40}")
@@ -43,6 +46,32 @@ def read_json(raw: Raw) -> Table:
     if nested is not None:
         raise ValueError(f"{raw.name}: {nested!r} holds lists or objects: expected one value in each field of a record")
     return from_columns({name: [record.get(name) for record in found] for name in names}, raw.name, "file")
+
+
+def _within(found: Any) -> Any:
+    """The table in an object that holds one beside other things: `{"data": [records]}`, pandas' "split" and "table"."""
+    if not isinstance(found, dict):
+        return found
+    names, rows = found.get("columns"), found.get("data")
+    if isinstance(names, list) and isinstance(rows, list) and all(isinstance(row, list) for row in rows):
+        return [names, *rows]
+    records = [v for v in found.values() if isinstance(v, list) and v and all(isinstance(each, dict) for each in v)]
+    rest = [v for v in found.values() if isinstance(v, list) and v not in records]
+    return records[0] if len(records) == 1 and not rest else found
+
+
+def _rows(name: str, rows: list[list[Any]]) -> dict[str, list[Any]]:
+    """Columns of rows of values, of which the first may name them."""
+    names = [f"x{i}" for i in range(len(rows[0]))]
+    if len(rows) > 1 and rows[0] and all(isinstance(each, str) for each in rows[0]):
+        named = any(not isinstance(each, str) for row in rows[1:] for each in row)
+        names, rows = (rows[0], rows[1:]) if named else (names, rows)
+    wrong = next((i for i, row in enumerate(rows) if len(row) != len(names)), None)
+    if wrong is not None:
+        raise ValueError(f"{name}: expected rows of {len(names)} values, got {len(rows[wrong])} in row {wrong}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"{name} has more than one column named {names[0]!r}: rename them")
+    return {each: [row[i] for row in rows] for i, each in enumerate(names)}
 
 
 def _parsed(name: str, text: str) -> Any:

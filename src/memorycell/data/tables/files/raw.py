@@ -8,6 +8,7 @@ import lzma
 import os
 import re
 import sys
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -20,13 +21,18 @@ import pyarrow as pa
 STDIN = ("-", "/dev/stdin")
 # Path("s3://a") is "s3:/a". A letter and a colon is a drive of Windows.
 _REMOTE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(?=[^/])")
-_PACKED: tuple[tuple[bytes, str, Callable[[Any], bytes]], ...] = (
-    (b"BZh", ".bz2", bz2.decompress),
-    (b"\xfd7zXZ\x00", ".xz", lzma.decompress),
+_PACKED: tuple[tuple[bytes, Callable[[Any], bytes]], ...] = (
+    (b"BZh", bz2.decompress),
+    (b"\xfd7zXZ\x00", lzma.decompress),
+    (b"\x5d\x00\x00", lzma.decompress),
 )
-_GZIP, _ZIP, _ZSTD = b"\x1f\x8b", (b"PK\x03\x04", b"PK\x05\x06"), b"\x28\xb5\x2f\xfd"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_STREAMS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
+_TAR = 257  # where an archive of tar says what it is
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _NO_MEMBERS = ("__MACOSX/", ".DS_Store")
+_TABLES = (".csv", ".tsv", ".parquet", ".pq", ".feather", ".json", ".jsonl", ".xlsx", ".xls", ".ods")
+_PACKED_ENDS = (".gz", ".bz2", ".xz", ".zst")
 _WORKBOOKS = ("xl/workbook.xml", "xl/workbook.bin", "content.xml")
 
 
@@ -132,46 +138,78 @@ def _remote(url: str) -> pa.Buffer:
 def _unpacked(name: str, data: pa.Buffer, member: str | int | None) -> Raw:
     start = data.slice(0, min(8, data.size)).to_pybytes()
     try:
-        for magic, _, unpack in _PACKED:
+        for magic, unpack in _PACKED:
             if start.startswith(magic):
-                return _not_empty(name, pa.py_buffer(unpack(data)))
-        if start.startswith((_GZIP, _ZSTD)):
-            how = "gzip" if start.startswith(_GZIP) else "zstd"
-            with pa.input_stream(pa.BufferReader(data), compression=how) as stream:
-                return _not_empty(name, pa.py_buffer(stream.read()))
+                return _unpacked(name, _not_empty(name, unpack(data)), member)
+        for magic, how in _STREAMS.items():
+            if start.startswith(magic):
+                with pa.input_stream(pa.BufferReader(data), compression=how) as stream:
+                    return _unpacked(name, _not_empty(name, stream.read()), member)
         if start.startswith(_ZIP):
-            return _of_archive(name, data, member)
+            return _of_zip(name, data, member)
+        if data.slice(0, min(_TAR + 5, data.size)).to_pybytes()[_TAR:] == b"ustar":
+            return _of_tar(name, data, member)
     except zipfile.BadZipFile as error:
         raise ValueError(f"{name} is a spreadsheet or zip archive, and damaged ({error})") from None
-    except (OSError, EOFError, pa.ArrowException, zlib.error, lzma.LZMAError) as error:
+    except (OSError, EOFError, pa.ArrowException, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
         raise ValueError(f"{name} cannot be read: it is damaged ({error})") from None
     return Raw(name, data, workbook=start == _OLE)
 
 
-def _not_empty(name: str, data: pa.Buffer) -> Raw:
-    if not data.size:
+def _not_empty(name: str, content: bytes) -> pa.Buffer:
+    if not content:
         raise ValueError(f"{name} is empty: expected a header line and rows of values")
-    return Raw(name, data)
+    return pa.py_buffer(content)
 
 
-def _of_archive(name: str, data: pa.Buffer, member: str | int | None) -> Raw:
-    """The one file of a zip archive, or the one that is named; a workbook is an archive too, and stays as it is."""
+def _of_zip(name: str, data: pa.Buffer, member: str | int | None) -> Raw:
+    """The one table of a zip archive, or the one that is named; a workbook is an archive too, and stays as it is."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = archive.namelist()
         if any(each in names for each in _WORKBOOKS):
             return Raw(name, data, workbook=True)
-        files = [n for n in names if not n.endswith("/") and not any(mark in n for mark in _NO_MEMBERS)]
-        if isinstance(member, str):
-            chosen = [n for n in files if n == member or n.rpartition("/")[2] == member]
-        elif isinstance(member, int):
-            chosen = files[member : member + 1] if member >= 0 else []
-        else:
-            chosen = files
-        if len(chosen) != 1:
-            listed = ", ".join(map(repr, files[:6])) + (f" and {len(files) - 6:,} more" if len(files) > 6 else "")
-            what = f"it holds {len(files):,} files ({listed})" if files else "it holds no file"
-            raise ValueError(f"{name}: {what}: expected one table, choose it with sheet={(files or [''])[0]!r}")
+        chosen = _chosen(name, names, member)
         try:
-            return _not_empty(f"{chosen[0].rpartition('/')[2]} in {name}", pa.py_buffer(archive.read(chosen[0])))
+            return _member(name, chosen, archive.read(chosen))
         except RuntimeError as error:  # a password
             raise ValueError(f"{name} cannot be read: {error}") from None
+
+
+def _of_tar(name: str, data: pa.Buffer, member: str | int | None) -> Raw:
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        chosen = _chosen(name, [each.name for each in archive.getmembers() if each.isfile()], member)
+        file = archive.extractfile(chosen)
+        return _member(name, chosen, file.read() if file else b"")
+
+
+def _member(name: str, chosen: str, content: bytes) -> Raw:
+    called = f"{chosen.rpartition('/')[2]} in {name}"
+    return _unpacked(called, _not_empty(called, content), None)
+
+
+def _chosen(name: str, names: list[str], member: str | int | None) -> str:
+    """Which file of an archive: the one that is named, the only one, or the only table."""
+    files = [n for n in names if not n.endswith("/") and not any(mark in n for mark in _NO_MEMBERS)]
+    files = [n for n in files if not n.rpartition("/")[2].startswith("._")]
+    if isinstance(member, str):
+        chosen = [n for n in files if member in (n, n.rpartition("/")[2])]
+        if not chosen and member.isdigit():
+            chosen = files[int(member) : int(member) + 1]
+    elif isinstance(member, int):
+        chosen = files[member : member + 1] if member >= 0 else []
+    else:
+        tables = [n for n in files if _without_packing(n.lower()).endswith(_TABLES)]
+        chosen = tables if len(tables) == 1 else files
+    if len(chosen) == 1:
+        return chosen[0]
+    if not files:
+        raise ValueError(f"{name} is an archive without files: expected one with a table")
+    listed = ", ".join(map(repr, files[:6])) + (f" and {len(files) - 6:,} more" if len(files) > 6 else "")
+    none = "" if member is None else f", and not one that is called {member!r}" if not chosen else ""
+    raise ValueError(
+        f"{name}: it holds {len(files):,} files ({listed}){none}: expected one table, choose it with sheet={files[0]!r}"
+    )
+
+
+def _without_packing(name: str) -> str:
+    return next((name.removesuffix(end) for end in _PACKED_ENDS if name.endswith(end)), name)

@@ -26,6 +26,7 @@ from memorycell.data.tables.files.numbers import (
     read_numbers,
 )
 from memorycell.data.tables.files.quantities import bare_numbers
+from memorycell.data.tables.files.quoting import without_apostrophes
 from memorycell.data.tables.table import Table
 
 _HEAD, _LOOKED_AT = 1000, 100
@@ -148,9 +149,10 @@ def _in_ascii(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _unwrapped(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text that was written as a formula, ="007", so that a spreadsheet keeps it."""
-    if not len(column) or not pc.any(pc.starts_with(column.slice(0, _HEAD), '="')).as_py():
+    """Text that was written as a formula, ="007", or behind an apostrophe, so that a spreadsheet keeps it."""
+    if len(column) and not pc.any(pc.match_substring_regex(column.slice(0, _HEAD), "^(='|=\"|')")).as_py():
         return column
+    column = without_apostrophes(column)
     return pc.replace_substring_regex(column, r'^="(.*)"$', r"\1")
 
 
