@@ -71,7 +71,8 @@ def test_names_as_keras_2_wrote_them_are_read(tmp_path):
 
 def test_weights_without_a_configuration_are_enough():
     layer = memorycell.LSTM(3, 2, batch_first=True)
-    assert import_weights(FIXTURES / "lstm.weights.h5", layer)["bias_hh_l0"] == "mine.bias_hh_l0"
+    with pytest.warns(UserWarning, match="weights without a configuration"):
+        assert import_weights(FIXTURES / "lstm.weights.h5", layer)["bias_hh_l0"] == "mine.bias_hh_l0"
     close(layer(X)[0], RECORDED["weights"][0])
 
 
@@ -145,6 +146,7 @@ def _virtual(weights):
     weights.create_virtual_dataset("0", layout)
 
 
+@pytest.mark.filterwarnings("ignore:.*weights without a configuration")
 @pytest.mark.parametrize("name", HDF5)
 def test_hostile_hdf5_gets_one_line(tmp_path, name):
     change, message = HDF5[name]
@@ -198,10 +200,50 @@ LAMBDA = b'{"config": {"layers": [1, {"class_name": "Lambda"}, {"class_name": "L
 
 
 @pytest.mark.parametrize("config", [b"", b"{", b"[1]", LAMBDA, b"[" * 9999])
-def test_a_broken_configuration_is_not_believed_and_nothing_of_it_is_run(tmp_path, config):
+def test_what_a_broken_configuration_does_not_describe_is_refused_and_nothing_of_it_is_run(tmp_path, config):
     path, layer = tmp_path / "model.keras", memorycell.LSTM(3, 2, bidirectional=True)
     path.write_bytes(_archive({**_members(), "config.json": config}.items()))
-    assert import_weights(path, layer)["weight_ih_l0"] == "both.weight_ih_l0"
+    with pytest.raises(ValueError, match=r"both .* cannot be checked: .* does not describe it; .*save_weights"):
+        import_weights(path, layer)
+
+
+CHANGES = {
+    "units": ('"units": 2', '"units": 3', "to be LSTM of 3 units, with bias, .* got weights of LSTM of 2 units"),
+    "no bias": ('"use_bias": true', '"use_bias": false', "without bias, as its configuration says, .* with bias"),
+    "class": ('"class_name": "LSTM"', '"class_name": "GRU"', "to be GRU of 2 units"),
+    "renamed": ('"name": "both"', '"name": "other"', "cannot be checked: it is of the class Bidirectional"),
+    "no activation": ('"activation": "tanh"', '"activation": {"class_name": "Mine"}', "has activation='Mine'"),
+    "no direction": ('"go_backwards": true', '"go_backwards": false', "reads its input backwards"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_configuration_that_contradicts_its_weights_is_refused(tmp_path, name):
+    old, new, message = CHANGES[name]
+    path, members = tmp_path / "model.keras", _members()
+    assert old in members["config.json"].decode()
+    members["config.json"] = members["config.json"].decode().replace(old, new).encode()
+    path.write_bytes(_archive(members.items()))
+    with pytest.raises(ValueError, match=message):
+        import_weights(path, memorycell.LSTM(3, 2, bidirectional=True))
+
+
+def test_a_module_that_has_the_files_names_is_checked_too():
+    class Own(nn.Module):
+        def __init__(self, **options):
+            super().__init__()
+            self.after = memorycell.GRU(3, 2, **options)
+
+    import_weights(FIXTURES / "grus.keras", Own())
+    with pytest.raises(ValueError, match="trained with reset_after=True, the module has reset_after=False"):
+        import_weights(FIXTURES / "grus.keras", Own(reset_after=False))
+
+
+def test_an_encoder_is_a_stack():
+    import_weights(FIXTURES / "stacked.h5", Encoder(None, features=3, hidden_sizes=(2, 2)))
+    beside = Encoder(None, features=3, cell="GRU", hidden_sizes=(2, 2))
+    with pytest.raises(ValueError, match=r"for one stack, got after and before: before does not read after|stands"):
+        import_weights(FIXTURES / "grus.keras", beside)
 
 
 def test_without_h5py_it_says_what_to_install(monkeypatch):

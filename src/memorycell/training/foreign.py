@@ -16,9 +16,12 @@ from torch import Tensor, nn
 
 from memorycell.data.lines import listing
 from memorycell.data.log import logger
+from memorycell.kernels.quiet import quiet
 from memorycell.layers import GRU, LSTM, RNN
+from memorycell.networks.encoder import Encoder
 from memorycell.training.files import ModelFileError, read_tensors
-from memorycell.training.foreign_keras import DAMAGED_ZIP, HDF5_START, read_keras
+from memorycell.training.foreign_keras import DAMAGED_ZIP, HDF5_START, KerasWeights, read_keras
+from memorycell.training.foreign_keras_config import gap
 from memorycell.training.foreign_names import dropped, plain_names, state_dict, stripped
 
 MOST_BYTES = 4 * 2**30  # of a file, and of all that it unpacks to
@@ -34,7 +37,7 @@ class Weights:
 
     tensors: dict[str, Tensor]
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    keras: bool = False
+    keras: KerasWeights | None = None
     sources: dict[str, str] = field(default_factory=dict)  # names in the file, where wrappers made others of them
 
     @classmethod
@@ -42,6 +45,11 @@ class Weights:
         """A state dict without what wrappers added to its names."""
         sources = plain_names(tensors)
         return cls({name: tensors[source] for name, source in sources.items()}, sources=sources)
+
+    @classmethod
+    def of_keras(cls, read: KerasWeights) -> Weights:
+        """The tensors of a file of Keras."""
+        return cls(read.tensors, read.facts, read)
 
 
 @dataclass(frozen=True)
@@ -70,7 +78,8 @@ def import_weights(path: str | Path, into: nn.Module, prefix: str | None = None)
 
     The gates of Keras' LSTM have torch's order (i, f, c, o); its GRU's (z, r, h) become r, z, n; kernels are
     transposed; one bias becomes ``bias_ih`` beside a zero ``bias_hh``. A GRU with ``reset_after=False`` needs a
-    memorycell GRU built with the same. Names lose what DataParallel (``module.``) and torch.compile (``_orig_mod.``)
+    memorycell GRU built with the same. A recurrent layer of Keras is checked against the file's configuration;
+    ``.weights.h5`` has none, and a warning says so. Names lose what DataParallel (``module.``) and torch.compile (``_orig_mod.``)
     put before them. Where weights were dropped in training (AWD-LSTM, fastai) the parameters are
     ``weight_hh_l0_raw``, and these are taken, not the dropped-out copies beside them; what is returned, and the log,
     say so.
@@ -98,7 +107,8 @@ def import_weights(path: str | Path, into: nn.Module, prefix: str | None = None)
     ModelFileError
         If it is truncated, hostile, of no known format, larger than 4 GiB, or holds NaN or infinite weights.
     ValueError
-        If what is in it does not fit `into`, with the sizes, or several layers do. `into` is then unchanged.
+        If what is in it does not fit `into`, with the sizes, or several layers do; if a layer of Keras computes
+        something else, or cannot be checked. `into` is then unchanged.
     ImportError
         For a Keras file without h5py.
 
@@ -116,7 +126,7 @@ def import_weights(path: str | Path, into: nn.Module, prefix: str | None = None)
     """
     path = Path(path)
     weights, into = _read(path), getattr(into, "_orig_mod", into)
-    prefix = prefix if prefix is None or prefix in weights.tensors else _known_prefix(weights, prefix)
+    prefix = prefix if prefix is None or prefix in weights.tensors else _known_prefix(path, weights, prefix)
     if isinstance(into, nn.Embedding | nn.Linear):
         pairs = _named(path, weights, into, prefix)
     elif isinstance(into, _RECURRENT):
@@ -143,10 +153,17 @@ def import_weights(path: str | Path, into: nn.Module, prefix: str | None = None)
     return found
 
 
-def _known_prefix(weights: Weights, prefix: str) -> str:
-    """A prefix as the names have it here; it may be given as it stands in the file, too."""
-    known = any(name.startswith(f"{prefix}.") for name in weights.tensors)
-    return prefix if known else stripped(f"{prefix}.").rstrip(".")
+def _known_prefix(path: Path, weights: Weights, prefix: str) -> str:
+    """A prefix as the names have it here; given so, as it stands in the file, or as a layer of Keras is called."""
+    if any(name.startswith(f"{prefix}.") for name in weights.tensors):
+        return prefix
+    if weights.keras is None:
+        return stripped(f"{prefix}.").rstrip(".")
+    owners = {name.rpartition(".")[0] for name in weights.tensors} | weights.facts.keys()
+    within = sorted(owner for owner in owners if owner.endswith(f".{prefix}"))
+    if len(within) > 1:
+        raise ValueError(f"expected prefix= to name one layer of {path}, got {prefix!r}: it has {', '.join(within)}")
+    return within[0] if within else prefix
 
 
 # Reading.
@@ -164,7 +181,7 @@ def _read(path: Path) -> Weights:
     if start[:2] == b"PK":
         return _read_zip(path)
     if start == HDF5_START:
-        return Weights(*read_keras(path, path, MOST_BYTES), keras=True)
+        return Weights.of_keras(read_keras(path, path, MOST_BYTES))
     if start[:1] == b"\x80":
         raise ModelFileError(
             f"{path} is a pickle, which can hold code: save its state dict with torch 1.6 or later, or as .safetensors"
@@ -187,7 +204,7 @@ def _read_zip(path: Path) -> Weights:
             if unpacked > MOST_BYTES:
                 raise ModelFileError(f"{path} would unpack to {unpacked:,} bytes, more than {MOST_BYTES:,}")
             if "model.weights.h5" in names:
-                return Weights(*read_keras(path, archive, MOST_BYTES), keras=True)
+                return Weights.of_keras(read_keras(path, archive, MOST_BYTES))
             pickled = [entry for entry in entries if entry.filename.split("/")[-1] == "data.pkl"]
             if len(pickled) != 1:
                 raise ModelFileError(f"{path} is a zip file, but neither a torch checkpoint nor a .keras file")
@@ -204,8 +221,7 @@ def _leads_out(name: str) -> bool:
 
 def _torch_tensors(path: Path) -> dict[str, Tensor]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what the file is to torch, one error is told
+        with quiet():  # of what the file is to torch, one error is told
             # First without memory: a view may claim to be far larger than what it looks at.
             shapes = _state_dict(path, torch.load(path, map_location="meta", weights_only=True))
             claimed = sum(tensor.numel() * tensor.element_size() for tensor in shapes.values())
@@ -269,7 +285,15 @@ def _all_names(path: Path, weights: Weights, into: nn.Module, prefix: str | None
     if len(heads) > 1:
         found = ", ".join(head.rstrip(".") or "(no prefix)" for head in heads)
         raise ValueError(f"{path} has the module's names under {found}: choose one of them with prefix=")
-    return {name: (heads[0] + name, weights.tensors[heads[0] + name]) for name in wanted} if heads else None
+    if not heads:
+        return None
+    if weights.keras is not None:  # a name says nothing of the equations
+        stacks = {stack.name: stack for stack in _stacks(weights)}
+        for name, module in into.named_modules():
+            if isinstance(module, _RECURRENT) and (stack := stacks.get(heads[0] + name)):
+                _check_equations(path, module, stack, weights.facts.get(stack.name, {}))
+        _tell(path, weights)
+    return {name: (heads[0] + name, weights.tensors[heads[0] + name]) for name in wanted}
 
 
 def _recurrent(path: Path, weights: Weights, into: nn.Module, prefix: str | None) -> _Pairs:
@@ -281,12 +305,17 @@ def _recurrent(path: Path, weights: Weights, into: nn.Module, prefix: str | None
             f"it has {_some(weights.tensors)}"
         )
     stacks = _stacks(weights)
-    listed = "; ".join(map(str, stacks)) or f"none, but {_some(weights.tensors)}"
+    unread = {name: said["refused"] for name, said in weights.facts.items() if "refused" in said}
+    unread = {name: why for name, why in unread.items() if not any(stack.name == name for stack in stacks)}
+    listed = "; ".join([*map(str, stacks), *unread]) or f"none, but {_some(weights.tensors)}"
     mode = _mode(next(iter(modules.values())))
     fitting = [stack for stack in stacks if stack.mode == mode]
     if prefix is not None:
         fitting = [stack for stack in fitting if stack.name == prefix or stack.name.startswith(prefix + ".")]
     if not fitting:
+        for name, why in unread.items():
+            if prefix is None or name == prefix or name.startswith(prefix + "."):
+                raise ValueError(f"{path}: {name} {_refusal(why)}")
         where = "" if prefix is None else f" under {prefix!r}"
         raise ValueError(f"expected {mode} layers{where} in {path}, got none; recurrent layers there: {listed}")
     layers = [(name, module, k) for name, module in modules.items() for k in range(module.num_layers)]  # type: ignore[arg-type]
@@ -297,11 +326,43 @@ def _recurrent(path: Path, weights: Weights, into: nn.Module, prefix: str | None
         wanted = "1 recurrent layer" if len(layers) == 1 else f"{len(layers)} recurrent layers"
         raise ValueError(f"expected {wanted} in {path}, got: {listed}: {choice}")
     pairs: _Pairs = {}
+    _check_order(path, weights, into, layers, sources)
     for (name, module, k), (stack, number) in zip(layers, sources, strict=True):
         _check_equations(path, module, stack, weights.facts.get(stack.name, {}))
         start = f"{name}." if name else ""
         pairs |= {start + own: pair for own, pair in _layer(path, weights, module, k, stack, number).items()}
     return pairs
+
+
+def _check_order(path: Path, weights: Weights, into: nn.Module, layers: list[Any], sources: list[Any]) -> None:
+    """Refuse as one stack what the model of Keras does not apply one after the other."""
+    if weights.keras is None:
+        return
+    _tell(path, weights)
+    chains = {part: encoder for encoder in into.modules() if isinstance(encoder, Encoder) for part in encoder.modules()}
+    described = weights.keras.description
+    known = {} if described is None else {layer.name: layer for layer in described.layers}
+    for (_, upper, _), (_, lower, _), (above, _), (below, _) in zip(
+        layers, layers[1:], sources, sources[1:], strict=False
+    ):
+        together = upper is lower or (upper in chains and chains[upper] is chains.get(lower))
+        if not together or above is below or above.name not in known or below.name not in known:
+            continue
+        if why := gap(known[above.name], known[below.name]):
+            raise ValueError(
+                f"{path}: expected layers that read each other's steps for one stack, got {above.name} and "
+                f"{below.name}: {why}; import each into a layer of its own, with prefix="
+            )
+
+
+def _tell(path: Path, weights: Weights) -> None:
+    """Says what nobody could check."""
+    if weights.keras is not None and weights.keras.description is None:
+        warnings.warn(
+            f"{path} holds weights without a configuration: that its layers compute what the module's do (tanh and "
+            "sigmoid, forwards, in this order) was not checked; a whole model, saved as .keras, is checked",
+            stacklevel=5,
+        )
 
 
 def _layer(path: Path, weights: Weights, module: nn.Module, k: int, stack: Stack, number: int) -> _Pairs:
@@ -328,6 +389,8 @@ def _layer(path: Path, weights: Weights, module: nn.Module, k: int, stack: Stack
 
 def _check_equations(path: Path, module: Any, stack: Stack, facts: dict[str, Any]) -> None:
     """Refuse a layer that computes something else with the same shapes."""
+    if "refused" in facts:
+        raise ValueError(f"{path}: {stack} {_refusal(facts['refused'])}")
     for name, default in (("reset_after", True), ("nonlinearity", None)):
         own = getattr(module, name, default)
         if name in facts and own is not None and facts[name] != own:
@@ -335,8 +398,12 @@ def _check_equations(path: Path, module: Any, stack: Stack, facts: dict[str, Any
                 f"{path}: {stack} was trained with {name}={facts[name]!r}, the module has {name}={own!r}: "
                 f"build it with {name}={facts[name]!r}"
             )
-    if "refused" in facts:
-        raise ValueError(f"{path}: {stack} {facts['refused']}, which these layers do not compute")
+
+
+def _refusal(why: str) -> str:
+    if not why.startswith("cannot be checked"):
+        return f"{why}, which these layers do not compute"
+    return f"{why}; if it computes what the module does, import what model.save_weights('….weights.h5') saves"
 
 
 def _mode(module: nn.Module) -> str:

@@ -7,7 +7,7 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,25 +16,36 @@ import torch
 from torch import Tensor
 
 from memorycell.training.files import ModelFileError
+from memorycell.training.foreign_keras_config import DEEPEST, Cell, Description, describe
 
 DAMAGED_ZIP = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError)
 HDF5_START = b"\x89HDF\r\n\x1a\n"
 _MOST_CONFIG = 64 * 2**20  # bytes of JSON
 _MOST_OBJECTS = 100_000
-_DEEPEST = 24
 _MOST_PACKED = 200  # times smaller than its content may a data set be stored
 _CONTAINERS = ("model_weights", "layers", "_layer_checkpoint_dependencies")
-_KINDS = ("LSTM", "GRU", "SimpleRNN")
 
 _Tensors = dict[str, Tensor]
-_Layers = dict[str, dict[str, Any]]
 
 
-def read_keras(path: Path, source: Path | zipfile.ZipFile, most: int) -> tuple[_Tensors, _Layers]:
-    """Tensors by torch's names, and facts by the name of the recurrent layer, of a .keras file or HDF5 weights.
+@dataclass
+class KerasWeights:
+    """What a file of Keras holds.
 
     A recurrent layer ``name`` gives ``name.weight_ih_l0`` and so on, another one ``name.kernel`` (as Keras has it) and
-    ``name.bias``. Facts: "reset_after" (GRU), "nonlinearity" (SimpleRNN), "refused" (why it cannot be imported).
+    ``name.bias``; the name of a layer within another has that before it (``encoder.lstm``).
+    """
+
+    tensors: _Tensors = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)  # of recurrent layers, by name
+    description: Description | None = None  # None: a file of weights alone, which has no configuration
+
+
+def read_keras(path: Path, source: Path | zipfile.ZipFile, most: int) -> KerasWeights:
+    """Tensors by torch's names, and facts by the name of the recurrent layer, of a .keras file or HDF5 weights.
+
+    Facts: "reset_after" (GRU), "nonlinearity" (SimpleRNN), "refused" (why it cannot be imported): it computes something
+    else, or the file has a configuration that does not say what it computes.
 
     Raises
     ------
@@ -48,19 +59,18 @@ def read_keras(path: Path, source: Path | zipfile.ZipFile, most: int) -> tuple[_
     except ImportError as error:
         hint = 'reading Keras files needs the h5py package: pip install "memorycell[keras]"'
         raise ImportError(hint) from error
-    config: Any = None
+    said: Description | None = None
     try:
         if isinstance(source, zipfile.ZipFile):
-            config = _json(_unpacked(path, source, "config.json", _MOST_CONFIG))
+            said = describe(_json(_unpacked(path, source, "config.json", _MOST_CONFIG)))
             file: Any = io.BytesIO(_unpacked(path, source, "model.weights.h5", most))
         else:
             file = source
         with h5py.File(file, "r") as opened:
             held = file.getbuffer().nbytes if isinstance(file, io.BytesIO) else path.stat().st_size
-            if config is None:
-                config = _json(opened.attrs.get("model_config"))
-            content = _content(path, opened, min(most, _MOST_PACKED * held))
-            return _convert(path, content, *_recurrent_configs(config))
+            if said is None and "model_config" in opened.attrs:
+                said = describe(_json(opened.attrs["model_config"]))
+            return _convert(path, _content(path, opened, min(most, _MOST_PACKED * held)), said)
     except ModelFileError:
         raise
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, MemoryError, *DAMAGED_ZIP) as error:
@@ -81,7 +91,7 @@ def _unpacked(path: Path, archive: zipfile.ZipFile, name: str, most: int) -> byt
 
 
 def _json(text: Any) -> Any:
-    """Parsed JSON; None if there is none, or broken: the configuration is only asked for what could contradict."""
+    """Parsed JSON; None if there is none, or broken."""
     if not isinstance(text, str | bytes) or not text or len(text) > _MOST_CONFIG:
         return None
     try:
@@ -99,6 +109,7 @@ class _Content:
 
     datasets: dict[str, Any] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
+    layer_names: list[str] = field(default_factory=list)  # of .h5 files, in the model's order
 
 
 def _content(path: Path, opened: Any, most: int) -> _Content:
@@ -112,10 +123,12 @@ def _content(path: Path, opened: Any, most: int) -> _Content:
         place, group = waiting.pop()
         if isinstance(name := group.attrs.get("name"), str) and 0 < len(name) < 1000:
             found.names[place] = name
+        if place in ("", "model_weights"):
+            found.layer_names += [_text(name) for name in group.attrs.get("layer_names", ())][:_MOST_OBJECTS]
         for key in group:
             objects += 1
             here = f"{place}/{key}" if place else key
-            if objects > _MOST_OBJECTS or here.count("/") > _DEEPEST:
+            if objects > _MOST_OBJECTS or here.count("/") > DEEPEST:
                 raise ModelFileError(f"{path} is damaged or hostile: too many groups, or too deep ones")
             if not isinstance(group.get(key, getlink=True), h5py.HardLink):
                 raise ModelFileError(f"{path} is hostile: {here:.80} is a link that leads elsewhere")
@@ -132,7 +145,13 @@ def _content(path: Path, opened: Any, most: int) -> _Content:
     return found
 
 
+def _text(name: Any) -> str:
+    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
+
+
 def _numbers(path: Path, place: str, item: Any) -> Tensor:
+    if item.dtype == "uint16" and _text(item.attrs.get("dtype", "")) == "bfloat16":  # HDF5 has no such type
+        return torch.from_numpy(item[()].astype("uint16").view("int16")).clone().view(torch.bfloat16)
     if item.dtype.kind != "f" or item.dtype.itemsize not in (2, 4, 8):
         raise ModelFileError(f"{path}: expected {place:.80} of floating-point numbers, got {item.dtype}")
     return torch.from_numpy(item[()].astype(item.dtype.newbyteorder("=").str)).clone()
@@ -141,32 +160,31 @@ def _numbers(path: Path, place: str, item: Any) -> Tensor:
 # Names.
 
 
-def _convert(path: Path, content: _Content, configs: _Layers, called: dict[str, str]) -> tuple[_Tensors, _Layers]:
-    """Tensors by torch's names, and facts; `called`: the names of layers by Keras 3's folders."""
+def _convert(path: Path, content: _Content, said: Description | None) -> KerasWeights:
+    """Tensors by torch's names, and facts; `said` is None for a file that has no place for a configuration."""
     folders: dict[str, dict[str, str]] = {}  # of each folder with weights: what each is, and its place
     for place in content.datasets:
         folder, _, last = place.rpartition("/")
         folders.setdefault(folder, {})[last.split(":")[0]] = place
-    owners = {folder: _owner(folder, content.names, called) for folder in folders}
-    order = {name: number for number, name in enumerate(configs)}
-    tensors: _Tensors = {}
-    facts: _Layers = {}
-    for folder in sorted(folders, key=lambda folder: (order.get(owners[folder][0], len(order)), _natural(folder))):
-        (name, backward), parts = owners[folder], folders[folder]
+    found = KerasWeights(description=said)
+    cells = {} if said is None else _matched(folders, content.names, said)
+    order = _order(content, said)
+    for folder in sorted(folders, key=lambda folder: (order(folder, cells.get(folder)), _natural(folder))):
+        parts = folders[folder]
         read = {key: _numbers(path, parts[key], content.datasets[parts[key]]) for key in parts if key in _WANTED}
         if "recurrent_kernel" in read:
-            cell = [read[key] for key in ("kernel", "recurrent_kernel", "bias") if key in read]
+            weights = [read[key] for key in ("kernel", "recurrent_kernel", "bias") if key in read]
         else:
-            cell = [read[key] for key in ("0", "1", "2") if key in read] if _is_cell(folder) else []
-        if len(cell) >= 2:
-            weights, facts[name] = _recurrent(path, name, cell, configs.get(name))
-            named = {f"{name}.{key}_l0{'_reverse' if backward else ''}": value for key, value in weights.items()}
-        else:
-            named = {}
-            for ours, theirs in (("kernel", ("kernel", "embeddings", "0")), ("bias", ("bias", "1"))):
-                named |= {f"{name}.{ours}": read[key] for key in theirs if key in read}
-        tensors |= {key: value for key, value in named.items() if key not in tensors}
-    return tensors, facts
+            weights = [read[key] for key in ("0", "1", "2") if key in read] if _is_cell(folder) else []
+        cell = cells.get(folder)
+        if len(weights) >= 2 or cell is not None:
+            _add_cell(path, found, folder, weights, cell, content)
+            continue
+        name = _owner(folder, content.names, said)[0]
+        for ours, theirs in (("kernel", ("kernel", "embeddings", "0")), ("bias", ("bias", "1"))):
+            found.tensors |= {f"{name}.{ours}": read[key] for key in theirs if key in read}
+    _complete(found)
+    return found
 
 
 _WANTED = ("kernel", "recurrent_kernel", "bias", "embeddings", "0", "1", "2")
@@ -174,25 +192,91 @@ _WANTED = ("kernel", "recurrent_kernel", "bias", "embeddings", "0", "1", "2")
 
 def _is_cell(folder: str) -> bool:
     """Whether the folder holds the weights of a recurrent cell in the layout of Keras 3."""
-    return folder.split("/")[-2:] == ["cell", "vars"]
+    parts = folder.split("/")
+    return parts[-1] == "vars" and (parts[-2:-1] == ["cell"] or parts[-4:-2] == ["cell", "cells"])
 
 
-def _owner(folder: str, names: dict[str, str], called: dict[str, str]) -> tuple[str, bool]:
+def _order(content: _Content, said: Description | None) -> Any:
+    """Where a folder comes: in the model's order; that of the file's list of layers where nothing else tells."""
+    cells = {} if said is None else {id(cell): number for number, cell in enumerate(said.cells())}
+    tops = {name: number for number, name in enumerate(content.layer_names)}
+
+    def place(folder: str, cell: Cell | None) -> tuple[int, int]:
+        top = next((part for part in folder.split("/") if part not in _CONTAINERS), "")
+        return cells.get(id(cell), len(cells)), tops.get(top, len(tops))
+
+    return place
+
+
+def _matched(folders: Iterable[str], names: dict[str, str], said: Description) -> dict[str, Cell]:
+    """The cell of the configuration whose weights each folder holds, where that is certain."""
+    cells = list(said.cells())
+    places = {f"{cell.place}/vars": cell for cell in cells}
+    found: dict[str, Cell] = {}
+    for folder in folders:
+        if folder.endswith("/vars") or folder == "vars":
+            plain = folder.replace("_layer_checkpoint_dependencies/", "layers/")
+            cell = places.get(plain) if _called_alike(plain, names, said) else None
+        else:
+            cell = _by_names(folder, cells)
+        if cell is not None:
+            found[folder] = cell
+    claims = [id(cell) for cell in found.values()]
+    return {folder: cell for folder, cell in found.items() if claims.count(id(cell)) == 1}
+
+
+def _called_alike(folder: str, names: dict[str, str], said: Description) -> bool:
+    """Whether the layers around `folder` are called there as the configuration calls those that should be there."""
+    parts = folder.split("/")
+    around = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
+    return all(
+        names[f"{place}/vars"] == said.called[place].rpartition(".")[2]
+        for place in around
+        if place in said.called and f"{place}/vars" in names
+    )
+
+
+def _by_names(folder: str, cells: list[Cell]) -> Cell | None:
+    """The only cell that the names on the way to `folder` in an .h5 file can mean."""
+    parts = [part for part in folder.split("/") if part != "model_weights"]
+    likely = [cell for cell in cells if parts[0] in cell.names[0]]
+    if len(likely) > 1:
+        likely = [cell for cell in likely if cell.names[-1] & set(parts[-2:])] or likely
+        fit = [sum(bool(names & set(parts)) for names in cell.names) for cell in likely]
+        likely = [cell for cell, score in zip(likely, fit, strict=True) if score == max(fit)]
+    return likely[0] if len(likely) == 1 else None
+
+
+def _owner(folder: str, names: dict[str, str], said: Description | None) -> tuple[str, bool]:
     """The name of the layer whose weights lie in `folder`, and whether they are of the backward direction."""
     parts = folder.split("/")
     if parts[-1] == "vars":
-        parts.pop()
-    if parts and (parts[-1] == "cell" or parts[-1].endswith("_cell")):
+        return _owner_by_place(parts[:-1], names, said)
+    if parts[-1] == "cell" or parts[-1].endswith("_cell"):
         parts.pop()
     backward = bool(parts) and parts[-1].startswith("backward_")
     if len(parts) > 1 and parts[-1].startswith(("backward_", "forward_")):
         parts.pop()
-    if name := names.get("/".join([*parts, "vars"])):
-        return name, backward
     parts = [part for part in parts if part not in _CONTAINERS]
-    # Keras 2 repeats the layer's name.
-    place = ".".join(part for number, part in enumerate(parts) if number == 0 or part != parts[number - 1])
-    return called.get(place, place), backward
+    # Keras repeats the layer's name, and puts that of a Sequential model between.
+    again = max((number for number, part in enumerate(parts) if part == parts[0]), default=0)
+    return ".".join(parts[again:]), backward
+
+
+def _owner_by_place(parts: list[str], names: dict[str, str], said: Description | None) -> tuple[str, bool]:
+    """Of the layout of Keras 3: the configuration's name, that which stands in the file, or the folder's."""
+    if "cell" in parts:
+        parts = parts[: parts.index("cell")]
+    backward = parts[-1:] == ["backward_layer"]
+    if parts[-1:] in (["backward_layer"], ["forward_layer"]):
+        parts = parts[:-1]
+    place = "/".join(parts)
+    if said is not None and place in said.called:
+        return said.called[place], backward
+    called = [names.get("/".join([*parts[:depth], "vars"])) for depth in range(1, len(parts) + 1)]
+    if called and called[-1]:
+        return ".".join(name for name in called if name), backward
+    return ".".join(part for part in parts if part not in _CONTAINERS), backward
 
 
 def _natural(place: str) -> list[tuple[int, str]]:
@@ -203,10 +287,79 @@ def _natural(place: str) -> list[tuple[int, str]]:
 # Equations.
 
 
-def _recurrent(
-    path: Path, name: str, cell: list[Tensor], config: dict[str, Any] | None
-) -> tuple[_Tensors, dict[str, Any]]:
-    """Torch's weights of one direction, and the facts about it."""
+def _add_cell(
+    path: Path, found: KerasWeights, folder: str, weights: list[Tensor], cell: Cell | None, content: _Content
+) -> None:
+    """The weights of a cell under torch's names, and the facts about its layer, checked against each other."""
+    said = found.description
+    name, backward = _owner(folder, content.names, said) if cell is None else (cell.layer, cell.backward)
+    number = 0 if cell is None else cell.number
+    given = cell.facts if cell is not None else {"kind": ""} if said is None else _unknown(folder, said)
+    facts = found.facts.setdefault(name, {})
+    converted: _Tensors = {}
+    try:
+        converted, own = _recurrent(path, name, weights, given)
+        if cell is not None and "refused" not in given:
+            _check_sizes(path, cell, own, len(weights))
+    except ModelFileError:
+        if "refused" not in given:
+            raise
+        own = {}
+    if "refused" in given:
+        facts.setdefault("refused", given["refused"])
+    for key in ("kind", "reset_after", "nonlinearity"):
+        value = given.get(key) or own.get(key)
+        if value is not None and facts.setdefault(key, value) != value:
+            facts.setdefault("refused", f"computes with {key}={facts[key]!r} and {key}={value!r}")
+    ending = f"_l{number}{'_reverse' if backward else ''}"
+    named = {f"{name}.{key}{ending}": value for key, value in converted.items()}
+    if twice := found.tensors.keys() & named.keys():
+        facts["refused"] = f"cannot be checked: it has weights twice in the file ({min(twice):.60})"
+    found.tensors |= named
+
+
+def _unknown(folder: str, said: Description) -> dict[str, Any]:
+    """Why nothing is known of the cell whose weights lie in `folder`."""
+    parts = folder.replace("_layer_checkpoint_dependencies/", "layers/").split("/")
+    places = ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]
+    if not folder.endswith("vars"):  # .h5: the outermost layer's name is all there is
+        tops = {name: place for place, name in said.called.items()}
+        places = [tops[part] for part in parts if part in tops]
+    kind = next((said.classes[place] for place in places if place in said.classes), None)
+    what = "the file's configuration does not describe it" if kind is None else f"it is of the class {kind:.40}"
+    return {"refused": f"cannot be checked: {what}"}
+
+
+def _check_sizes(path: Path, cell: Cell, own: dict[str, Any], weights: int) -> None:
+    """Refuse weights that are none of the layer that the configuration describes."""
+    kind, units, bias = cell.facts["kind"], cell.units, cell.facts["bias"]
+    if (own["kind"], own["units"], weights == 3) != (kind, units, bias):
+        raise ModelFileError(
+            f"{path}: expected {cell.layer} to be {kind} of {units} units, {'with' if bias else 'without'} bias, as "
+            f"its configuration says, got weights of {own['kind']} of {own['units']} units, "
+            f"{'with' if weights == 3 else 'without'} bias"
+        )
+
+
+def _complete(found: KerasWeights) -> None:
+    """Refuses layers of which cells are missing; a direction without biases has zeros where the other has some."""
+    for layer in () if found.description is None else found.description.layers:
+        endings = {f"_l{cell.number}{'_reverse' if cell.backward else ''}" for cell in layer.cells}
+        there = {end for end in endings if f"{layer.name}.weight_hh{end}" in found.tensors}
+        if there and there != endings:
+            found.facts[layer.name].setdefault("refused", "has weights that are not in the file")
+        biases = {end for end in there if f"{layer.name}.bias_ih{end}" in found.tensors}
+        for end in there - biases if biases else ():
+            like = found.tensors[f"{layer.name}.weight_hh{end}"]
+            found.tensors |= {
+                f"{layer.name}.bias_{which}{end}": like.new_zeros(like.shape[0]) for which in ("ih", "hh")
+            }
+
+
+def _recurrent(path: Path, name: str, cell: list[Tensor], given: dict[str, Any]) -> tuple[_Tensors, dict[str, Any]]:
+    """Torch's weights of one direction, and what their shapes tell."""
+    if len(cell) < 2:
+        raise ModelFileError(f"{path}: expected the kernels of {name}, got {len(cell)} of them")
     kernel, recurrent, *rest = cell
     if kernel.dim() != 2 or recurrent.dim() != 2 or kernel.shape[1] != recurrent.shape[1] or not recurrent.shape[0]:
         raise ModelFileError(
@@ -214,18 +367,23 @@ def _recurrent(
             f"got {tuple(kernel.shape)} and {tuple(recurrent.shape)}"
         )
     hidden, rows = recurrent.shape
-    facts: dict[str, Any] = {}
     if rows not in (hidden, 3 * hidden, 4 * hidden):
         raise ModelFileError(f"{path}: expected 1, 3 or 4 gates of {hidden} units in {name}, got {rows} columns")
+    kind = {1: "RNN", 3: "GRU", 4: "LSTM"}[rows // hidden]
+    facts: dict[str, Any] = {"kind": kind, "units": hidden}
     biases = _biases(path, name, rest[0], rows) if rest else None
-    if rows == 3 * hidden:
-        after = (config or {}).get("reset_after")
-        facts["reset_after"] = bool(after) if isinstance(after, bool) else biases is None or rest[0].dim() == 2
+    if kind == "GRU":
+        two = biases is None or rest[0].dim() == 2
+        facts["reset_after"] = given.get("reset_after", two)
+        if biases is not None and facts["reset_after"] != two and "refused" not in given:
+            raise ModelFileError(
+                f"{path}: expected {'two biases' if facts['reset_after'] else 'one bias'} in {name}, as "
+                f"reset_after={facts['reset_after']} has, got a bias of shape {tuple(rest[0].shape)}"
+            )
         # Keras' gates are z, r, h; torch's r, z, n.
         swap = torch.cat([torch.arange(hidden, 2 * hidden), torch.arange(hidden), torch.arange(2 * hidden, rows)])
         kernel, recurrent = kernel[:, swap], recurrent[:, swap]
         biases = None if biases is None else biases[:, swap]
-    facts |= _activations(config, rows // hidden)
     weights = {"weight_ih": kernel.T.contiguous(), "weight_hh": recurrent.T.contiguous()}
     if biases is not None:
         weights |= {"bias_ih": biases[0], "bias_hh": biases[1]}
@@ -239,64 +397,3 @@ def _biases(path: Path, name: str, bias: Tensor, rows: int) -> Tensor:
     if tuple(bias.shape) == (2, rows) and rows % 3 == 0:
         return bias
     raise ModelFileError(f"{path}: expected a bias of shape ({rows},) in {name}, got {tuple(bias.shape)}")
-
-
-def _activations(config: dict[str, Any] | None, gates: int) -> dict[str, Any]:
-    if config is None:
-        return {}
-    facts: dict[str, Any] = {}
-    activation, gate = config.get("activation", "tanh"), config.get("recurrent_activation", "sigmoid")
-    if gates == 1 and activation in ("tanh", "relu"):
-        facts["nonlinearity"] = activation
-    elif activation != "tanh":
-        facts["refused"] = f"has activation={activation!r:.40}"
-    if gates > 1 and gate != "sigmoid":
-        facts["refused"] = f"has recurrent_activation={gate!r:.40}"
-    if config.get("go_backwards") is True:
-        facts["refused"] = "reads its input backwards (go_backwards=True)"
-    if config.get("merge_mode", "concat") != "concat":
-        facts["refused"] = f"joins its directions by merge_mode={config['merge_mode']!r:.40}"
-    return facts
-
-
-# Configuration.
-
-
-def _recurrent_configs(config: Any) -> tuple[_Layers, dict[str, str]]:
-    """Configurations of the recurrent layers by name, in the model's order, and the names by Keras 3's folders.
-
-    Such a folder is called after the layer's class, and its number among those of that class.
-    """
-    found: _Layers = {}
-    called: dict[str, str] = {}
-    counts: dict[str, int] = {}
-    for depth, layer in _layers(config, 0):
-        kind, settings = layer["class_name"], layer["config"]
-        name = settings.get("name")
-        if not isinstance(name, str):
-            continue
-        if depth == 0:
-            folder = {"LSTM": "lstm", "GRU": "gru", "SimpleRNN": "simple_rnn"}.get(kind, kind.lower())
-            number = counts[folder] = counts.get(folder, -1) + 1
-            called[f"{folder}_{number}" if number else folder] = name
-        if kind == "Bidirectional" and isinstance(settings.get("layer"), dict):
-            joined = settings.get("merge_mode", "concat")
-            kind, settings = settings["layer"].get("class_name"), settings["layer"].get("config")
-            settings = {**settings, "merge_mode": joined} if isinstance(settings, dict) else {}
-        if kind in _KINDS:
-            found[name] = settings
-    return found, called
-
-
-def _layers(config: Any, depth: int) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Depth and configuration of every layer of a model, those of models within it too."""
-    inner = config.get("config") if isinstance(config, dict) else None
-    layers = inner.get("layers") if isinstance(inner, dict) else inner
-    for layer in layers if isinstance(layers, list) and depth < _DEEPEST else ():
-        if (
-            isinstance(layer, dict)
-            and isinstance(layer.get("class_name"), str)
-            and isinstance(layer.get("config"), dict)
-        ):
-            yield depth, layer
-            yield from _layers(layer, depth + 1)
