@@ -79,10 +79,11 @@ def import_weights(path: str | Path, into: nn.Module, prefix: str | None = None)
     The gates of Keras' LSTM have torch's order (i, f, c, o); its GRU's (z, r, h) become r, z, n; kernels are
     transposed; one bias becomes ``bias_ih`` beside a zero ``bias_hh``. A GRU with ``reset_after=False`` needs a
     memorycell GRU built with the same. A recurrent layer of Keras is checked against the file's configuration;
-    ``.weights.h5`` has none, and a warning says so. Names lose what DataParallel (``module.``) and torch.compile (``_orig_mod.``)
-    put before them. Where weights were dropped in training (AWD-LSTM, fastai) the parameters are
-    ``weight_hh_l0_raw``, and these are taken, not the dropped-out copies beside them; what is returned, and the log,
-    say so.
+    ``.weights.h5`` has none, and a warning says so.
+
+    Names lose what DataParallel (``module.``) and torch.compile (``_orig_mod.``) put before them. Where weights were
+    dropped in training (AWD-LSTM, fastai) the parameters are ``weight_hh_l0_raw``, and these are taken, not the
+    dropped-out copies beside them; what is returned, and the log, say so.
 
     Parameters
     ----------
