@@ -145,7 +145,7 @@ def place(
     codes, ids = series_codes(table, series) if series else (None, ["series"])
     used = [*roles.targets, *roles.past, *roles.known, *roles.codes]
     zone = None if stamps is None else stamps.reading.zone
-    layout = lay_out(table, values, codes, ids, frequency, lambda a, b: _same(table, used, a, b), zone, holidays)
+    layout = lay_out(table, values, codes, ids, frequency, lambda a, b: same_rows(table, used, a, b), zone, holidays)
     observed = _observed(table, layout, roles)
     return Placed(table, layout, observed, notes + layout.notes + _future_note(layout, observed))
 
@@ -160,7 +160,7 @@ def _without_undated(table: Table, stamps: NDArray, notes: list[dict]) -> tuple[
     return table.take(~undated), stamps[~undated]
 
 
-def _same(table: Table, names: list[str], first: NDArray, second: NDArray) -> NDArray[np.bool_]:
+def same_rows(table: Table, names: list[str], first: NDArray, second: NDArray) -> NDArray[np.bool_]:
     """Whether the rows `first` and `second` agree in all the columns `names`."""
     equal = np.ones(len(first), bool)
     for name in names:

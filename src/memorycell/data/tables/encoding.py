@@ -34,6 +34,7 @@ def encode_placed(codec: TableFields, table: Table, horizon: int, future: Table 
     placed.layout = layout = placed.layout.resized(placed.observed + horizon)
     ahead = _ahead(layout, placed.observed)
     plan = FutureRows(codec, future, layout, placed.observed) if future is not None and known_names(codec) else None
+    notes += plan.notes if plan is not None else []
     if future is not None and plan is None:
         notes.append(note("future", "The future frame was not used: no column is declared as known ahead."))
     center, scale = _scales(codec, placed, notes)
@@ -248,7 +249,7 @@ def _known(
         if plan is not None and len(plan.rows):
             grid = grid.astype(np.float64)  # a copy: the table's own values stay as they are
             grid[plan.places] = read_values(plan.table, column.name)[plan.rows]
-        require_known(column.name, np.isnan(grid) | np.isinf(grid), ahead, dates)
+        require_known(column.name, np.isnan(grid) | np.isinf(grid), ahead, placed.layout, plan)
         write_scaled(grid, column.center, column.scale, known[:, j])
         if np.isnan(known[:, j]).any():
             past[:, first + j] = known[:, j]
@@ -276,7 +277,7 @@ def _codes(
         if column.known:
             if plan is not None and len(plan.rows):
                 grid[plan.places] = _coded(plan.table, column, notes)[plan.rows]
-            require_known(column.name, grid < 0, ahead, dates)
+            require_known(column.name, grid < 0, ahead, placed.layout, plan)
         elif ahead is not None:
             grid[ahead] = 0
         np.maximum(grid, 0, out=codes[:, j])

@@ -16,6 +16,7 @@ from memorycell.data.tables.arrow import as_array
 from memorycell.data.tables.series import series_codes
 from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.table_fields import TableFields
+from memorycell.data.tables.times.date_reading import DateReading
 from memorycell.data.tables.times.dates import Stamps, find_time, read_time, unread_numbers
 from memorycell.data.tables.times.frequency import Frequency
 from memorycell.data.tables.times.open_times import days_of_dates
@@ -54,11 +55,13 @@ def find_stamps(codec: TableFields, table: Table, taken: set[str]) -> tuple[Tabl
     return table, replace(stamps, values=values), notes
 
 
-def read_stamps(codec: TableFields, table: Table) -> tuple[Table, Stamps | None, list[dict]]:
-    """The times of a later table, read as those of the first were; and the table as the codec takes it."""
+def read_stamps(
+    codec: TableFields, table: Table, reading: DateReading | None = None
+) -> tuple[Table, Stamps | None, list[dict]]:
+    """The times of a later table, read as the first's were or by `reading`; and the table as the codec takes it."""
     if not codec.time_:
         return table, None, []
-    stamps = read_time(table, codec.time_, codec.reading_, lambda: _codes(codec, table))
+    stamps = read_time(table, codec.time_, reading or codec.reading_, lambda: _codes(codec, table))
     notes = list(stamps.notes)
     table, values = _arranged(codec, table, stamps.values, codec.frequency_, notes)
     return table, replace(stamps, values=values), notes
