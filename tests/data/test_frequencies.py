@@ -219,3 +219,22 @@ def test_columns_that_count(name: str) -> None:
 def test_a_column_that_does_not_rise_counts_nothing() -> None:
     codec = TableCodec("y").fit({"t": np.random.default_rng(0).integers(0, 5, 80), "y": np.sin(np.arange(80.0))})
     assert codec.time_ == []
+
+
+def test_ends_and_beginnings_of_months_by_turns_are_no_days() -> None:
+    months = pd.date_range("2015-01-01", periods=60, freq="MS")
+    dates = [month if turn % 2 else month + pd.offsets.MonthEnd() for turn, month in enumerate(months)]
+    with pytest.raises(ValueError, match=r'no regular step .*freq="MS", aggregate='):
+        TableCodec("y").fit({"date": dates, "y": np.sin(np.arange(60.0))})
+
+
+def test_ends_and_beginnings_of_months_in_two_series_are_said() -> None:
+    dates = [*pd.date_range("2020-01-01", periods=30, freq="MS"), *pd.date_range("2020-01-31", periods=30, freq="ME")]
+    codec = TableCodec("y", series="s").fit({"s": ["a"] * 30 + ["b"] * 30, "date": dates, "y": np.sin(np.arange(60.0))})
+    assert any("different days of the month" in entry["text"] for entry in codec.notes_)
+
+
+def test_a_series_with_a_step_of_its_own_is_said() -> None:
+    dates = [*pd.date_range("2020-01-01", periods=48, freq="h"), *pd.date_range("2020-01-01", periods=20)]
+    codec = TableCodec("y", series="s").fit({"s": ["a"] * 48 + ["b"] * 20, "date": dates, "y": np.sin(np.arange(68.0))})
+    assert any("Series 'b' has a row every 24 steps only" in entry["text"] for entry in codec.notes_)

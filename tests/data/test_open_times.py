@@ -148,3 +148,25 @@ def test_holidays(tmp_path) -> None:
 
 def test_days_of_dates() -> None:
     assert days_of_dates(["1970-01-02", np.datetime64("1970-01-03"), pd.Timestamp("1970-01-04 12:00")]) == [1, 2, 3]
+
+
+def test_days_are_open_or_closed_though_clocks_wobble() -> None:
+    rng = np.random.default_rng(0)
+    days = pd.bdate_range("2024-01-01", periods=200) + pd.Timedelta("17h")
+    frame = pd.DataFrame({"date": days + pd.to_timedelta(rng.integers(0, 90, 200), "min"), "y": rng.normal(size=200)})
+    codec = TableCodec("y", calendar=False).fit(frame)
+    encoded = codec.encode(frame, horizon=3)
+    assert len(encoded.dates) == 203
+    np.testing.assert_array_equal(
+        encoded.dates.astype("M8[D]"), pd.bdate_range("2024-01-01", periods=203).to_numpy("M8[D]")
+    )
+
+
+@pytest.mark.parametrize("holidays", [
+    {"2023-05-01": "Labour day"},
+    pd.DataFrame({"ds": ["2023-05-01"], "holiday": ["Labour day"]}),
+    pd.DataFrame({"holiday": ["Labour day"], "ds": pd.to_datetime(["2023-05-01"])}),
+], ids=["dict", "frame", "frame of dates"])  # fmt: skip
+def test_holidays_of_mappings_and_frames(holidays) -> None:
+    """As the package holidays and Prophet have them."""
+    assert TableCodec("y", holidays=holidays).holidays == ["2023-05-01"]

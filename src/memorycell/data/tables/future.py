@@ -123,7 +123,7 @@ class FutureRows:
             a, b = (self.table.where(int(rows[np.argmax(differs)])) for rows in (first, second))
             series = " of one series" if self.codec.series_ else ""
             raise ValueError(
-                f"{self.table.source}: {a} and {b} are of one time{series}, with different values: leave one of them out "
+                f"{self.table.source}: {a} and {b} are of one time{series}, with different values: leave one out "
                 "of future="
             )
 

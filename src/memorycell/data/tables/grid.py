@@ -14,7 +14,7 @@ from memorycell.data.lines import counted
 from memorycell.data.log import note
 from memorycell.data.tables.arrow import to_numpy
 from memorycell.data.tables.table import Table, listing
-from memorycell.data.tables.times.frequency import Frequency
+from memorycell.data.tables.times.frequency import Frequency, on_day
 from memorycell.data.tables.times.regularity import infer_frequency
 from memorycell.data.tables.times.zones import to_local
 
@@ -350,8 +350,8 @@ def _positions(
         text = f"{off:,} times lie beside the regular step of one {frequency} (first {first_off}): "
         notes.append(note("off grid", f"{text}each was moved to the nearest step."))
     if frequency.kind == "month":
-        first = frequency.local(np.array([times[0], frequency.grid(times[0], 1)[0]]))
-        if first[0].astype("datetime64[D]") != first[1].astype("datetime64[D]"):
+        days = frequency.local(times).astype("datetime64[D]")
+        if (days != on_day(days.astype("datetime64[M]"), frequency.day)).any():
             text = f"Dates fall on different days of the {frequency}: each stands for its {frequency}."
             notes.append(note("off grid", text))
     return position
@@ -361,7 +361,11 @@ def _distance(
     times: NDArray, starts: NDArray, counts: NDArray, position: NDArray, frequency: Frequency
 ) -> NDArray[np.float64]:
     """How far each time lies from its grid point, in steps; 0 where that has no meaning (months)."""
-    if frequency.kind not in ("step", "fixed") or frequency.open is not None or frequency.wall:
+    if frequency.open is not None:
+        phase = int(frequency.local(times[:1])[0].astype(np.int64)) % frequency.step
+        away = (frequency.local(times).astype(np.int64) - phase + frequency.step // 2) % frequency.step
+        return np.abs(away - frequency.step // 2) / frequency.step
+    if frequency.kind not in ("step", "fixed") or frequency.wall:
         return np.full(len(times), 0.0 if frequency.kind == "month" or frequency.step < _DAY else 1.0)
     away = (times - np.repeat(starts, counts)).astype(np.int64) - position * frequency.step
     return np.abs(away) / frequency.step
@@ -397,7 +401,26 @@ def _report_gaps(
         f"(first after {say(times[first - 1], zone)}; longest {steps:,} {'step' if steps == 1 else 'steps'}, from "
         f"{before} to {after}): added as {'a row' if missing == 1 else 'rows'} of missing values."
     )
-    notes.append(note("gaps", text + _skipped_hours(times, position, width, frequency)))
+    text += _other_steps(position, firsts, offsets, frequency, ids) or _skipped_hours(times, position, width, frequency)
+    notes.append(note("gaps", text))
+
+
+def _other_steps(
+    position: NDArray, firsts: NDArray, offsets: NDArray[np.int64], frequency: Frequency, ids: list[str]
+) -> str:
+    """A hint where some series have a step of their own, several times that of the others."""
+    ends = np.append(firsts[1:], len(position))
+    filled = (ends - firsts) / np.maximum(1, np.diff(offsets))
+    sparse = np.flatnonzero((filled < 0.55) & (ends - firsts >= 8))
+    for series in sparse if (filled > 0.9).any() else ():
+        steps = np.diff(position[firsts[series] : ends[series]])
+        own = int(np.median(steps))
+        if own > 1 and (steps == own).mean() >= 0.9:
+            return (
+                f" Series {ids[series]!r} has a row every {own} steps only: fit a model for it alone, or put all on "
+                'its step with freq= and aggregate="mean" (or "sum", "last", ...).'
+            )
+    return ""
 
 
 def _skipped_hours(times: NDArray, position: NDArray, width: NDArray, frequency: Frequency) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -191,25 +191,28 @@ def holidays_of(given: Any) -> list[str]:
     """
     if given is None:
         return []
+    if hasattr(given, "columns"):
+        return sorted(set(_dates_in(given)))
+    given = list(given) if isinstance(given, Mapping) else given
     found: list[str] = []
     listed = isinstance(given, Sequence | set | np.ndarray) or hasattr(given, "tolist")
     for each in [given] if isinstance(given, str) or not listed else list(given):
         if isinstance(each, str | Path) and Path(each).is_file():
-            found += _dates_in(Path(each))
+            found += _dates_in(each)
         else:
             found += np.array(days_of_dates([each]), "datetime64[D]").astype(str).tolist()
     return sorted(set(found))
 
 
-def _dates_in(path: Path) -> list[str]:
-    """The dates in a file: one a line, or its first column that holds dates."""
+def _dates_in(source: Any) -> list[str]:
+    """The dates in a file or frame: one a line, or its first column that holds dates."""
     # Imported here because reading builds on much that time has nothing to do with.
     from memorycell.data.tables.reading import read_table
 
-    table = read_table(path)
+    table = read_table(source)
     stamps = find_time(table) or None
     if stamps is None or stamps.values.dtype.kind != "M":
-        raise ValueError(f"holidays= names {path.name}, which has no column of dates: expected one date a line")
+        raise ValueError(f"holidays= names {table.source}, which has no column of dates: expected one date a line")
     if not table.header and len(table.columns) == 1:
         return stamps.values.astype("datetime64[D]").astype(str).tolist()
     first = _date_or_none(table.columns[0])  # a header that is a date is the first date of a file without one

@@ -200,8 +200,8 @@ def learn_open_times(local: NDArray, firsts: NDArray[np.int64], step: int) -> tu
     if step < _FINEST or DAY % step or len(numbers) < 6:
         return None, 0.0
     ends = np.append(firsts[1:], len(numbers)) - 1
-    slots = (numbers - _MONDAY) // step
-    on_grid = numbers % step == 0
+    slots = (numbers - _MONDAY + step // 2) // step
+    on_grid = np.abs((numbers + step // 2) % step - step // 2) <= step // 4  # clocks may wobble
     per_day = DAY // step
     counts = np.bincount(slots[on_grid] % (7 * per_day), minlength=7 * per_day).reshape(7, per_day)
     chances = _chances(slots[firsts], slots[ends], 7 * per_day).reshape(7, per_day)

@@ -14,6 +14,7 @@ from memorycell.data.tables.times.zones import moves, to_local, twice
 
 _SAMPLE = 200_000
 _MINUTE = 60 * 10**9
+_FAR = 10  # steps, that less than a quarter of the rows follow at
 _OPEN_SHARE = 0.75  # of the open times that have readings, where only open times make the step regular
 
 
@@ -99,14 +100,15 @@ def _infer(stamps: NDArray, starts: NDArray) -> Frequency:
     if found is not None:
         return found
     rounded = _nearest_round(steps, typical)
-    if rounded is None and share < 0.5:
-        shown = _words(typical)
+    step = mode if rounded is None else rounded
+    if (rounded is None and share < 0.5) or (len(starts) == 1 and (steps > _FAR * step).mean() > 0.25):
+        shown, near = _words(typical), _unit_near(int(steps.mean()))
         raise ValueError(
             f"the dates follow no regular step (the middle difference is {shown}): put them on a grid with freq= and "
-            f'aggregate=, such as freq="{_unit_near(typical)}", aggregate="mean"; take them as they come with '
+            f'aggregate=, such as freq="{near}", aggregate="mean"; take them as they come with '
             'time="irregular"; or count rows as steps with time="rows"'
         )
-    return _with_open_times(stamps, starts, mode if rounded is None else rounded, len(steps))
+    return _with_open_times(stamps, starts, step, len(steps))
 
 
 def _closed_in_week(stamps: NDArray, steps: NDArray) -> bool:
@@ -227,7 +229,7 @@ def _nearest_round(steps: NDArray, typical: int) -> int | None:
 
 def _unit_near(span: int) -> str:
     """The alias of a round step near to a span, for messages."""
-    return next((unit for unit, length in UNITS if length <= 1.5 * span), "ns")
+    return "MS" if span >= 27 * DAY else next((unit for unit, length in UNITS if length <= 1.5 * span), "ns")
 
 
 def _words(span: int) -> str:
