@@ -78,6 +78,12 @@ def errors(ours: float, outcomes: dict[str, tuple[float, str]]) -> Errors:
             {"a": (2.0, "better"), "b": (2.0, "better"), "c": (3.0, "better"), "d": (1.1, "too few")},
             "LSTM is better than a, b and c; from d no difference could be shown, though its error is the least.",
         ),
+        (1.0, {"a": (1.0, "no difference")}, "LSTM is level with a."),
+        (
+            1.0,
+            {"a": (2.0, "better"), "b": (1.0, "no difference"), "c": (1.5, "no difference")},
+            "LSTM is better than a, and level with b; from c no difference could be shown.",
+        ),
         (2.0, {"ETS": (1.0, "worse")}, "A baseline wins: ETS has the least error, RMSE 1.000 against 2.000 of LSTM."),
         (
             2.0,

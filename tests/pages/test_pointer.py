@@ -1,17 +1,20 @@
 """What charts carry for the pointer: the data themselves, once, and no more than a page can hold."""
 
+import base64
 import html
 import json
 
 import numpy as np
 import pytest
 
+from memorycell.evaluation.class_metrics import Measures
 from memorycell.jobs.forecasting.page.plots import overview
 from memorycell.pages.drawing import canvas, inline_svg
 from memorycell.pages.page import figure
-from memorycell.pages.plots.classes import confusion, histogram, predicted_and_true
+from memorycell.pages.plots.classes import confusion, curves, histogram, predicted_and_true
 from memorycell.pages.plots.network import learning_curve
-from memorycell.pages.pointer import Line, readings, tell_lines, tell_notes, telling
+from memorycell.pages.plots.traces import gates
+from memorycell.pages.pointer import Line, readings, tell_lines, tell_map, tell_notes, telling
 
 
 def told(*, key="wide", **pictures):
@@ -64,6 +67,46 @@ def test_what_a_page_and_a_phone_tell_alike_is_held_once():
     found = json.loads(html.unescape(made.split("data-readings='")[1].split("'")[0]))
     assert len(found["data"]) == 1 and found["wide"][0][1] != found["narrow"][0][1]
     assert found["data"][0]["series"][0]["values"] == [1, 0.5, 0.3333]
+
+
+def test_a_map_tells_its_values_as_finely_as_its_colours():
+    drawn, (ax,) = canvas(200, 100)
+    values = np.array([[0.0, 0.5, np.nan], [1.0, 0.25, 0.75]])
+    tell_map(ax, values, ["unit 4", "unit 1"], ["so", "\n", "good"])
+    (found,) = told(wide=drawn)["data"]
+    assert found["rows"] == ["unit 4", "unit 1"] and found["columns"] == ["so", "line break", "good"]
+    levels = np.frombuffer(base64.b64decode(found["levels"]), np.uint8).reshape(2, 3)
+    assert levels[0, 2] == 255 and found["digits"] == 2
+    read = found["ends"][0] + levels / 254 * (found["ends"][1] - found["ends"][0])
+    np.testing.assert_allclose(read[np.isfinite(values)], values[np.isfinite(values)], atol=0.5 / 254 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("values", "told_of"), [(np.full((2, 2), np.nan), 0), (np.zeros((2, 2)), 1), (np.zeros((300, 300)), 0)]
+)
+def test_a_map_that_is_empty_or_too_large_tells_nothing(values, told_of):
+    drawn, (ax,) = canvas(200, 100)
+    tell_map(ax, values, range(len(values)), range(len(values)))
+    assert len(telling(drawn)) == told_of
+
+
+def test_gates_tell_the_units_by_their_own_numbers():
+    arrays = {key: np.zeros((1, 1, 1, 5, 3)) for key in ("forget", "input", "output", "cell", "hidden")}
+    arrays["forget"][..., :] = [0.1, 0.9, 0.5]
+    found = told(wide=gates(arrays, labels=list("abcde")))
+    assert len(found["wide"]) == 4 and found["data"][0]["rows"] == ["unit 1", "unit 2", "unit 0"]
+    assert found["data"][0]["columns"] == list("abcde")
+
+
+def test_curves_tell_what_is_drawn():
+    roc = {"class": "a", "area": 0.75, "x": [0.0, 0.0, 0.5, 1.0], "y": [0.0, 0.5, 0.5, 1.0]}
+    precise = {"class": "a", "area": 0.8, "x": [1.0, 0.5, 0.5, 0.0], "y": [0.5, 0.6, 1.0, 1.0]}
+    measures = Measures(4, ["a", "b"], {"accuracy": 0.5}, [], roc=[roc], precision_recall=[precise])
+    found = told(wide=curves(measures))
+    rates, precision = (each["series"][0]["values"] for each in found["data"])
+    assert (rates[0], rates[50], rates[75], rates[100]) == (0.5, 0.5, 0.75, 1)
+    assert (precision[0], precision[50], precision[51], precision[100]) == (1, 1, 0.5, 0.5)
+    assert found["data"][0]["as"] == "false positive rate:" and found["data"][1]["as"] == "recall:"
 
 
 def test_hostile_names_stay_in_their_attribute():

@@ -159,15 +159,17 @@ class RankedResult(Result):
             numbers = f"{show(self.value_of(best))} against {show(self.score)} of {ours.name}"
             return f"A baseline wins: {best.name} has {praise.has}, {praise.number}{numbers}{hedge}."
         beaten = [found.baseline for found in self._verdicts() if found.outcome == "better"]
-        rest = [found.baseline for found in self._verdicts() if found.outcome != "better"]
-        if not rest:
+        level = [model.name for model in self.models[1:] if self.value_of(model) == self.score]
+        apart = [found for found in self._verdicts() if found.baseline not in level]
+        rest = [found.baseline for found in apart if found.outcome != "better"]
+        if not rest and not level:
             return f"{ours.name} is better than every baseline, by more than chance explains."
-        if not beaten:
+        if not beaten and not level:
             return f"{ours.name} has {praise.has}, but no difference from a baseline could be shown."
-        return (
-            f"{ours.name} is better than {listing(beaten)}; "
-            f"from {listing(rest)} no difference could be shown, though {praise.though}."
-        )
+        said = [f"{how} {listing(names)}" for how, names in (("better than", beaten), ("level with", level)) if names]
+        though = "" if level else f", though {praise.though}"
+        more = f"; from {listing(rest)} no difference could be shown{though}" if rest else ""
+        return f"{ours.name} is {', and '.join(said)}{more}."
 
     @property
     def sentence(self) -> str:

@@ -13,7 +13,9 @@
    * @typedef {{kind: "lines", x: number[], as: string, labels?: string[], series: Series[], zoom: boolean}} Lines
    * @typedef {{kind: "notes", notes: [number, number, string][]}} Notes
    * @typedef {{kind: "cells", rows: string[], columns: string[], counts: number[][], totals: number[]}} Cells
-   * @typedef {{tells: Lines|Notes|Cells, box: number[], x: number[], y: number[], log: boolean[], view: number[],
+   * @typedef {{kind: "map", rows: string[], columns: string[], size: number, ends: number[], digits: number,
+   *            levels: string}} Map_
+   * @typedef {{tells: Lines|Notes|Cells|Map_, box: number[], x: number[], y: number[], log: boolean[], view: number[],
    *            inner: Element[]}} Panel
    */
 
@@ -60,6 +62,20 @@
     const found = [first];
     for (const step of steps) found.push(found[found.length - 1] + step);
     return found;
+  }
+
+  /** What a cell of a matrix of counts says. @param {Cells} tells */
+  function countAt({ rows, columns, counts, totals }, row, column) {
+    const count = counts[row][column], total = totals[row];
+    const share = total ? ` (${Math.round((100 * count) / total)} %)` : "";
+    return [`is ${rows[row]}`, [["answered " + columns[column], "", ""], ["", `${written(count, 0)} of ${written(total, 0)}${share}`, ""]]];
+  }
+
+  /** What a cell of a map says; 255 stands for a missing value. @param {Map_} tells */
+  function valueAt({ rows, columns, levels, ends: [low, high], digits }, row, column) {
+    const level = levels.charCodeAt(row * columns.length + column);
+    const said = level === 255 ? "missing" : written(low + (level / 254) * (high - low), digits);
+    return [columns[column], [[rows[row], said, ""]]];
   }
 
   // ------------------------------------------------------------------ one chart
@@ -130,7 +146,7 @@
         if (far(tells.notes[at]) < 60) this.show(panel, at);
         else this.quiet();
       } else {
-        const column = Math.round(this.back(panel, spot[0]));
+        const column = Math.floor((this.back(panel, spot[0]) + 0.5) / (tells.size ?? 1));
         const row = Math.round(panel.y[0] + ((panel.box[3] - spot[1]) / (panel.box[3] - panel.box[1])) * (panel.y[1] - panel.y[0]));
         if (row >= 0 && column >= 0 && row < tells.rows.length && column < tells.columns.length) {
           this.show(panel, row * tells.columns.length + column);
@@ -166,16 +182,12 @@
         rows = rows.map((line) => ["", line, ""]);
         marks.push(svgNode("circle", { class: "ring", cx: x, cy: y, r: 8 }));
       } else {
-        const wide = tells.columns.length, row = Math.floor(at / wide), column = at % wide;
-        const count = tells.counts[row][column], total = tells.totals[row];
-        const [wideCell, highCell] = [(right - left) / wide, (bottom - top) / tells.rows.length];
-        [x, y] = [left + (column + 0.5) * wideCell, top + row * highCell];
-        title = `is ${tells.rows[row]}`;
-        rows = [["answered " + tells.columns[column], "", ""]];
-        const share = total ? ` (${Math.round((100 * count) / total)} %)` : "";
-        rows.push(["", `${written(count, 0)} of ${written(total, 0)}${share}`, ""]);
-        const attributes = { x: x - wideCell / 2, y, width: wideCell, height: highCell };
-        marks.push(svgNode("rect", { class: "ring", ...attributes }));
+        const wide = tells.columns.length, row = Math.floor(at / wide), column = at % wide, size = tells.size ?? 1;
+        const [from, to] = [column, column + 1].map((edge) => clamp(this.across(panel, edge * size - 0.5), left, right));
+        const high = (bottom - top) / tells.rows.length;
+        [x, y] = [(from + to) / 2, top + row * high];
+        [title, rows] = (tells.kind === "map" ? valueAt : countAt)(tells, row, column);
+        marks.push(svgNode("rect", { class: "ring", x: from, y, width: to - from, height: high }));
       }
       this.overlay.replaceChildren(...marks);
       this.say(title, rows, x, y);
@@ -277,21 +289,29 @@
       if (event.altKey || event.ctrlKey || event.metaKey) return;
       const [panel, at] = this.at || [this.panels[0], null];
       const { tells } = panel, step = event.shiftKey ? 10 : 1;
-      const count = { lines: () => tells.x.length, notes: () => tells.notes.length, cells: () => tells.rows.length * tells.columns.length }[tells.kind]();
+      const row = tells.columns?.length ?? 0;
+      const count = { lines: () => tells.x.length, notes: () => tells.notes.length, cells: () => tells.rows.length * tells.columns.length }[row ? "cells" : tells.kind]();
       const next = (other) => this.panels[(this.panels.indexOf(panel) + other + this.panels.length) % this.panels.length];
-      const row = tells.kind === "cells" ? tells.columns.length : 0;
       const [first, last] = tells.kind === "lines" ? seen(tells.x, panel.view) : [0, count - 1];
       const go = (to) => this.show(panel, clamp(to, first, last));
       const other = (by) => {
         const chosen = next(by);
         const same = chosen.tells.kind === "lines" && tells.kind === "lines" && at !== null;
-        this.show(chosen, same ? nearest(chosen.tells.x, tells.x[at]) : 0);
+        const column = row && at !== null && chosen.tells.columns?.length === row ? at % row : 0;
+        const place = column + (row && by < 0 && column ? count - row : 0);
+        this.show(chosen, same ? nearest(chosen.tells.x, tells.x[at]) : place);
+      };
+      const vertical = (by) => {
+        if (!row) return other(by);
+        const to = at === null ? 0 : at + by * row;
+        if (to >= 0 && to < count) return go(to);
+        return this.panels.length > 1 ? other(by) : false; // at the edge the page may scroll
       };
       const moves = {
         ArrowLeft: () => go(at === null ? last : at - step),
         ArrowRight: () => go(at === null ? first : at + step),
-        ArrowUp: () => (row ? go((at ?? row) - row) : other(-1)),
-        ArrowDown: () => (row ? go((at ?? -row) + row) : other(1)),
+        ArrowUp: () => vertical(-1),
+        ArrowDown: () => vertical(1),
         Home: () => go(first),
         End: () => go(last),
         Escape: () => (this.at ? this.quiet() : this.whole()),
@@ -300,9 +320,7 @@
         "-": () => this.scale(panel, 2),
         0: () => this.whole(),
       };
-      if (!(event.key in moves) || (row && at !== null && /Up|Down/.test(event.key) && (at + (event.key === "ArrowUp" ? -row : row) < 0 || at + (event.key === "ArrowUp" ? -row : row) >= count))) return;
-      event.preventDefault();
-      moves[event.key]();
+      if (event.key in moves && moves[event.key]() !== false) event.preventDefault();
     }
 
     // ---------------------------------------------------------------- zoom
@@ -406,6 +424,7 @@
 
   function prepare(tells) {
     if (tells.kind === "lines") tells.x = unpacked(tells.x);
+    if (tells.kind === "map") tells.levels = atob(tells.levels);
     return tells;
   }
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import io
 import re
 import textwrap
-import warnings
 from collections.abc import Sequence
 from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
@@ -19,11 +17,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
-from memorycell.pages.picture import Picture
+from memorycell.kernels.quiet import quiet
+from memorycell.pages.picture import GLYPH_MISSING, Picture, drawn_with
 from memorycell.pages.pointer import telling
 
 WIDE, NARROW = 720, 340  # pixels: a page, and a phone with its margins
 FONT = 12
+TICKS = [1, 2, 5, 10]  # multiples that numbers along an axis step by
 
 # The hues of Okabe & Ito (2008), which colour-blind readers tell apart, dark enough for text on white. A page
 # replaces each by the CSS variable of its name, so that a dark page can have lighter ones.
@@ -39,7 +39,8 @@ PALETTE = {
     "ochre": "#876200",
     "grey": "#6a7480",
 }
-SERIES = [PALETTE[name] for name in ("blue", "vermilion", "green", "purple", "ochre", "grey")]
+COLOURS = ("blue", "vermilion", "green", "purple", "ochre", "grey")  # of lines beside each other, in this order
+SERIES = [PALETTE[name] for name in COLOURS]
 _MINUS = "\N{MINUS SIGN}"
 DASHES: list[Any] = ["-", (0, (5, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)), (0, (8, 2)), (0, (2, 2))]
 
@@ -121,9 +122,9 @@ def _quieten(ax: Axes, width: float) -> None:
     ax.tick_params(colors=PALETTE["muted"], labelsize=FONT - 1, length=0, pad=5)
     ax.grid(axis="y", color=PALETTE["grid"], linewidth=0.7)
     ax.set_axisbelow(True)
-    ax.yaxis.set_major_locator(MaxNLocator(4, min_n_ticks=2))
+    ax.yaxis.set_major_locator(MaxNLocator(5, min_n_ticks=2, steps=TICKS))
     ax.yaxis.set_major_formatter(_Grouped())
-    ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 90)), integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 90)), integer=True, steps=TICKS))
 
 
 class _Grouped(ScalarFormatter):
@@ -281,9 +282,8 @@ def inline_svg(figure: Figure, key: str, description: str) -> str:
         ax.set_gid(f"{_TELLS}{place}")
         ax.xaxis.set_gid(_TICKS)
     buffer = io.StringIO()
-    with rc_context({"svg.fonttype": "none", "svg.hashsalt": key}), warnings.catch_warnings():
-        # The page's font has the letters that matplotlib's lacks.
-        warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+    # The page's font has the letters that matplotlib's lacks.
+    with drawn_with({"svg.fonttype": "none", "svg.hashsalt": key}), quiet(UserWarning, GLYPH_MISSING):
         # Straight to the canvas: savefig draws everything twice.
         FigureCanvasSVG(figure).print_svg(
             buffer, metadata={"Date": None, "Creator": None, "Format": None, "Type": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import math
@@ -21,6 +22,8 @@ _DAY = 86_400
 _LONG = 60  # points, from which on a stretch may be worth a closer look
 _DIGITS = 4  # of the range of a series
 _MOST_NOTES = 400
+_MOST_CELLS = 20_000  # of a map
+_MISSING = 255  # in a map: its values are 0 … 254
 
 
 @dataclass
@@ -108,6 +111,43 @@ def tell_cells(
             "columns": [visible(each, 60) for each in columns],
             "counts": np.asarray(counts).tolist(),
             "totals": np.asarray(totals).tolist(),
+        }
+    )
+
+
+def tell_map(
+    ax: Axes,
+    values: NDArray[np.float64],
+    rows: Sequence[Any],
+    columns: Sequence[Any],
+    *,
+    size: int = 1,
+) -> None:
+    """Let the pointer read a map of values (rows, columns), whose rows are 0, 1, … from the top.
+
+    A value is held as one of 255 levels of their range, which is as much as colours tell.
+
+    Parameters
+    ----------
+    rows, columns : names
+    size : of a column along the axis, the first of which begins at -0.5
+    """
+    known = np.isfinite(values)
+    if not known.any() or values.size > _MOST_CELLS:
+        return
+    low, high = float(values[known].min()), float(values[known].max())
+    levels = np.full(values.shape, _MISSING, np.uint8)
+    levels[known] = ((_MISSING - 1) * (values[known] - low) / ((high - low) or 1.0)).round()
+    digits = 2 - math.floor(math.log10((high - low) or abs(high) or 1.0))
+    _READINGS[ax] = _Reading(
+        {
+            "kind": "map",
+            "rows": [visible(each, 60) for each in rows],
+            "columns": [visible(each, 60) for each in columns],
+            "size": size,
+            "ends": [low, high],
+            "digits": int(np.clip(digits, 0, 8)),
+            "levels": base64.b64encode(levels.tobytes()).decode(),
         }
     )
 

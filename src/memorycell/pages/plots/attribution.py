@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from memorycell.pages.drawing import (
     FONT,
     PALETTE,
+    TICKS,
     WIDE,
     canvas,
     checked_width,
@@ -33,6 +34,7 @@ from memorycell.pages.plots.steps import (
     fold,
     needs,
     one_dimensional,
+    say_bands,
     say_step,
     shortened,
     step_ticks,
@@ -40,7 +42,7 @@ from memorycell.pages.plots.steps import (
     word_width,
 )
 from memorycell.pages.plots.waterfall import parts_of, waterfall
-from memorycell.pages.pointer import Line, tell_lines
+from memorycell.pages.pointer import Line, tell_lines, tell_map
 from memorycell.pages.wording import significant
 
 if TYPE_CHECKING:
@@ -292,7 +294,7 @@ def _bars(ax: Axes, scores: NDArray[np.float64], title: str, width: float, calle
             ax, np.arange(len(scores)), {"adds": Line("blue", scores)}, labels=[say_step(each) for each in called]
         )
     ax.axhline(0, color=PALETTE["muted"], linewidth=0.8)
-    ax.yaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
+    ax.yaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2, steps=TICKS))
     ax.set_xlim(-0.5, len(scores) - 0.5)
     ax.set_xticks([])
 
@@ -312,7 +314,7 @@ def _shade(ax: Axes, series: NDArray[np.float64], scores: NDArray[np.float64], n
     )
     ax.set_ylim(low, high)
     ax.set_xlim(-0.5, len(series) - 0.5)
-    ax.yaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
+    ax.yaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2, steps=TICKS))
     ax.set_xticks([])
 
 
@@ -338,5 +340,7 @@ def _heat(ax: Axes, explanation: Explanation, chosen: NDArray[np.int64], names: 
         picture, aspect="auto", interpolation="none", extent=(-0.5, len(array) * size - 0.5, len(chosen) - 0.5, -0.5)
     )
     name_rows(ax, names, 24)
+    features = [explanation.features[k] for k in chosen]  # type: ignore[index]
+    tell_map(ax, array.T, features, say_bands(explanation.labels, len(found), size), size=size)
     ax.set_xlim(-0.5, len(explanation.scores) - 0.5)
     ax.set_xticks([])

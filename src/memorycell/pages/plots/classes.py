@@ -18,11 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 from memorycell.evaluation.class_metrics import Measures
 from memorycell.evaluation.result import CrossValidation
 from memorycell.pages.drawing import (
+    COLOURS,
     DASHES,
     FONT,
     NARROW,
     PALETTE,
     SERIES,
+    TICKS,
     WIDE,
     canvas,
     end_labels,
@@ -43,6 +45,7 @@ MOST_CURVES = 6
 _MOST_ON_PHONES = 15  # of a confusion matrix on a narrow picture
 _IN_ORDER = 12  # classes up to which a confusion matrix keeps their order
 _LEAST_CELL = 16.0  # pixels: its name is read beside it
+_SHARES = np.linspace(0, 1, 101)  # where curves are read
 FEWEST = 5  # answers of a group whose share of right ones is drawn
 _LEAST_RANGE = 10.0  # percent: of the axis of scores
 _STRONGEST = 0.6  # opacity of a cell that holds a whole row: text on it is still read
@@ -133,7 +136,7 @@ def _range_of(evaluation: CrossValidation) -> tuple[float, float]:
 def _sideways(ax: Axes, width: float) -> None:
     ax.grid(visible=False, axis="y")
     ax.grid(visible=True, axis="x", color=PALETTE["grid"], linewidth=0.7)
-    ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 120)), steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 120)), steps=TICKS))
 
 
 def _above(ax: Axes, text: str, x: float, y: float, colour: str) -> None:
@@ -217,22 +220,24 @@ def confusion(counts: NDArray[np.int64], classes: Sequence[Any], *, width: float
     return _matrix(shown, totals, names, f"{left:,} others" if left else "", width, wide)
 
 
-def in_order(count: int, width: float | None = None) -> str:
+def in_order(count: int, width: float | None = None, noun: str = "class") -> str:
     """What a caption says of the order of classes and of those left out; without a width of both pictures of a page.
 
     Example
     -------
     >>> in_order(12), in_order(40, 720)
     ('', ' Classes that are taken for each other stand together. Of 40 the 30 most confused.')
+    >>> in_order(20)
+    ' Classes that are taken for each other stand together. On a phone the 15 most confused.'
     """
     if count <= _IN_ORDER:
         return ""
     drawn = [classes_drawn(count, each) for each in ((WIDE, NARROW) if width is None else (width,))]
-    said = " Classes that are taken for each other stand together."
-    if count <= drawn[0]:
-        return said
-    phone = f" (on a phone {drawn[1]})" if len(drawn) > 1 else ""
-    return f"{said} Of {count:,} the {drawn[0]} most confused{phone}."
+    said = f" {'Classes' if noun == 'class' else f'{noun.capitalize()}s'} that are taken for each other stand together."
+    if count > drawn[0]:
+        phone = f" (on a phone {drawn[1]})" if len(drawn) > 1 else ""
+        return f"{said} Of {count:,} the {drawn[0]} most confused{phone}."
+    return said if count <= drawn[-1] else f"{said} On a phone the {drawn[-1]} most confused."
 
 
 def _matrix(
@@ -310,7 +315,12 @@ def curves(measures: Measures, *, width: float = WIDE) -> Figure:
                 curve["x"], curve["y"], color=SERIES[place % len(SERIES)], linewidth=1.6,
                 linestyle=DASHES[place % len(DASHES)], drawstyle="default" if name == "ROC" else "steps-pre",
             )  # fmt: skip
-        _key(ax, [(f"{label(each['class'], 14)} {each['area']:.3f}", each) for each in lines], name == "ROC")
+        _key(ax, lines, roc=name == "ROC")
+        told = {
+            label(each["class"], 40): _read(each, COLOURS[place % len(COLOURS)], roc=name == "ROC")
+            for place, each in enumerate(lines)
+        }
+        tell_lines(ax, _SHARES, told, called=f"{below}:", zoom=False)
         ax.set_xlim(-0.01, 1.01)
         ax.set_ylim(-0.02, 1.04)
         ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
@@ -318,14 +328,34 @@ def curves(measures: Measures, *, width: float = WIDE) -> Figure:
     return figure
 
 
-def _key(ax: Axes, lines: Sequence[tuple[str, Any]], roc: bool) -> None:
-    """Names and areas of curves, in the corner that they leave free."""
-    x = 0.97 if roc else 0.03
-    for place, (text, _) in enumerate(lines):
-        y = 0.05 + 0.075 * (len(lines) - 1 - place)
-        write(
-            ax, x, y, text, SERIES[place % len(SERIES)], ha="right" if roc else "left", transform=ax.transAxes,
+def _read(curve: dict[str, Any], colour: str, *, roc: bool) -> Line:
+    """What the pointer reads of a curve: its height at each of `_SHARES`, as it is drawn."""
+    x, y = np.asarray(curve["x"], float), np.asarray(curve["y"], float)
+    order = np.lexsort((y if roc else -y, x))
+    x, y = x[order], y[order]
+    if roc:  # where it rises straight up, its upper end
+        top = np.flatnonzero(np.append(np.diff(x) > 0, True))
+        return Line(colour, np.interp(_SHARES, x[top], y[top]), digits=3)
+    # Of as much or more found, the first: steps go back from a point to the one before.
+    return Line(colour, y[np.searchsorted(x, _SHARES - 1e-9).clip(max=len(x) - 1)], digits=3)
+
+
+def _key(ax: Axes, lines: Sequence[dict[str, Any]], *, roc: bool) -> None:
+    """A stretch of each line, its name and area, in the corner that the curves leave free."""
+    # Name and area stand apart: in a line with it an Arabic name would take the number to its other side.
+    names = [label(each["class"], 14) for each in lines]
+    longest = max(word_width(name, FONT - 1) for name in names)
+    width = ax.get_figure(root=True).get_figwidth() * 72  # type: ignore[union-attr]
+    room = width / (2.2 if width > 500 else 1.15)  # pixels of the axes, about
+    start = 0.97 - (longest + 72) / room if roc else 0.03
+    for place, (name, curve) in enumerate(zip(names, lines, strict=True)):
+        y, colour = 0.05 + 0.075 * (len(lines) - 1 - place), SERIES[place % len(SERIES)]
+        ax.plot(
+            [start, start + 20 / room], [y, y], color=colour, linewidth=1.6, linestyle=DASHES[place % len(DASHES)],
+            transform=ax.transAxes,
         )  # fmt: skip
+        write(ax, start + 26 / room, y, name, colour, ha="left", transform=ax.transAxes)
+        write(ax, start + (longest + 72) / room, y, f"{curve['area']:.3f}", colour, ha="right", transform=ax.transAxes)
 
 
 def _curves_shown(measures: Measures) -> list[Any]:
@@ -458,7 +488,7 @@ def histogram(values: ArrayLike, what: str, *, width: float = WIDE, log: bool = 
         {"": Line("blue", np.asarray(counts))},
         labels=[f"{each} {what}" for each in said],
     )
-    ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 90))))
+    ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 90)), integer=whole, steps=TICKS))
     return figure
 
 
@@ -523,7 +553,7 @@ def _two_views(axes: Sequence[Axes], true: NDArray[np.float64], predicted: NDArr
     heading(axes[1], f"{of}predicted less true")
     x_label(axes[1], "predicted")
     for ax in axes:
-        ax.xaxis.set_major_locator(MaxNLocator(4, integer=False))
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=False, steps=TICKS))
 
 
 def _pair(true: float, predicted: float) -> str:

@@ -18,6 +18,7 @@ from memorycell.pages.drawing import (
     FONT,
     PALETTE,
     SERIES,
+    TICKS,
     WIDE,
     canvas,
     checked_width,
@@ -152,7 +153,7 @@ def _histogram(ax: Axes, layer: LayerMemory, edges: NDArray[np.float64], span: f
     heading(ax, fold(f"{name}; {said}", width - 40))
     ax.set_xlim(edges[0] * 0.95, edges[-1] * 1.05)
     ax.set_ylim(0, max(1.0, float((moves + still).max())) * 1.05)
-    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=2))
+    ax.yaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=2, steps=TICKS))
     _plain_log(ax)
 
 

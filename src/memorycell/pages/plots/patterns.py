@@ -24,7 +24,8 @@ from memorycell.pages.drawing import (
     tint,
     x_label,
 )
-from memorycell.pages.plots.steps import MARGINS, bands, fold, needs, step_ticks, token
+from memorycell.pages.plots.steps import MARGINS, bands, fold, needs, say_bands, step_ticks, token
+from memorycell.pages.pointer import tell_map
 from memorycell.pages.wording import percent, significant
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def attention(
             raise ValueError(f"expected {len(found)} names of rows, got {len(names)}")
         if len(names) <= 30:
             name_rows(ax, names, 14)
+        tell_map(ax, found, names, say_bands(labels, steps, 1))
     ax.set_xlim(-0.5, steps - 0.5)
     heading(ax, "share of attention")
     step_ticks(ax, steps, labels, width)

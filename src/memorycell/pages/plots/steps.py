@@ -187,6 +187,20 @@ def say_step(step: Any) -> str:
     return f"step {step}" if isinstance(step, int | np.integer) else _said(step)
 
 
+def say_bands(labels: Sequence[Any] | NDArray | None, steps: int, size: int) -> list[str]:
+    """What bands of `size` steps are called: by the first and the last of their steps, by number without labels.
+
+    Example
+    -------
+    >>> say_bands(["so", "good"], 2, 1), say_bands(None, 5, 2)
+    (['so', 'good'], ['step 1 to step 2', 'step 3 to step 4', 'step 5'])
+    """
+    known = labels if labels is not None and len(labels) == steps else range(1, steps + 1)
+    ends = [(first, min(first + size, steps) - 1) for first in range(0, steps, size)]
+    said = [(say_step(known[first]), say_step(known[last])) for first, last in ends]
+    return [first if first == last else f"{first} to {last}" for first, last in said]
+
+
 def bands(values: NDArray[np.float64], most: int, strongest: bool) -> tuple[NDArray[np.float64], int]:
     """A long series as at most `most` bands of equal size: (T, …) → (bands, …), and how many steps a band holds.
 

@@ -13,9 +13,11 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from memorycell.pages.drawing import (
+    COLOURS,
     DASHES,
     PALETTE,
     SERIES,
+    TICKS,
     WIDE,
     canvas,
     end_labels,
@@ -24,10 +26,12 @@ from memorycell.pages.drawing import (
     thin,
     tint,
 )
-from memorycell.pages.plots.steps import MARGINS, bands, one_dimensional, step_ticks
+from memorycell.pages.plots.steps import MARGINS, bands, one_dimensional, say_bands, say_step, step_ticks
+from memorycell.pages.pointer import Line, tell_lines, tell_map
 from memorycell.pages.wording import significant
 
 MOST_UNITS = 6  # lines of one panel
+_MOST_READ = 2000  # steps that the pointer reads
 _ALIKE = 0.9  # correlation of two units of which one is enough to see
 _GATES = {
     "forget": "forget gate: share of the cell kept",
@@ -123,11 +127,15 @@ def gates(
     figure, axes = canvas(width, 40 + 120 * sum(heights), len(heights), height_ratios=heights)
     if values is not None:
         _draw_values(axes[0], values, run.steps, name)
+    given = labels if labels is not None else dates
+    called = run.labels if given is None else given
     for ax, key in zip(axes[len(axes) - len(shown) :], shown, strict=True):
-        _draw_units(ax, key, run.arrays[key][:, rows], width)
+        array, size = _draw_units(ax, key, run.arrays[key][:, rows], width)
+        names = [f"unit {row}" for row in rows]
+        tell_map(ax, array.T, names, say_bands(called, run.steps, size), size=size)
         if units is not None and len(rows) <= 12:
             ax.set_yticks(range(len(rows)), [str(unit) for unit in rows])
-    _finish(figure, axes, run, labels if labels is not None else dates, width)
+    _finish(figure, axes, run, given, width)
     return figure
 
 
@@ -186,6 +194,11 @@ def cell_traces(
     for ax, key in zip(axes[len(axes) - len(keys) :], keys, strict=True):
         heading(ax, _title(key, width))
         _draw_lines(ax, run.arrays[key], chosen)
+        if run.steps <= _MOST_READ:
+            told = {f"unit {unit}": Line(COLOURS[n], run.arrays[key][:, unit]) for n, unit in enumerate(chosen)}
+            known = labels if labels is not None else run.labels
+            named = None if known is None or len(known) != run.steps else [say_step(each) for each in known]
+            tell_lines(ax, np.arange(run.steps), told, called="step", labels=named)
     _finish(figure, axes, run, labels, width)
     return figure
 
@@ -300,10 +313,11 @@ def _draw_values(ax: Axes, values: ArrayLike, steps: int, name: str) -> None:
     inner = (np.arange(len(seen)) + 0.5) * steps / len(seen) - 0.5
     x, y = thin(inner, seen)
     ax.plot(x, y, color=PALETTE["ink"], linewidth=1.3, marker="o" if len(seen) <= 40 else None, markersize=3)
-    ax.yaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2))
+    ax.yaxis.set_major_locator(MaxNLocator(3, min_n_ticks=2, steps=TICKS))
 
 
-def _draw_units(ax: Axes, key: str, array: NDArray[np.float64], width: float) -> None:
+def _draw_units(ax: Axes, key: str, array: NDArray[np.float64], width: float) -> tuple[NDArray[np.float64], int]:
+    """Draw (T, H) in colours; returns the bands of steps that are drawn, and their size."""
     steps, units = array.shape
     array, size = bands(array, int(width - MARGINS), strongest=key not in _GATES)
     finite = array[np.isfinite(array)]
@@ -325,6 +339,7 @@ def _draw_units(ax: Axes, key: str, array: NDArray[np.float64], width: float) ->
     ax.imshow(picture, aspect="auto", interpolation="none", extent=(-0.5, end, units - 0.5, -0.5))
     ax.set_xlim(-0.5, steps - 0.5)
     ax.set_yticks([0, units - 1] if units > 1 else [0], ["1", f"{units}"] if units > 1 else ["1"])
+    return array, size
 
 
 def _draw_lines(ax: Axes, states: NDArray[np.float64], units: NDArray[np.int64]) -> None:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from memorycell.data.lines import visible
-from memorycell.pages.drawing import FONT, PALETTE, heading, label, name_rows, write
+from memorycell.pages.drawing import FONT, PALETTE, TICKS, heading, label, name_rows, write
 from memorycell.pages.wording import fixed, significant
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def waterfall(ax: Axes, parts: list[tuple[str, float]], explanation: Explanation
     room = (high - low) or 1.0
     ax.set_xlim(low - 0.03 * room, high + (0.13 if wide else 0.27) * room)
     ax.set_ylim(len(parts) + 0.5, -0.6)
-    ax.xaxis.set_major_locator(MaxNLocator(5 if wide else 3))
+    ax.xaxis.set_major_locator(MaxNLocator(5 if wide else 3, steps=TICKS))
     _name(ax, [name for name, _ in parts] + ["output"], wide)
 
 

@@ -89,7 +89,7 @@ def network_text(model: Any) -> str:
     """The network in one line."""
     config, encoder = model.network_.config(), model.network_.encoder
     layers = counted(len(encoder.hidden_sizes), "layer")
-    sizes = "-".join(str(size) for size in encoder.hidden_sizes)
+    sizes = "-".join(map(str, encoder.hidden_sizes if len(set(encoder.hidden_sizes)) > 1 else encoder.hidden_sizes[:1]))
     extra = [" in each direction"] if encoder.bidirectional else []
     extra += [f"; pooled by {listing(config['pooling'])}"] if config.get("pooling") else []
     extra += [", convolutions beside it"] if config.get("convolution") else []

@@ -90,7 +90,7 @@ def accuracy(
         bullets(f"{_capital(found.text)}." for found in evaluation.comparisons),
         paragraph(evaluation.overfitting or ""),
     )
-    section.add(*_folds(evaluation))
+    section.add(*_folds(evaluation, said=evaluation.overfitting is not None))
     notes = [*evaluation.notes, *(f"{one.name}: {text}" for one in evaluation.models for text in one.notes)]
     if notes:
         made = bullets(f"{_capital(text).rstrip('.')}." for text in notes)
@@ -156,12 +156,13 @@ def _models(evaluation: CrossValidation) -> Html:
     return table(["model", *(each.name for each in shown), "fit"], body, strong=ours)
 
 
-def _folds(evaluation: CrossValidation) -> list[Html]:
+def _folds(evaluation: CrossValidation, *, said: bool) -> list[Html]:
+    """The folds, folded away; of one alone its score on training data, unless that was `said` already."""
     measure = evaluation.ranked_by
     found = evaluation.models[0].folds.get(measure.key, [])
     train = evaluation.train.get(measure.key, [])
     if len(found) < 2:
-        if not train:
+        if not train or said:
             return []
         return [paragraph(f"On its own training {evaluation.noun} its {measure.name} is {measure.show(train[0])}.")]
     rows = []
@@ -211,7 +212,7 @@ def confusions(measures: Measures, noun: str = "class") -> list[Html]:
             lambda width: confusion(counts, classes, width=width),
             "confusion",
             f"Each row is a true {noun}, each column an answer; numbers are the share of the row in %"
-            f", with counts where there is room. Blue is right, vermilion wrong.{in_order(k)}",
+            f", with counts where there is room. Blue is right, vermilion wrong.{in_order(k, noun=noun)}",
         ),
         _most_common(counts, classes) if k > 2 else Html(),
     ]

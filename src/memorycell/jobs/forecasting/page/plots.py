@@ -25,6 +25,7 @@ from memorycell.pages.drawing import (
     FONT,
     PALETTE,
     SERIES,
+    TICKS,
     WIDE,
     canvas,
     end_labels,
@@ -439,7 +440,7 @@ def models_compared(evaluation: Evaluation, *, width: float = WIDE) -> Figure:
     colours = model_colours(evaluation)
     ax.grid(visible=False, axis="y")
     ax.grid(visible=True, axis="x", color=PALETTE["grid"], linewidth=0.7)
-    ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 120)), steps=[1, 2, 5, 10]))
+    ax.xaxis.set_major_locator(MaxNLocator(max(3, int(width / 120)), steps=TICKS))
     last = in_sight([model.error for model in ranking], evaluation.models[0].error)
     for place, model in enumerate(ranking):
         colour = colours[model.name][0]
