@@ -18,7 +18,7 @@ from toys import Echo, Line, Points, Tokens, seeded, weights
 
 from memorycell.data.streams import CarriedStream, SampleStream
 from memorycell.networks.base import Loss
-from memorycell.training import DivergedError, TrainingOptions, checkpoint, files, train
+from memorycell.training import DivergedError, TrainingOptions, checkpoint, files, intact, train
 from memorycell.training.options import OPTIMIZERS
 
 
@@ -265,6 +265,7 @@ def _edit(path, **changes):
     header, tensors = files.read_tensors(path)
     content = json.loads(header["memorycell_checkpoint"])
     content["position"].update(changes)
+    content["checksum"] = intact.checksum(tensors, content)
     files.write_tensors(path, tensors, {"memorycell_checkpoint": json.dumps(content)})
     return content["position"], tensors
 
@@ -333,7 +334,7 @@ def test_nested_states_travel():
     parts = []
     state = (torch.ones(1, 2, 3), (torch.zeros(2, 1), None), (torch.full((2, 2), 7.0),))
     shape = checkpoint._take_apart(state, parts)
-    back = checkpoint._put_together(
+    back = intact.checked_state(
         json.loads(json.dumps(shape)), {f"state.{number}": part for number, part in enumerate(parts)}
     )
     assert torch.equal(back[0], state[0]) and back[1][1] is None and torch.equal(back[2][0], state[2][0])

@@ -97,6 +97,7 @@ def test_a_checkpoint_of_an_older_release_goes_on_with_a_note(tmp_path):
     header, tensors = files.read_tensors(path)
     content = json.loads(header["memorycell_checkpoint"])
     content["fingerprint"] = {name: value for name, value in content["fingerprint"].items() if "content" not in name}
+    del content["checksum"]
     files.write_tensors(path, tensors, {"memorycell_checkpoint": json.dumps(content)})
     model = make().fit(*given, checkpoint=path)
     assert any("older release" in note["text"] for note in model.notes_ if note["kind"] == "resume")

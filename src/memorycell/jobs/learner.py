@@ -15,6 +15,7 @@ from memorycell.data.bars import tracked
 from memorycell.data.batch import Batch, BatchStream
 from memorycell.data.codec import codec_from_json
 from memorycell.data.content import fingerprint as fingerprint_of
+from memorycell.data.forms import ANY, TEXT, field, fitting
 from memorycell.data.lines import counted
 from memorycell.data.log import logger, note
 from memorycell.data.samples import Answers, Samples
@@ -28,24 +29,16 @@ from memorycell.jobs.parameters import TrainingParameters, check, renamed_in
 from memorycell.jobs.plan import Plan
 from memorycell.jobs.rebuilding import build_network
 from memorycell.jobs.shown import Shown
-from memorycell.jobs.stored import check_trained, plain, unplain
+from memorycell.jobs.stored import TRAINED, checked_plan, plain, unplain
 from memorycell.kernels.drawing import Drawing
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
 from memorycell.training import TrainingOptions, train, using_threads
 from memorycell.training.checkpoint import CONTENT
-from memorycell.training.files import ModelFile, ModelFileError, check_tensors, load_model, save_model
+from memorycell.training.files import WRONG, ModelFile, ModelFileError, check_tensors, load_model, reading, save_model
 from memorycell.training.lock import keeps_checkpoint
 
 _LOG = logger(__name__)
-
-_TRAINED = (
-    "history_", "best_epoch_", "train_seconds_", "stopped_", "n_threads_", "n_parameters_", "notes_", "seed_",
-    "trained_on_",
-)  # fmt: skip
-# What may go wrong while a configuration is read that does not say what it should. A missing package, memory or device
-# is not the file's fault.
-_WRONG = (KeyError, TypeError, ValueError, AttributeError, RuntimeError, IndexError, OverflowError)
 
 _SEEN = "the model was trained on it: these figures flatter"
 _MAY_BE_SEEN = "the model was asked about all of it: if it was trained on some of that, these figures flatter"
@@ -481,7 +474,7 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
             "parameters": {name: plain(value) for name, value in parameters.items()},
             "codecs": {name: None if codec is None else codec.to_json() for name, codec in codecs.items()},
             "network": {"network": type(self.network_).__name__, **plain(self.network_.config())},
-            "learned": {name: plain(getattr(self, name)) for name in (*_TRAINED, *self.LEARNED)},
+            "learned": {name: plain(getattr(self, name)) for name in (*TRAINED, *self.LEARNED)},
             "plan": plain(self.plan_.to_json()),
         }
         tensors = {f"network.{name}": value for name, value in self.network_.state_dict().items()}
@@ -503,8 +496,8 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
             raise ModelFileError(f"{os.fspath(path)} holds a {file.kind}, expected a {cls.__name__}")
         try:
             learner = cls._from_file(file)
-        except _WRONG as error:
-            raise ModelFileError(f"{os.fspath(path)} is damaged or was tampered with: {_said(error)}") from error
+        except WRONG as error:
+            raise ModelFileError(f"{os.fspath(path)} is damaged or was tampered with: {error}") from error
         learner.network_.to(learner._device())
         learner.file_ = os.fspath(path)
         return learner
@@ -523,32 +516,31 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
 
     @classmethod
     def _from_file(cls, file: ModelFile) -> Self:
-        config, tensors = cls._of_older(file.config, dict(file.tensors))
-        parameters = {name: unplain(value) for name, value in config["parameters"].items()}
-        parameters["device"] = usable(parameters.get("device", "auto"))
-        learner = cls(**parameters)
-        check(learner)
+        with reading("sections of parameters, codecs, network, training and plan"):
+            config, tensors = cls._of_older(file.config, dict(file.tensors))
+        with reading("parameters"):
+            parameters = {name: unplain(value) for name, value in config["parameters"].items()}
+            parameters["device"] = usable(fitting(parameters.get("device", "auto"), TEXT, "device"))
+            learner = cls(**parameters)
+            check(learner)
         for name in cls.CODECS:
-            state = config["codecs"][name]
-            setattr(learner, name, None if state is None else codec_from_json(state))
-        for name in (*_TRAINED, *cls.LEARNED):
-            setattr(learner, name, config["learned"][name])
-        learner.plan_ = Plan.from_json(config["plan"])
-        check_trained(learner)
-        network = build_network(cls.JOB, config["network"], tensors)
+            with reading(f"the codec {name}"):
+                state = field(config["codecs"], name, ANY, "codecs")
+                setattr(learner, name, None if state is None else codec_from_json(state))
+        for name in (*TRAINED, *cls.LEARNED):
+            setattr(learner, name, field(config["learned"], name, TRAINED.get(name, ANY), "learned"))
+        learner.plan_ = checked_plan(config["plan"])
+        with reading("the sizes and options of a network"):
+            network = build_network(cls.JOB, config["network"], tensors)
         weights = {f"network.{name}": value for name, value in network.state_dict().items()}
         own = {name: value for name, value in tensors.items() if name.startswith("learned.")}
         check_tensors({name: value for name, value in tensors.items() if name not in own}, weights)
         network.load_state_dict({name: tensors[f"network.{name}"] for name in network.state_dict()})
         learner.network_ = network.eval()
-        learner._take_tensors({name.removeprefix("learned."): value for name, value in own.items()})
-        learner._check_loaded()
+        with reading("what was learned"):
+            learner._take_tensors({name.removeprefix("learned."): value for name, value in own.items()})
+            learner._check_loaded()
         return learner
-
-
-def _said(error: BaseException) -> str:
-    """An error in one line; a key that is missing is not called by its name alone."""
-    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
 
 
 def _not_fitted() -> type[Exception]:

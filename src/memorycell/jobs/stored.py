@@ -9,6 +9,22 @@ from typing import Any
 
 import numpy as np
 
+from memorycell.data.forms import (
+    AMOUNT,
+    ANY,
+    COUNT,
+    TEXT,
+    WHOLE,
+    Form,
+    is_flat,
+    mapping,
+    one_of,
+    several,
+    shown,
+)
+from memorycell.jobs.plan import Plan
+from memorycell.training.intact import HISTORY, THREADS
+
 _PAIRS = "pairs"  # a dict whose keys are no texts, as JSON
 
 
@@ -41,22 +57,44 @@ def unplain(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(unplain(item) for item in value)
     if isinstance(value, dict) and set(value) == {_PAIRS}:
-        return {unplain(key): unplain(item) for key, item in value[_PAIRS]}
+        pairs = value[_PAIRS]
+        if not isinstance(pairs, list) or not all(
+            isinstance(pair, list) and len(pair) == 2 and not isinstance(pair[0], list | dict) for pair in pairs
+        ):
+            raise ValueError(f"expected pairs of a key and a value, got {shown(pairs)}")
+        return {key: unplain(item) for key, item in pairs}
     return value
 
 
-def check_trained(learner: Any) -> None:
-    """Raise ValueError where what every training leaves behind is not of its kind."""
-    kinds = {
-        "history_": list, "notes_": list, "trained_on_": dict, "stopped_": str, "best_epoch_": int, "n_threads_": int,
-        "n_parameters_": int, "seed_": int,
-    }  # fmt: skip
-    for name, kind in kinds.items():
-        if not isinstance(getattr(learner, name), kind):
-            raise ValueError(f"expected {name} to be of type {kind.__name__}, got {getattr(learner, name)!r:.60}")
-    if learner.n_threads_ < 1:
-        raise ValueError(f"expected n_threads_ of at least 1, got {learner.n_threads_}")
-    if not all(isinstance(note, dict) and isinstance(note.get("text"), str) for note in learner.notes_):
-        raise ValueError("expected notes with a text each, got others")
-    if not all(isinstance(row, dict) and isinstance(row.get("epoch"), int) for row in learner.history_):
-        raise ValueError("expected a history with an epoch in each row, got another")
+_SOURCE = mapping(
+    {"rows": COUNT, "source": TEXT},
+    "",
+    others=Form(lambda value: is_flat(value, 2), "texts and numbers"),
+)
+# What every training leaves behind.
+TRAINED: dict[str, Form] = {
+    "history_": HISTORY,
+    "best_epoch_": COUNT,
+    "train_seconds_": AMOUNT,
+    "stopped_": one_of("finished", "early", "interrupted"),
+    "n_threads_": THREADS,
+    "n_parameters_": COUNT,
+    "notes_": several(
+        mapping({"kind": TEXT, "text": TEXT}, "", others=ANY), "a list of notes, each with its kind and its text"
+    ),
+    "seed_": WHOLE,
+    "trained_on_": Form(
+        lambda value: value == {} or _SOURCE.fits(value), "what it was trained on: rows, source and more"
+    ),
+}
+
+
+def checked_plan(stored: Any) -> Plan:
+    """The plan of a file."""
+    plan = Plan.from_json(stored)
+    for choice in plan:
+        if not is_flat([choice.name, choice.value, choice.reason], 3):
+            raise ValueError(
+                f"expected the choice {choice.name!r:.40} of the plan to be texts and numbers, got another"
+            )
+    return plan

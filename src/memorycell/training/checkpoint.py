@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +15,9 @@ from memorycell.data.content import Holding
 from memorycell.data.content import fingerprint as content_fingerprint
 from memorycell.data.log import logger, note
 from memorycell.networks.base import State
-from memorycell.training.files import ModelFileError, read_tensors, remove_leftovers, write_tensors
+from memorycell.training.files import ModelFileError, read_tensors, reading, remove_leftovers, write_tensors
 from memorycell.training.groups import ParameterGroup, describe_groups
+from memorycell.training.intact import checked_position, checked_state, checksum
 from memorycell.training.options import TrainingOptions, TrainingResult
 
 _LOG = logger(__name__)
@@ -146,6 +147,7 @@ def save_checkpoint(
     shape = _take_apart(state, parts)
     carried = {f"state.{number}": part for number, part in enumerate(parts)}
     content = {"version": _VERSION, "position": asdict(position), "fingerprint": fingerprint, "state": shape}
+    content["checksum"] = checksum({**tensors, **carried}, content)
     write_tensors(path, {**tensors, **carried}, {_KEY: json.dumps(content)})
     _LOG.debug("checkpoint %s, step %d", path, position.step)
 
@@ -178,22 +180,38 @@ def load_checkpoint(path: Path, fingerprint: dict[str, Any]) -> Resumed | None:
     header, tensors = read_tensors(path)
     if _KEY not in header:
         raise ModelFileError(f"{path} is not a checkpoint: name a file of its own for checkpoint=")
-    try:
-        content = json.loads(header[_KEY])
-        version, kept = content["version"], content["fingerprint"]
-        names = {entry.name for entry in fields(Position)}
-        known = version == _VERSION and isinstance(kept, dict) and content["position"].keys() | _NEWER == names
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        known = False
-    if not known:
-        raise ModelFileError(f"{path} is not a checkpoint that this release can read: remove it to start afresh")
+    content = _content(path, header[_KEY], tensors)
+    kept = content["fingerprint"]
     _compare(path, kept, fingerprint)
-    position = Position(**content["position"])
+    try:
+        with reading("a position and a state"):
+            position = checked_position(content["position"], Position, _NEWER)
+            state = checked_state(content.get("state"), tensors)
+    except ValueError as error:
+        raise ModelFileError(f"{path} is damaged or was altered: {error}: remove it to start afresh") from None
     _LOG.info("going on from the checkpoint %s, after %d epochs", path, len(position.history))
     notes = []
     if any(name.startswith(CONTENT) and name not in kept for name in fingerprint):
         notes.append(note("resume", _UNKNOWN.format(path=path)))
-    return Resumed(position, tensors, _put_together(content["state"], tensors), notes)
+    return Resumed(position, tensors, state, notes)
+
+
+def _content(path: Path, text: str, tensors: Mapping[str, Tensor]) -> dict[str, Any]:
+    """What a checkpoint says of itself, if it is one that nobody changed."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        content = None
+    content = content if isinstance(content, dict) else {}
+    there = isinstance(content.get("position"), dict) and isinstance(content.get("fingerprint"), dict)
+    if content.get("version") != _VERSION or not there:
+        raise ModelFileError(f"{path} is not a checkpoint that this release can read: remove it to start afresh")
+    # Of older releases it has none.
+    if "checksum" in content and content["checksum"] != checksum(tensors, content):
+        raise ModelFileError(
+            f"{path} is damaged or was altered: what it holds is not what was written: remove it to start afresh"
+        )
+    return content
 
 
 def _compare(path: Path, kept: Mapping[str, Any], now: Mapping[str, Any]) -> None:
@@ -224,11 +242,3 @@ def _take_apart(state: State, parts: list[Tensor]) -> Any:
         parts.append(state)
         return len(parts) - 1
     return [_take_apart(part, parts) for part in state]
-
-
-def _put_together(shape: Any, tensors: Mapping[str, Tensor]) -> State:
-    if shape is None:
-        return None
-    if isinstance(shape, int):
-        return tensors[f"state.{shape}"]
-    return tuple(_put_together(part, tensors) for part in shape)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from memorycell import __version__
+from memorycell.data.forms import ours
 from memorycell.data.log import logger
 
 _LOG = logger(__name__)
@@ -26,10 +27,27 @@ _KEY = "memorycell"  # the entry of the safetensors metadata that holds our JSON
 _MAX_HEADER = 100_000_000  # bytes; safetensors' own limit
 _MAX_TENSORS = 100_000
 _MAX_DEPTH = 64
+_UNREADABLE = "what its header says of names, types, shapes and places of tensors does not fit what follows it"
 
 
 class ModelFileError(ValueError):
     """A file that cannot be read as a memorycell model, or tensors that do not fit their configuration."""
+
+
+# What may go wrong while a configuration is read that does not say what it should. A missing package, memory or device
+# is not the file's fault.
+WRONG = (LookupError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError)
+
+
+@contextlib.contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Within it errors that are no sentences of this package become one: that `what` is not what a file says."""
+    try:
+        yield
+    except WRONG as error:
+        if ours(error):
+            raise
+        raise ModelFileError(f"expected {what} as a model file has them, got something else") from error
 
 
 @dataclass(frozen=True)
@@ -158,7 +176,7 @@ def read_header(path: str | Path) -> tuple[str, str]:
         with safetensors.safe_open(path, "pt") as file:
             header = dict(file.metadata() or {})
     except (safetensors.SafetensorError, ValueError, TypeError, RuntimeError) as error:
-        raise ModelFileError(f"{path} is damaged or truncated ({error})") from None
+        raise ModelFileError(f"{path} is damaged or truncated: {_UNREADABLE}") from error
     fields = _our_fields(path, header)
     return fields["kind"], fields["memorycell_version"]
 
@@ -241,7 +259,7 @@ def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     except ModelFileError:
         raise
     except (safetensors.SafetensorError, ValueError, TypeError, RuntimeError, KeyError) as error:
-        raise ModelFileError(f"{path} is damaged or truncated ({error})") from None
+        raise ModelFileError(f"{path} is damaged or truncated: {_UNREADABLE}") from error
 
 
 def write_atomically(path: Path, data: bytes) -> None:

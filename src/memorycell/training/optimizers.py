@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import torch
@@ -25,6 +26,10 @@ class Optimizer:
 
     def state(self) -> dict[str, Tensor]:
         raise NotImplementedError
+
+    def expected(self, names: Collection[str]) -> dict[str, Tensor]:
+        """Of a state with tensors of these names: all that must be there, each of its shape and type."""
+        return self.state()
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         raise NotImplementedError
@@ -98,6 +103,7 @@ class _TorchOptimizer(Optimizer):
             view = nn.Parameter(values)
             self._views.append(view)
             groups.append({"params": [view], "weight_decay": decay})
+        self._options = options
         self._torch = _BUILDERS[options.optimizer](groups, options)
 
     def step(self, learning_rate: float) -> None:
@@ -113,6 +119,21 @@ class _TorchOptimizer(Optimizer):
                 if isinstance(value, Tensor):
                     named[f"{number}.{name}"] = value
         return named
+
+    def expected(self, names: Collection[str]) -> dict[str, Tensor]:
+        # torch makes the state of a parameter at its first step: what it then is, one number tells.
+        probe = nn.Parameter(torch.zeros(1))
+        probe.grad = torch.zeros(1)
+        optimizer = _BUILDERS[self._options.optimizer]([{"params": [probe]}], self._options)
+        optimizer.step()
+        kinds = {name: value for name, value in optimizer.state[probe].items() if isinstance(value, Tensor)}
+        begun = {name.partition(".")[0] for name in names}
+        return {
+            f"{number}.{name}": view.new_empty(view.shape) if kind.dim() else kind
+            for number, view in enumerate(self._views)
+            for name, kind in kinds.items()
+            if str(number) in begun
+        }
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         for name, value in state.items():

@@ -20,9 +20,11 @@ from memorycell.kernels.random import mask_stream
 from memorycell.networks.base import Loss, Network, State, detach_state, map_state
 from memorycell.training.checkpoint import Position, Resumed, save_checkpoint
 from memorycell.training.evaluate import entering_state, evaluate_loss, on_device
+from memorycell.training.files import ModelFileError
 from memorycell.training.flat import FlatParameters
 from memorycell.training.generators import Generators
 from memorycell.training.groups import ParameterGroup
+from memorycell.training.intact import check_whole, fits_state
 from memorycell.training.optimizers import build_optimizer
 from memorycell.training.options import DivergedError, TrainingOptions, TrainingResult
 from memorycell.training.progress import Callback, Log, ProgressBar, call
@@ -326,16 +328,19 @@ class Run:
         self._look()
         self._tick()
         self.position.log_bytes = self.log.size
+        tensors = self._held() | {f"optimizer.{name}": value for name, value in self.optimizer.state().items()}
+        save_checkpoint(self.path, self.position, tensors, self.fingerprint, self.state)
+        self._saved_at = time.perf_counter()
+
+    def _held(self) -> dict[str, Tensor]:
+        """All that a checkpoint holds but the optimiser's state, by name."""
         tensors = self.generators.state()
         groups = {"weights": self.flat.values(), "best": self.best, "average": self.average or []}
         for group, values in groups.items():
             tensors |= {f"{group}.{number}": value for number, value in enumerate(values)}
-        tensors |= {f"optimizer.{name}": value for name, value in self.optimizer.state().items()}
         tensors |= {f"buffer.{name}": value for name, value in self._copy_fixed().items()}
         tensors |= {f"best_buffer.{name}": value for name, value in self.best_fixed.items()}
-        tensors |= {f"frozen.{name}": value for name, value in self.fixed.items()}
-        save_checkpoint(self.path, self.position, tensors, self.fingerprint, self.state)
-        self._saved_at = time.perf_counter()
+        return tensors | {f"frozen.{name}": value for name, value in self.fixed.items()}
 
     def _resume(self, position: Position, tensors: dict[str, Tensor], state: State) -> None:
         def group(name: str) -> dict[str, Tensor]:
@@ -345,12 +350,20 @@ class Run:
             found = group(name)
             return [found[str(number)] for number in range(len(found))]
 
+        if position.average_epoch is not None:
+            self.average = self.flat.snapshot()
+        expected = self._held() | {
+            f"optimizer.{name}": value for name, value in self.optimizer.expected(group("optimizer")).items()
+        }
+        own = {name: value for name, value in tensors.items() if not name.startswith("state.")}
+        if "random.cuda" not in own:  # it began where there is no such device
+            expected.pop("random.cuda", None)
+        check_whole(self.path, own, expected)
+        self._check_state(state)
         self.position = position
         self.flat.restore(flat("weights"))
         for kept, values in zip(self.best, flat("best"), strict=True):
             kept.copy_(values)
-        if position.average_epoch is not None:
-            self.average = self.flat.snapshot()
         for average, values in zip(self.average or [], flat("average"), strict=True):
             average.copy_(values)
         self.optimizer.load_state(group("optimizer"))
@@ -360,3 +373,14 @@ class Run:
             parameter.data.copy_(tensors[f"frozen.{name}"])
         self.generators.load_state(tensors)
         self.state = map_state(lambda tensor: tensor.to(self.device), state)
+
+    def _check_state(self, state: State) -> None:
+        """Refuse a carried state that is not one of this network."""
+        if state is None:
+            return
+        batch = next(iter(self.stream.batches(0)), None) if self.stream.carries_state else None
+        if batch is None or not fits_state(state, self.network.init_state(on_device(batch, self.device))):
+            raise ModelFileError(
+                f"{self.path} is damaged or was altered: its carried state is not one of this network: "
+                "remove it to start afresh"
+            )

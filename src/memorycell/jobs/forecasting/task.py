@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.forms import SIZE, TEXT, field
 from memorycell.data.lines import listing
 from memorycell.data.samples import Answers, Samples
 from memorycell.data.tables.encoded import EncodedTable, Forecasts, eligible_origins
@@ -529,7 +530,9 @@ class Forecaster(Worded, Learner, Forecasting):
     def _check_loaded(self) -> None:
         if not isinstance(self.codec_, TableCodec):
             raise ValueError("expected a codec of tables, got another")
-        network, window = self.network_, self.plan_["window"]
+        network, window = self.network_, field(self.plan_.values(), "window", SIZE, "the plan")
+        if self.state != "carried":
+            field(self.plan_.values(), "network", TEXT, "the plan")
         told = (self.horizon, window, len(self.target_names_), [float(level) for level in self.quantiles])
         held = (network.horizon, network.window, network.shape.targets, network.config()["levels"])
         if told != held or isinstance(network, CarriedForecaster) != (self.state == "carried"):

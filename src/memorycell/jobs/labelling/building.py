@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from memorycell.data.forms import FLAT, SIZE, field, fitting, mapping, optional
 from memorycell.data.signals.sequence_codec import SequenceCodec
 from memorycell.data.text.word_vectors import read_word_vectors
 from memorycell.jobs import transfer
@@ -131,4 +132,5 @@ def check_loaded(model: Any) -> None:
         raise ValueError("expected a codec of as many numbers or symbols as the network reads, got others")
     if numbers and known["features"] != model.codec_.channels_:
         raise ValueError("expected as many features as the codec reads, got others")
-    Whole(optional=True).check("max_length", model.plan_.get("max_length"))
+    field(model.plan_.values(), "max_length", optional(SIZE), "the plan")
+    fitting(model.columns_, mapping({}, "the names of columns", others=FLAT), "columns_")

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.forms import FLAG, field
 from memorycell.data.labels.label_codec import LabelCodec
 from memorycell.data.labels.label_doubts import label_doubts
 from memorycell.data.lines import listing
@@ -544,7 +545,10 @@ class Tagger(Learner, InsightByRow, Tagging):
             fits = fits and (not spelt or spelt == len(codec.characters))
         if not fits:
             raise ValueError("expected a codec of as many words, characters or numbers as the network reads")
-        if not isinstance(self.plan_.get("causal"), bool) or (self.plan_["causal"] and encoder.bidirectional):
+        crf = field(self.plan_.values(), "crf", FLAG, "the plan")
+        if crf != (network.config()["head"] == "crf"):
+            raise ValueError("expected a plan of the network's own head, got another")
+        if field(self.plan_.values(), "causal", FLAG, "the plan") and encoder.bidirectional:
             raise ValueError("expected a plan that says whether the network looks ahead, got another")
 
 
