@@ -161,3 +161,22 @@ def test_offsets_in_files(case: str, tmp_path) -> None:
         assert len(codec.encode(source).dates) == len(texts)
     with pytest.raises(ValueError, match="has no time zone, but others"):
         TableCodec("y").fit(table([*texts[:-1], "2024-02-01 12:00"]))
+
+
+@pytest.mark.parametrize("freq", ["D", "MS", "W-MON"])
+def test_midnights_that_a_data_base_keeps_in_utc(freq: str) -> None:
+    """23:00 in winter and 22:00 in summer are days of Berlin."""
+    dates = pd.date_range("2022-03-01", periods=60, freq=freq, tz="Europe/Berlin")
+    frame = pd.DataFrame({"date": dates.tz_convert("UTC"), "y": np.sin(np.arange(60.0))})
+    codec = TableCodec("y").fit(frame)
+    assert codec.frequency_.zone == "Europe/Berlin"
+    assert any("midnights of Europe/Berlin" in entry["text"] for entry in codec.notes_)
+    ahead = codec.encode(frame, horizon=40).dates
+    np.testing.assert_array_equal(ahead, pd.date_range(dates[0], periods=100, freq=freq).tz_convert(None).to_numpy())
+
+
+def test_one_offset_hints_at_zones_whose_clocks_change() -> None:
+    codec = TableCodec("y").fit(
+        {"date": [f"2024-07-0{day} 00:00+02:00" for day in range(1, 9)], "y": np.arange(8.0) % 3}
+    )
+    assert any("+02:00" in entry["text"] and "timezone= names one" in entry["text"] for entry in codec.notes_)

@@ -11,7 +11,14 @@ from memorycell.data.log import note
 from memorycell.data.tables.table import Table, listing
 from memorycell.data.tables.times.date_reading import Codes, DateReading
 from memorycell.data.tables.times.date_text import Parsed
-from memorycell.data.tables.times.zones import check_zone, skipped, to_utc, twice, zone_of_offsets
+from memorycell.data.tables.times.zones import (
+    check_zone,
+    skipped,
+    to_utc,
+    twice,
+    zone_of_midnights,
+    zone_of_offsets,
+)
 
 
 def in_zone(
@@ -48,7 +55,15 @@ def in_zone(
         text = (
             f"Times in {listing(columns)} are of the time zone {own}: steps are its days and hours, and forecasts are "
         )
-        notes.append(note("time zone", f"{text}dated in it."))
+        fixed = "" if "/" in own else "; timezone= names one whose clocks change, such as Europe/Berlin"
+        notes.append(note("time zone", f"{text}dated in it{fixed}."))
+    elif known is None and (local := zone_of_midnights(values)):
+        text = (
+            f"Times in {listing(columns)} are midnights of {local}, written in UTC: days are those of its clocks, and "
+            "forecasts are dated in it; timezone= names another zone."
+        )
+        notes.append(note("time zone", text))
+        own = local
     elif known is None:
         notes.append(note("time zone", f"Times in {listing(columns)} are in UTC, and so are the dates of forecasts."))
     return values, known or own, notes

@@ -144,6 +144,30 @@ def zone_of_offsets(utc: NDArray, offsets: NDArray[np.int64]) -> str | None:
     return None
 
 
+def zone_of_midnights(utc: NDArray) -> str | None:
+    """A zone of which times in UTC are all midnights, before and after its clocks changed; None if there is none.
+
+    Example
+    -------
+    >>> zone_of_midnights(np.array(["2024-03-30T23", "2024-03-31T22"], "datetime64[ns]"))
+    'Europe/Berlin'
+    """
+    for part in (utc[:1000], utc):
+        known = part[~np.isnat(part)]
+        clocks = np.unique(known - known.astype("datetime64[D]")).astype(np.int64)
+        if not 1 <= len(clocks) <= 2:
+            return None
+    if len(clocks) < 2 or clocks[1] - clocks[0] != 3600 * 10**9:
+        return None
+    for zone in dict.fromkeys((*_USUAL, *sorted(available_timezones()))):
+        local = to_local(known[:1000], zone)
+        if (local == local.astype("datetime64[D]")).all():
+            local = to_local(known, zone)
+            if (local == local.astype("datetime64[D]")).all():
+                return zone
+    return None
+
+
 def offset_name(seconds: int) -> str:
     """ "+01:00" of 3,600 seconds; "UTC" of none."""
     minutes = abs(seconds) // 60

@@ -154,7 +154,7 @@ def evaluate_fitted(
     after = encoded.observed_rows - seen
     if after.max() < forecaster.horizon:
         end = forecaster.train_end_
-        said = "" if isinstance(end, dict) else f", which end at {say_date(end)}"
+        said = "" if isinstance(end, dict) else f", which end at {say_date(encoded.wall(np.array([end]))[0])}"
         rows = "1 row" if forecaster.horizon == 1 else f"{forecaster.horizon} rows"
         raise ValueError(
             f"expected at least {rows} (the horizon) after the training data{said}, got "
