@@ -38,9 +38,16 @@ def parameter(option: Option) -> inspect.Parameter:
         kind = list[str] if option.value.repeated else str
         more["metavar"] = option.value.shape
         if not option.value.repeated:
-            more["parser"] = functools.partial(_parsed, option)
+            more["parser"] = _parser(option)
     annotation = Annotated[kind | None, typer.Option(option.option, **more)]
     return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _parser(option: Option) -> Callable[[str], _Given]:
+    def value(text: str) -> _Given:  # a function with a name, by which click calls what is asked for
+        return _parsed(option, text)
+
+    return value
 
 
 def _parsed(option: Option, text: str) -> _Given:
