@@ -180,3 +180,35 @@ def test_one_offset_hints_at_zones_whose_clocks_change() -> None:
         {"date": [f"2024-07-0{day} 00:00+02:00" for day in range(1, 9)], "y": np.arange(8.0) % 3}
     )
     assert any("+02:00" in entry["text"] and "timezone= names one" in entry["text"] for entry in codec.notes_)
+
+
+HOURS = pd.date_range("2024-03-30", periods=48, freq="h", tz="Europe/Berlin")
+OBJECTS = {
+    "offsets of one zone": [pd.Timestamp(hour.isoformat()) for hour in HOURS],
+    "datetimes": [hour.to_pydatetime().astimezone(datetime.timezone(hour.utcoffset())) for hour in HOURS],
+    "a zone and UTC": [hour if turn % 2 else hour.tz_convert("UTC") for turn, hour in enumerate(HOURS)],
+}
+
+
+@pytest.mark.parametrize("form", [pd.Series, list])
+@pytest.mark.parametrize("case", OBJECTS)
+def test_objects_with_several_offsets(case: str, form) -> None:
+    """As pandas leaves a column of texts with both offsets of a year."""
+    values = OBJECTS[case] if form is list else pd.Series(OBJECTS[case], dtype=object)
+    codec = TableCodec("y").fit({"date": values, "y": np.sin(np.arange(48.0))})
+    encoded = codec.encode({"date": values, "y": np.sin(np.arange(48.0))})
+    np.testing.assert_array_equal(encoded.dates, HOURS.tz_convert(None).to_numpy())
+    assert codec.frequency_.zone == ("UTC" if case == "a zone and UTC" else "Europe/Berlin")
+
+
+def test_objects_with_a_zone_and_without() -> None:
+    dates = [*HOURS[:4], HOURS[4].tz_localize(None), *HOURS[5:]]
+    with pytest.raises(ValueError, match=r"'date': 2024-03-30 04:00:00 in row 4 has no time zone"):
+        TableCodec("y").fit({"date": pd.Series(dates, dtype=object), "y": np.arange(48.0)})
+
+
+def test_days_and_times_of_python_in_one_column() -> None:
+    """Arrow takes the type of the first for all: the times would be gone."""
+    dates = [datetime.date(2024, 1, 1), *(datetime.datetime(2024, 1, 1, hour) for hour in range(1, 20))]
+    codec = TableCodec("y").fit({"date": dates, "y": np.sin(np.arange(20.0))})
+    assert codec.frequency_.name == "h"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import sys
 from typing import Any
 
@@ -137,7 +138,9 @@ def from_columns(columns: dict[Any, Any], source: str, kind: str) -> Table:
             if plain and values.dtype.isnative and values.dtype.itemsize >= 4:
                 arrays[str(name)] = as_array(values)
             else:
-                arrays[str(name)] = pa.array(values, from_pandas=True)
+                arrays[str(name)] = _of_objects(str(name), values, pa.array(values, from_pandas=True))
+        except MixedTimesError:
+            raise
         except (pa.ArrowException, TypeError, ValueError, OverflowError):
             try:  # mixed types: as text, of which the numbers are found again
                 texts = [None if v is None or v != v else str(v) for v in values]
@@ -148,3 +151,34 @@ def from_columns(columns: dict[Any, Any], source: str, kind: str) -> Table:
     if len(set(lengths.values())) > 1:
         raise ValueError(f"the columns differ in length: {listing(f'{n}: {k:,}' for n, k in lengths.items())}")
     return Table(pa.table(arrays), source, kind)
+
+
+class MixedTimesError(ValueError):
+    """Times with a time zone and without one in a column."""
+
+
+def _of_objects(name: str, values: Any, array: pa.Array) -> pa.Array:
+    """Dates and times of Python in one column, of which Arrow takes the type and the zone of the first for all."""
+    if not (pa.types.is_timestamp(array.type) or pa.types.is_date(array.type)):
+        return array
+    if getattr(values, "dtype", np.dtype(object)) != np.dtype(object):
+        return array
+    given = [value if isinstance(value, datetime.date) and value == value else None for value in values]
+    times = [value for value in given if isinstance(value, datetime.datetime)]
+    aware = [value for value in times if value.tzinfo is not None]
+    if aware and len(aware) < sum(value is not None for value in given):
+        row = next(i for i, value in enumerate(given) if value is not None and getattr(value, "tzinfo", None) is None)
+        raise MixedTimesError(
+            f"column {name!r}: {given[row]} in row {row:,} has no time zone, but others of its column have: "
+            "give all of them one, or none"
+        )
+    if len({str(value.tzinfo) for value in aware}) > 1:
+        return pa.array([None if value is None else value.isoformat() for value in given], pa.string())
+    if pa.types.is_date(array.type) and times:
+        midnight = datetime.time()
+        whole = [
+            v if v is None or isinstance(v, datetime.datetime) else datetime.datetime.combine(v, midnight)
+            for v in given
+        ]
+        return pa.array(whole, pa.timestamp("us"))
+    return array
