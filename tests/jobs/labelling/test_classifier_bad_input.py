@@ -1,6 +1,7 @@
 """What SequenceClassifier and SequenceRegressor cannot use: one clear line each, and nothing lost."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -131,7 +132,7 @@ def test_a_label_unseen_in_training_counts_as_wrong_and_is_said():
     model = SequenceClassifier(**QUICK).fit(NUMBERS, ["a", "b", "a", "b"])
     truth = model.predict(NUMBERS).tolist()
     assert model.score(NUMBERS, truth) == 1.0
-    with pytest.warns(UserWarning, match=r"1 of 4 labels that were never seen in training \(such as 'new'\)"):
+    with pytest.warns(UserWarning, match=r"1 of 4 labels that were never seen in training \(such as 'new' in row 3\)"):
         assert model.score(NUMBERS, [*truth[:3], "new"]) == 0.75
 
 
@@ -263,3 +264,58 @@ def test_a_hostile_calibration_is_refused(saved, tmp_path, name):
 def test_a_file_of_another_task_is_refused(saved):
     with pytest.raises(ModelFileError, match="holds a SequenceClassifier, expected a SequenceRegressor"):
         SequenceRegressor.load(saved)
+
+
+@pytest.mark.parametrize("given", [list, np.array, pd.Series])
+def test_texts_and_labels_that_are_exchanged_are_refused(given):
+    texts = [f"a film that I saw {row} times" for row in range(40)]
+    with pytest.raises(
+        ValueError, match=r"look exchanged: 2 different texts \(such as 'good'\) have 40 different labels"
+    ):
+        SequenceClassifier(**QUICK).fit(given(["good", "bad"] * 20), given(texts))
+    frame = pd.DataFrame({"label": texts, "text": ["good", "bad"] * 20})
+    with pytest.raises(ValueError, match="name their columns with text= and target="):
+        SequenceClassifier(**QUICK).fit(frame, "label")
+
+
+def test_labels_that_are_few_because_rows_have_none_are_said(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,label\n" + "so good,x\nso bad,nan\nso so,\n" * 3)
+    with pytest.raises(
+        ValueError, match=r"one class only: 'x' \(6 of 9 rows have no label in column 'label' \(first line 3\)"
+    ):
+        SequenceClassifier(**QUICK).fit(path)
+
+
+def test_an_unseen_label_of_validation_is_told_with_its_line(tmp_path):
+    train, validation = tmp_path / "a.csv", tmp_path / "v.csv"
+    train.write_text("text,label\n" + "so good,x\nso bad,y\n" * 10)
+    validation.write_text("text,label\nso good,x\n,y\nso so,z\n")
+    with pytest.raises(ValueError, match=r"such as 'z' in line 4\): leave those rows out"):
+        SequenceClassifier(**QUICK).fit(train, validation=validation)
+
+
+def test_a_frame_alone_is_read_as_a_file_is():
+    frame = pd.DataFrame({"id": range(20), "review": [f"so good {row}" for row in range(20)], "label": ["x", "y"] * 10})
+    model = SequenceClassifier(**QUICK).fit(frame)
+    assert set(model.predict(frame)) <= {"x", "y"} and len(model.predict(frame["review"])) == 20
+    with pytest.raises(ValueError, match="more than one column that could be the label"):
+        SequenceClassifier(**QUICK).fit(frame.rename(columns={"label": "a"}).assign(b=["u", "v"] * 10))
+
+
+@pytest.mark.parametrize("columns", [["x"], ["x", "y"]])
+@pytest.mark.parametrize("cell", [np.array, pd.Series, list])
+def test_columns_of_sequences_are_channels(columns, cell):
+    generator = np.random.default_rng(0)
+    lengths = generator.integers(4, 9, 8)
+    frame = pd.DataFrame({name: [cell(generator.normal(size=length)) for length in lengths] for name in columns})
+    model = SequenceClassifier(**QUICK).fit(frame, ["a", "b"] * 4)
+    assert model.n_features_in_ == len(columns) and len(model.predict(frame)) == 8
+    stacked = [np.stack([np.asarray(part) for part in row], axis=1) for row in frame.to_numpy()]
+    assert np.array_equal(model.predict_proba(stacked), model.predict_proba(frame))
+
+
+def test_columns_of_sequences_of_other_lengths_are_refused():
+    frame = pd.DataFrame({"x": [np.zeros(3), np.zeros(4)], "y": [np.zeros(3), np.zeros(5)]})
+    with pytest.raises(ValueError, match=r"as many steps in each column, got 4 steps in 'x', 5 steps in 'y' \(row 1\)"):
+        SequenceClassifier(**QUICK).fit(frame, ["a", "b"])

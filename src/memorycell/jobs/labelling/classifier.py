@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,11 +17,12 @@ from memorycell.data.lines import listing
 from memorycell.data.samples import Answers, Samples
 from memorycell.data.weights import checked_weights
 from memorycell.jobs.card import Job
-from memorycell.jobs.labelling import CLASSIFY, labels, plan
+from memorycell.jobs.labelling import CLASSIFY, doubts, labels, plan
 from memorycell.jobs.labelling.calibration import ClassCalibration
 from memorycell.jobs.labelling.estimator import SequenceEstimator
 from memorycell.jobs.labelling.known import Known, joined
 from memorycell.jobs.labelling.parameters import Classifying
+from memorycell.jobs.labelling.reading import SequenceSamples
 from memorycell.jobs.parameters import documented
 
 MOST_NAMED = 8  # labels in one line
@@ -70,9 +72,18 @@ class SequenceClassifier(SequenceEstimator, Classifying):
 
     # ------------------------------------------------------------------ training
 
+    def _known(self, samples: SequenceSamples, learn: bool = False) -> Known:
+        if learn:
+            doubts.refuse_exchanged(samples.given, samples.targets)
+        return super()._known(samples, learn)
+
     def _take_outcomes(self, y: Any, n: int, weights: NDArray[Any] | None = None) -> NDArray[Any]:
-        self.target_codec_, self.indicator_ = labels.learn(y, n)
-        codes = self._known_outcomes(y, n)
+        try:
+            self.target_codec_, self.indicator_ = labels.learn(y, n)
+        except ValueError as error:
+            unlabelled = [f" ({each['text']})" for each in self.notes_ if each["kind"] == "unlabelled"]
+            raise ValueError(f"{error}{''.join(unlabelled)}") from None
+        codes = self._known_outcomes(y, n, "row {}".format)
         self._take_notes(label_doubts(self.classes_.tolist(), self.target_codec_.counts_.tolist()))
         if self.several:
             if self.class_weight is not None:
@@ -85,11 +96,14 @@ class SequenceClassifier(SequenceEstimator, Classifying):
         self._class_weights = plan.class_weights(self.class_weight, self.classes_.tolist(), counts)
         return codes
 
-    def _known_outcomes(self, y: Any, n: int) -> NDArray[Any]:
+    def _known_outcomes(self, y: Any, n: int, where: Callable[[int], str]) -> NDArray[Any]:
         codes = labels.encode(self.target_codec_, y, n)
         if not self.several and (codes < 0).any():
-            unseen = labels.unseen(self.target_codec_, y, codes)
-            raise ValueError(f"expected labels that were seen in training, got {unseen}")
+            unseen = labels.unseen(self.target_codec_, y, codes, where)
+            raise ValueError(
+                f"expected labels that were seen in training, got {unseen}: leave those rows out, or train with some "
+                "of them"
+            )
         return codes
 
     def _targets(self, outcomes: Any) -> Tensor:
@@ -193,7 +207,7 @@ class SequenceClassifier(SequenceEstimator, Classifying):
             present = np.concatenate([self.calibration_.scores(self.raw(part)) > 0 for part in self._parts(samples)])
             return float(np.average((present == (codes > 0.5)).all(axis=1), weights=weights))
         if (codes < 0).any():
-            unseen = labels.unseen(self.target_codec_, samples.targets, codes)
+            unseen = labels.unseen(self.target_codec_, samples.targets, codes, samples.where)
             warnings.warn(f"{unseen}: counted as wrong", UserWarning, stacklevel=2)
         found = [self.calibration_.scores(self.raw(part)).argmax(axis=1) for part in self._parts(samples)]
         return float(np.average(np.concatenate(found) == codes, weights=weights))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,33 @@ def are_spelt(texts: Sequence[str]) -> bool:
     return len(set(sample)) > 0.5 * len(sample) and not without_spaces(sample)
 
 
+def refuse_exchanged(given: SequenceInput, labels: object) -> None:
+    """Raise ValueError where what should be labels are texts that differ, and the texts a few words that repeat.
+
+    Example
+    -------
+    >>> from memorycell.jobs.labelling.reading import read_input
+    >>> texts = [f"a film that I saw {k} times" for k in range(40)]
+    >>> refuse_exchanged(read_input(["good", "bad"] * 20), texts)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: expected texts and a label of each, but they look exchanged: 2 different texts (such as 'good') ...
+    """
+    labels = labels.to_numpy() if hasattr(labels, "to_numpy") else labels
+    if given.kind == "numbers" or not isinstance(labels, list | np.ndarray) or len(labels) != len(given):
+        return
+    texts, names = _some(given.sequences), _some(labels)
+    if len(texts) < _FEWEST or not all(isinstance(each, str) for each in (*texts, *names)):
+        return
+    few, many = len(set(texts)), len(set(names))
+    words = sum(len(each.split()) for each in names) / len(names)
+    if words >= 2 and many > 0.5 * len(names) and few < 0.1 * len(texts):
+        raise ValueError(
+            f"expected texts and a label of each, but they look exchanged: {few:,} different texts (such as "
+            f"{str(texts[0])!r:.40}) have {many:,} different labels (such as {str(names[0])!r:.40}): exchange them, or "
+            "name their columns with text= and target="
+        )
+
+
 def doubts(given: SequenceInput, lowercase: bool, spelt: bool) -> list[Note]:
     """Notes on texts whose words are single letters, and on numbers whose axes may be exchanged.
 
@@ -77,7 +104,7 @@ def turned(given: SequenceInput, expected: int) -> str:
     return f"; its {shape[0]} steps of {shape[1]} numbers look like axes that are exchanged: X.transpose(0, 2, 1)"
 
 
-def _some(texts: Sequence[str]) -> list[str]:
+def _some(texts: Any) -> list[Any]:
     return list(texts[:: max(1, len(texts) // _SAMPLE)])
 
 

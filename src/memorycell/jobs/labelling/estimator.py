@@ -66,8 +66,8 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         """y checked, and what is to be learned of all of it: which classes there are, and how much each weighs."""
         raise NotImplementedError
 
-    def _known_outcomes(self, y: Any, n: int) -> Any:
-        """y of other data than the training's, checked."""
+    def _known_outcomes(self, y: Any, n: int, where: Callable[[int], str]) -> Any:
+        """y of other data than the training's, checked; `where`: how a row is called."""
         raise NotImplementedError
 
     def _learn_scale(self, outcomes: Any, weights: Numbers | None) -> None:
@@ -164,7 +164,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             columns |= vars(self).get("columns_", {})
         columns |= {**reading, "classes": self.classifies}
         columns["weight"], columns["optional"] = weight or self.weight, () if known is None else ("weight",)
-        if not is_source(source, y, columns):
+        if not is_source(source, y, columns, learning=known is None and bool(labelled)):
             named = Source(type(source).__name__ if y is None else "X, y")
             given = self._input(source, known, blanks=known is not None and y is None)
             return SequenceSamples(given, y, groups=group, source=named, notes=doubts.blanks(given))
@@ -224,7 +224,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
             )
         if learn:
             return Known(samples, self._take_outcomes(samples.targets, len(samples), samples.weights))
-        return Known(samples, self._known_outcomes(samples.targets, len(samples)))
+        return Known(samples, self._known_outcomes(samples.targets, len(samples), samples.where))
 
     # ------------------------------------------------------------------ fitting
 

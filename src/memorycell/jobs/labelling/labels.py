@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,12 +52,13 @@ def encode(codec: LabelCodec, y: Any, n: int) -> NDArray[Any]:
     return codec.encode(y, unknown="ignore").numpy()
 
 
-def unseen(codec: LabelCodec, y: Any, codes: NDArray[Any]) -> str:
-    """ "2 of 40 labels were never seen in training (such as 'x')"."""
+def unseen(codec: LabelCodec, y: Any, codes: NDArray[Any], where: Callable[[int], str]) -> str:
+    """ "2 of 40 labels that were never seen in training (such as 'x' in row 3)"."""
     rows = np.flatnonzero(codes < 0)
     example = _plain(y)[0][int(rows[0])]
     example = example.item() if isinstance(example, np.generic) else example
-    return f"{len(rows)} of {len(codes)} labels that were never seen in training (such as {example!r:.40})"
+    such = f"{example!r:.40} in {where(int(rows[0]))}"
+    return f"{len(rows)} of {len(codes)} labels that were never seen in training (such as {such})"
 
 
 def decode(codec: LabelCodec, scores: NDArray[np.float64], indicator: bool) -> Any:

@@ -81,13 +81,13 @@ class SequenceSamples(Samples):
         return part
 
 
-def is_source(X: Any, y: Any, columns: Mapping[str, Any]) -> bool:
-    """Whether X is a file, or a frame of which columns are named, rather than sequences themselves."""
+def is_source(X: Any, y: Any, columns: Mapping[str, Any], learning: bool = False) -> bool:
+    """Whether X is a file, or a frame of which columns are named or to be found, rather than sequences themselves."""
     if isinstance(X, str | os.PathLike):
         return True
     table = hasattr(X, "columns") or hasattr(X, "column_names") or isinstance(X, dict)
-    named = isinstance(y, str) or (y is None and any(columns.get(name) is not None for name in ("text", "target")))
-    return table and named
+    told = learning or any(columns.get(name) is not None for name in ("text", "target"))
+    return table and (isinstance(y, str) or (y is None and told))
 
 
 def read_source(source: Any, labelled: bool, columns: Mapping[str, Any], order: Any = None) -> tuple[Labelled, Any]:
@@ -174,7 +174,9 @@ def read_input(given: Any, kind: str = "auto", features: int | None = None, *, b
     if hasattr(given, "columns") and hasattr(given, "to_numpy"):
         names = [str(name) for name in given.columns] if all(isinstance(n, str) for n in given.columns) else None
         columns, given = list(given.columns), given.to_numpy()
-        if given.ndim == 2 and given.dtype.kind in "OU" and any(isinstance(each, str) for each in given[:1].ravel()):
+        if given.ndim == 2 and given.dtype.kind == "O" and any(_is_sequence(each) for each in given[:1].ravel()):
+            given, names = _nested(given, columns), None
+        elif given.ndim == 2 and given.dtype.kind in "OU" and any(isinstance(each, str) for each in given[:1].ravel()):
             if given.shape[1] > 1:
                 raise ValueError(
                     f"expected columns of numbers, got text among {', '.join(map(str, columns[:6]))}: "
@@ -202,6 +204,29 @@ def read_input(given: Any, kind: str = "auto", features: int | None = None, *, b
     return SequenceInput(_texts(given) if kind == "text" else _symbols(given), kind)
 
 
+def _is_sequence(value: Any) -> bool:
+    return np.ndim(value) > 0 if hasattr(value, "__len__") and not isinstance(value, str | bytes | dict) else False
+
+
+def _nested(cells: NDArray[Any], columns: list[Any]) -> list[Any]:
+    """The sequences of a frame whose cells hold them: those of one column, or one channel a column (T_i, F)."""
+    if cells.shape[1] == 1:
+        return list(cells[:, 0])
+    found: list[Any] = []
+    for number, row in enumerate(cells):
+        lengths = {
+            str(name): len(cell) if _is_sequence(cell) else None for name, cell in zip(columns, row, strict=True)
+        }
+        if len(set(lengths.values())) > 1 or None in lengths.values():
+            got = ", ".join(
+                f"{'no sequence' if length is None else f'{length:,} steps'} in {name!r}"
+                for name, length in list(lengths.items())[:4]
+            )
+            raise ValueError(f"expected a sequence of as many steps in each column, got {got} (row {number:,})")
+        found.append(np.stack([np.asarray(cell, np.float64) for cell in row], axis=1))
+    return found
+
+
 def _any(blank: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
     return None if blank is None or not blank.any() else blank
 
@@ -216,6 +241,7 @@ def _unblanked(given: Any, kind: str) -> tuple[list[Any], NDArray[np.bool_]]:
 
 
 def _missing(value: Any) -> bool:
+    """Whether there is no sequence at all: None, NaN, or the NA of pandas."""
     return value is None or type(value).__name__ == "NAType" or _is_nan(value)
 
 
@@ -259,7 +285,7 @@ def _kind(given: Any) -> str:
     """By what the first sequence that is there consists of."""
     if isinstance(given, np.ndarray) and given.dtype.kind not in "OUS":
         return "numbers"
-    first = next((each for each in given if each is not None and not _is_nan(each)), None)
+    first = next((each for each in given if not _missing(each)), None)
     if isinstance(first, str | bytes) or first is None:
         return "text"
     if isinstance(first, list | tuple | np.ndarray) and len(first) and isinstance(first[0], str):
@@ -319,7 +345,7 @@ def _matrix(given: Any) -> Any:
 
 def _texts(given: Any, blank: NDArray[np.bool_] | None = None) -> list[str]:
     texts = [each.item() if isinstance(each, np.generic) else each for each in given]
-    missing = [row for row, each in enumerate(texts) if each is None or _is_nan(each)]
+    missing = [row for row, each in enumerate(texts) if _missing(each)]
     if missing:
         raise ValueError(f"expected texts, got {_rows('missing one', missing)}: leave those rows out")
     other = [row for row, each in enumerate(texts) if not isinstance(each, str)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -54,7 +55,7 @@ class SequenceRegressor(SequenceEstimator, Regressing):
         self.scale_: dict[str, Any] = {"one": np.ndim(y) == 1 if hasattr(y, "ndim") else np.ndim(np.asarray(y)) == 1}
         return numbers
 
-    def _known_outcomes(self, y: Any, n: int) -> NDArray[np.float64]:
+    def _known_outcomes(self, y: Any, n: int, where: Callable[[int], str]) -> NDArray[np.float64]:
         numbers = _numbers(y, n)
         expected = len(self.scale_["center"]) if "center" in self.scale_ else numbers.shape[1]
         if numbers.shape[1] != expected:
@@ -107,7 +108,7 @@ class SequenceRegressor(SequenceEstimator, Regressing):
         self.check_fitted()
         samples = self.read(X, y)
         found = self.served(self.raw(samples))
-        truth = self._known_outcomes(samples.targets, len(found))
+        truth = self._known_outcomes(samples.targets, len(found), samples.where)
         weights = np.ones(len(found)) if sample_weight is None else checked_weights(sample_weight, len(found))
         center = np.average(truth, axis=0, weights=weights)
         wrong, spread = weights @ np.square(truth - found), weights @ np.square(truth - center)
