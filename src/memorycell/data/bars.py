@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import random
 import sys
 import threading
 import time
@@ -156,9 +157,11 @@ class _Terminal:
     """Bars drawn by rich on stderr."""
 
     def __init__(self) -> None:
+        state = random.getstate()  # rich draws a number when it is loaded, of all people's
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+        random.setstate(state)
         self._tasks: dict[int, Any] = {}
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),

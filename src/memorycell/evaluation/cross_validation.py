@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +32,7 @@ from memorycell.evaluation.kinds import (
 from memorycell.evaluation.measures import Measure
 from memorycell.evaluation.parts import each_fold, wanted
 from memorycell.evaluation.result import CrossValidation, ModelScores
+from memorycell.kernels.quiet import quiet
 
 _LOG = logger(__name__)
 
@@ -440,8 +440,7 @@ def _run_baseline(
     model = clone(baseline) if job.baselines is not True and hasattr(baseline, "get_params") else baseline
     begun = time.perf_counter()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+        with quiet(ConvergenceWarning):
             if isinstance(X_train, Samples) and hasattr(model, "answers"):
                 model.fit(job.kind.given(X_train))
             else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.insight.states import States
+from memorycell.kernels.quiet import quiet
 
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)  # of which C is chosen
 _ITERATIONS = 1000
@@ -194,8 +194,7 @@ def _fit(x: Numbers, y: NDArray[np.float64] | Codes, strength: float, classes: b
     if len(seen) == 1:
         return Linear(np.zeros((1, x.shape[1])), np.zeros(1), seen), True
     model = LogisticRegression(C=strength, max_iter=_ITERATIONS)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
+    with quiet(ConvergenceWarning):
         model.fit(x, y)
     weights, bias = model.coef_, model.intercept_
     if len(seen) == 2:

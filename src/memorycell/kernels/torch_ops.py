@@ -11,6 +11,7 @@ import torch
 from torch import _VF, Tensor
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from memorycell.kernels.quiet import quiet
 from memorycell.kernels.reference import State
 
 
@@ -77,8 +78,7 @@ def _told_of_projections() -> None:
     """
     weights = [torch.zeros(8, 1), torch.zeros(8, 1), torch.zeros(1, 2)]
     state = [torch.zeros(1, 1, 1), torch.zeros(1, 1, 2)]
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")
+    with quiet(), torch.no_grad():
         _VF.lstm(torch.zeros(1, 1, 1), state, weights, False, 1, 0.0, False, False, False)
 
 

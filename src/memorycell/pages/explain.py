@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from memorycell.kernels.quiet import quiet
 from memorycell.pages.page_file import check_page_path
 from memorycell.pages.report import job_of
 from memorycell.training.files import write_atomically
@@ -98,11 +99,10 @@ def write_page(
 @contextmanager
 def _warned_once() -> Iterator[None]:
     """Within it the same data are read several times: what is to be said of them is said once, afterwards."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
+    with quiet(UserWarning) as said:
         yield
-    for category, text in dict.fromkeys((each.category, str(each.message)) for each in caught):
-        warnings.warn(text, category, stacklevel=5)
+    for text in dict.fromkeys(said):
+        warnings.warn(text, UserWarning, stacklevel=5)
 
 
 def explained_as_json(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import re
-import warnings
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,13 +17,25 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import findfont, fontManager, get_font
 from matplotlib.text import Text
 
+from memorycell.kernels.quiet import quiet
+
 PAPER = "#ffffff"
 FORMATS = ("svg", "png", "pdf")
+GLYPH_MISSING = "Glyph .* missing"  # what matplotlib's warning of a letter that a font lacks begins with
 _FINE = 144  # dots an inch where there are dots: two for each pixel of a page
 _FONT = "DejaVu Sans"  # comes with matplotlib
 _MANY_SCRIPTS = ("noto", "unicode", "cjk", "pingfang", "hiragino", "yahei", "malgun", "nirmala", "wenquan", "segoe ui")
 # No dates, and ids that are made of what they name: the same picture is the same file.
 _AS_EVER: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+_DRAWING = threading.RLock()
+
+
+@contextmanager
+def drawn_with(settings: dict[str, Any]) -> Iterator[None]:
+    """Within it matplotlib's settings are these: they are those of the whole process, so one thread at a time."""
+    with _DRAWING, rc_context(settings):
+        yield
 
 
 class Picture(Figure):
@@ -54,7 +67,7 @@ class Picture(Figure):
         options = {"dpi": _FINE, "metadata": _AS_EVER.get(kind.lower()), **options}
         if kind.lower() not in ("svg", "svgz"):  # whose reader has fonts of their own
             _find_letters(self)
-        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "memorycell", "pdf.fonttype": 42}):
+        with drawn_with({"svg.fonttype": "none", "svg.hashsalt": "memorycell", "pdf.fonttype": 42}):
             super().savefig(fname, transparent=transparent, **options)
 
     def rendered(self, kind: str) -> bytes:
@@ -65,9 +78,7 @@ class Picture(Figure):
         kind : "svg", "png" or "pdf"
         """
         buffer = io.BytesIO()
-        with warnings.catch_warnings():
-            # Who asks for bytes is told by `letters_missing`, once for all letters.
-            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)
+        with quiet(UserWarning, GLYPH_MISSING):  # who asks for bytes is told by `letters_missing`, once for all
             self.savefig(buffer, format=kind)
         return buffer.getvalue()
 

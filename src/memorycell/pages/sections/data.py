@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.labels.labelled import Labelled
+from memorycell.kernels.quiet import quiet
 from memorycell.pages.wording import counted
 
 
@@ -28,8 +28,7 @@ def quiet_copy(model: Any) -> Any:
 @contextmanager
 def unwarned() -> Iterator[None]:
     """Within it the remarks of a task on its data warn of nothing: the page has them among its notes."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+    with quiet(UserWarning):
         yield
 
 

@@ -3,7 +3,6 @@ own."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import ClassVar, Self
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from memorycell.data.tables.encoded import EncodedTable, Forecasts, gather_actual
 from memorycell.jobs.forecasting.measures.metrics import Array
 from memorycell.jobs.forecasting.measures.seasons import season_lags
+from memorycell.kernels.quiet import quiet
 
 LEVELS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _RESIDUAL_ORIGINS = 2_000  # of the latest half of the training part, shared out among the series …
@@ -124,8 +124,7 @@ class Baseline:
 
 def _quantiles(errors: Array, levels: tuple[float, ...]) -> Array:
     """(H, K, Q) of errors (m, H, K); 0 for a step without any."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+    with quiet(RuntimeWarning, "All-NaN slice"):
         found = np.nanquantile(errors, levels, axis=0)
     return np.moveaxis(np.nan_to_num(found), 0, -1)
 

@@ -3,7 +3,6 @@ rows."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +14,7 @@ from memorycell.data.tables.encoded import EncodedTable
 from memorycell.jobs.forecasting.measures.baselines import LEVELS, Baseline, NotApplicable, choose_lags, series_of
 from memorycell.jobs.forecasting.measures.metrics import Array
 from memorycell.jobs.forecasting.measures.seasons import season_lags
+from memorycell.kernels.quiet import quiet
 from memorycell.training.threads import blas_threads
 
 _LONGEST_SEASON = 24
@@ -187,8 +187,8 @@ def _fit(values: Array, form: dict[str, Any], initial: str) -> Any:
     """A fitted statsmodels ETSModel, or None where it came to nothing."""
     from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 
-    with warnings.catch_warnings(), np.errstate(all="ignore"), blas_threads(0):
-        warnings.simplefilter("ignore")  # convergence and bounds: AICc decides whether the fit is of use
+    # Convergence and bounds: AICc decides whether the fit is of use.
+    with quiet(), np.errstate(all="ignore"), blas_threads(0):
         try:
             fit = ETSModel(values, error="add", initialization_method=initial, **form).fit(disp=0)
         except (ValueError, np.linalg.LinAlgError):
