@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from memorycell.jobs.forecasting.conformal import Calibration, apply_shifts, conformal_scores, conformal_shifts
+from memorycell.jobs.forecasting.conformal import (
+    Calibration,
+    apply_shifts,
+    conformal_scores,
+    conformal_shifts,
+    few_scores,
+    widening,
+)
 
 LEVELS = (0.05, 0.5, 0.95)
 
@@ -50,11 +57,26 @@ def test_unknown_actuals_are_left_out_and_no_scores_mean_no_shift():
     assert conformal_shifts(conformal_scores(actual[:0], quantiles[:0]), LEVELS).shape == (1, 1, 3)
 
 
-def test_few_scores_take_the_extremes():
+def test_few_scores_widen_the_extremes():
     actual = np.array([-3.0, 0.0, 2.0]).reshape(3, 1, 1)
     quantiles = np.broadcast_to([-1.0, 0.0, 1.0], (3, 1, 1, 3))
     moved = apply_shifts(quantiles, conformal_shifts(conformal_scores(actual, quantiles), LEVELS))
+    np.testing.assert_allclose(moved[0, 0, 0], np.array([-3.0, 0.0, 3.0]) * widening(3, 0.9), rtol=1e-6)
+    enough = np.concatenate([actual] * few_scores(LEVELS))[: few_scores(LEVELS)]
+    quantiles = np.broadcast_to(quantiles[0], (len(enough), 1, 1, 3))
+    moved = apply_shifts(quantiles, conformal_shifts(conformal_scores(enough, quantiles), LEVELS))
     np.testing.assert_allclose(moved[0, 0, 0], [-3.0, 0.0, 3.0])
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 8])
+def test_few_scores_cover_what_they_promise(count):
+    # The largest of them as it is would not: one score covers the next in half of all cases.
+    rng, draws = np.random.default_rng(count), 4000
+    quantiles = np.broadcast_to([-0.3, 0.0, 0.3], (count, 1, draws, 3))
+    shifts = conformal_shifts(conformal_scores(rng.normal(size=(count, 1, draws)), quantiles), LEVELS)
+    moved = apply_shifts(quantiles[:1], shifts)[0, 0]
+    came = rng.normal(size=draws)
+    assert ((moved[:, 0] <= came) & (came <= moved[:, 2])).mean() == pytest.approx(0.9, abs=0.02)
 
 
 def test_only_outcomes_known_by_then_move_a_forecast():

@@ -160,3 +160,16 @@ def test_what_a_file_holds_is_checked() -> None:
     wrong = {"lengths": np.array([3, 2]), "means": np.zeros(2, bool), "errors": np.zeros((2, 2, 1, 5))}
     with pytest.raises(ValueError, match="increasing lengths"):
         ShortSeries.from_arrays(wrong, (2, 1, 5))
+
+
+def test_a_long_new_series_leaves_the_intervals_of_others_as_they_are(table: pd.DataFrame) -> None:
+    forecaster = Forecaster(**SETTINGS).fit(table, "y")
+    others = panel({"a": 66, "b": 66})
+    alone = forecaster.predict(others)
+    wild = panel({"z": 120}, seed=3)
+    wild["y"] *= 1 + 50 * np.random.default_rng(0).normal(size=120)
+    found = forecaster.predict(pd.concat([wild, others]))
+    found = found[found["unique_id"] != "z"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(found.drop(columns="note", errors="ignore"), alone, check_exact=True)
+    # Alone, it is adjusted by its own outcomes.
+    assert np.isfinite(forecaster.predict(wild).filter(like="y_q")).all(axis=None)

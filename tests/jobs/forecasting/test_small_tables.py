@@ -66,3 +66,32 @@ def test_gaps_train_calibrate_and_are_saved(rows: range, kind: dict, tmp_path) -
     assert np.isfinite(alone.calibration_.scores).any()
     with pytest.raises(ValueError, match="the validation table has no value of y"):
         Forecaster(horizon=2, window=6, **SETTINGS, **kind).fit(table, "y", validation=table | {"y": y * np.nan})
+
+
+@pytest.mark.parametrize("rows", [8, 14])
+def test_intervals_of_a_few_rows_are_honest(rows: int) -> None:
+    settings = {"window": 7, "horizon": 3} if rows == 14 else {}
+    inside, said = [], ""
+    for seed in range(12):
+        y = np.random.default_rng(seed).normal(10, 1, rows + 3)
+        forecaster = Forecaster(**SETTINGS, **settings).fit({"y": y[:rows]})
+        found, said = forecaster.predict(), str(forecaster.notes_)
+        assert (found["y_q05"] <= found["y"]).all() and (found["y"] <= found["y_q95"]).all()
+        inside += ((found["y_q05"] <= y[rows:][: len(found)]) & (y[rows:][: len(found)] <= found["y_q95"])).tolist()
+    assert np.mean(inside) > 0.7
+    assert ("adjusted on forecasts that training has seen" if rows == 14 else "adjusted on 2 forecasts only") in said
+
+
+def test_a_target_without_values_to_adjust_on_is_named() -> None:
+    rng = np.random.default_rng(0)
+    table = {"a": rng.normal(size=60), "b": np.where(np.arange(60) < 40, rng.normal(size=60), np.nan)}
+    said = str(Forecaster(window=6, **SETTINGS).fit(table, ["a", "b"]).notes_)
+    assert "Intervals of b are the network's own: no values were left to adjust them on." in said
+
+
+def test_the_forecast_lies_within_its_interval() -> None:
+    """Where intervals move away from what a network that has seen little takes for the mean."""
+    for seed in range(4):
+        y = np.arange(12) * 300.0 + np.random.default_rng([seed, 12]).normal(0, 50, 12)
+        found = Forecaster(epochs=5, verbose=False).fit({"y": y}).predict()
+        assert (found["y_q05"] <= found["y"]).all() and (found["y"] <= found["y_q95"]).all()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,8 +37,8 @@ def conformal_shifts(scores: NDArray[np.float32], levels: tuple[float, ...]) -> 
     Split conformal prediction of central intervals (Romano, Patterson & Candès 2019, conformalised quantile regression,
     eq. 6 and 7), with scores divided by the interval's width so that uncertain forecasts move more (Lei et al. 2018,
     sec. 5.2): the two quantiles of levels τ and 1 − τ move apart, or together, by the same score, of n the
-    ceil((n + 1)(1 − 2τ))-th smallest. The median stays where the network put it. A level without its opposite is
-    adjusted alone; 0 where no score is known.
+    ceil((n + 1)(1 − 2τ))-th smallest. Where there are not as many, the largest is widened, see `widening`. The median
+    stays where the network put it. A level without its opposite is adjusted alone; 0 where no score is known.
 
     Example
     -------
@@ -57,13 +59,18 @@ def conformal_shifts(scores: NDArray[np.float32], levels: tuple[float, ...]) -> 
         if opposite == j or (opposite is not None and opposite < j):
             continue
         if opposite is None:
-            misses, share = scores[..., j], level
+            misses, share, half = scores[..., j], level, None
         else:
             misses, share = np.maximum(-scores[..., j], scores[..., opposite]), 1 - 2 * level
+            half = (scores[..., j] - scores[..., opposite]) / 2  # from the middle to either quantile
         for step in range(horizon):
-            near = misses[:, max(0, step - reach) : step + reach + 1]
+            steps = slice(max(0, step - reach), step + reach + 1)
+            known = np.isfinite(misses[:, steps]).sum(axis=(0, 1))
+            near: Any = misses[:, steps]
+            if half is not None and (known.min() + 1) * share - 1e-9 > known.min():
+                wider = np.array([widening(int(count), share) for count in known])
+                near = near + (wider - 1) * (near + half[:, steps])
             near = np.sort(near.swapaxes(0, 1).reshape(-1, misses.shape[2]), axis=0)  # NaN last
-            known = np.isfinite(near).sum(axis=0)
             rank = np.clip(np.ceil((known + 1) * share - 1e-9), 1, np.maximum(known, 1)).astype(np.int64) - 1
             moved = np.where(known > 0, np.take_along_axis(near, rank[None], axis=0)[0], 0.0)
             if opposite is None:
@@ -71,6 +78,43 @@ def conformal_shifts(scores: NDArray[np.float32], levels: tuple[float, ...]) -> 
             else:
                 shifts[step, :, j], shifts[step, :, opposite] = -moved, moved
     return shifts
+
+
+def few_scores(levels: tuple[float, ...]) -> int:
+    """The number of scores from which the order of them says enough for the widest interval.
+
+    Example
+    -------
+    >>> few_scores((0.05, 0.5, 0.95)), few_scores((0.9,))
+    (9, 0)
+    """
+    shares = [abs(1 - 2 * a) for a in levels if any(abs(a + b - 1) < 1e-9 for b in levels if b != a)]
+    return int(np.ceil(max(shares) / (1 - max(shares)) - 1e-9)) if shares else 0
+
+
+@functools.cache
+def widening(count: int, share: float) -> float:
+    """By how much to widen the largest of `count` errors, so that it covers another one with probability `share`.
+
+    It is 1 where the order of the errors says enough, and else that of errors of a normal distribution around 0: then
+    P(|e| ≤ k · max |e_i|) = share.
+
+    Example
+    -------
+    >>> [round(widening(count, 0.9), 2) for count in (1, 2, 4, 8, 9)]
+    [6.31, 2.87, 1.66, 1.06, 1.0]
+    """
+    if count == 0 or (count + 1) * share - 1e-9 <= count:
+        return 1.0
+    normal = statistics.NormalDist()
+    places = (np.arange(400) + 0.5) / 400
+    largest = [normal.inv_cdf((1 + place ** (1 / count)) / 2) for place in places]
+    low, high = 1.0, 1e4
+    while high / low > 1.001:
+        middle = (low * high) ** 0.5
+        covered = float(np.mean([2 * normal.cdf(middle * value) - 1 for value in largest]))
+        low, high = (middle, high) if covered < share else (low, middle)
+    return high
 
 
 def apply_shifts(quantiles: NDArray[np.float64], shifts: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +80,9 @@ class Runner:
             quantiles, encoded.dates[origins], later_quantiles,
             scaled_outcomes(encoded, later, self.horizon), encoded.dates[later + self.horizon],
         )  # fmt: skip
+        if self.calibration.levels[0] < 0.5 < self.calibration.levels[-1]:
+            # Intervals that were moved may leave behind what the network, trained on little, took for the mean.
+            point = point.clip(moved[..., 0], moved[..., -1])
         return in_units(encoded, origins, point, moved, self.calibration.levels)
 
     def later_origins(self, encoded: EncodedTable, origins: Origins) -> Origins:
@@ -89,7 +93,8 @@ class Runner:
         later = eligible_origins(encoded, self.network.window, self.horizon)
         # Row numbers count from 0 in each series, so its last row seen is the first origin whose outcome is news.
         seen = encoded.offsets[:-1] + rows_seen(encoded, self.train_end)
-        later = later[later >= seen[np.searchsorted(encoded.offsets, later, side="right") - 1] - 1]
+        owner = np.searchsorted(encoded.offsets, later, side="right") - 1
+        later = later[(later >= seen[owner] - 1) & self._heard(encoded)[owner]]
         known = encoded.dates[later + self.horizon]
         asked = encoded.dates[origins]
         later, known = later[known <= asked.max()], known[known <= asked.max()]
@@ -98,6 +103,13 @@ class Runner:
         before = int(np.searchsorted(known[order], asked.min(), side="right"))
         keep = len(self.calibration.scores) * self.calibration.stride
         return later[order[max(0, before - keep) :]]
+
+    def _heard(self, encoded: EncodedTable) -> NDArray[np.bool_]:
+        """bool (S,): series whose outcomes adjust intervals; new ones take nothing from those that were trained on."""
+        if not isinstance(self.train_end, Mapping):
+            return np.ones(len(encoded.ids), bool)
+        known = np.array([name in self.train_end for name in encoded.ids])
+        return known if known.any() else ~known
 
 
 def scaled_outcomes(encoded: EncodedTable, origins: Origins, horizon: int) -> Numbers:

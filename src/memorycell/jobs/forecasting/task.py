@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from memorycell.data.forms import SIZE, TEXT, field
-from memorycell.data.lines import listing
+from memorycell.data.lines import counted, listing
 from memorycell.data.samples import Answers, Samples
 from memorycell.data.tables.encoded import EncodedTable, Forecasts, eligible_origins
 from memorycell.data.tables.table_codec import TableCodec
@@ -21,7 +21,7 @@ from memorycell.data.tables.windows import split_origins, training_rows, with_ta
 from memorycell.jobs.card import Job
 from memorycell.jobs.forecasting import FORECAST, TARGET, building, older, plan
 from memorycell.jobs.forecasting.carried import CarriedForecaster
-from memorycell.jobs.forecasting.conformal import Calibration
+from memorycell.jobs.forecasting.conformal import Calibration, few_scores
 from memorycell.jobs.forecasting.ends import forecast_ends, short_note
 from memorycell.jobs.forecasting.frames import forecast_columns, own_keys, to_frame
 from memorycell.jobs.forecasting.network import TableShape
@@ -145,7 +145,7 @@ class Forecaster(Worded, Learner, Forecasting):
         self._record(samples, first=date_text(encoded.dates.min()), last=date_text(encoded.dates.max()))
         keep: dict[str, Any] = {"begin": begin, "callbacks": callbacks, "log": log}
         self._train(encoded, origins, watched, self.plan_["epochs"], checkpoint=checkpoint, **keep)
-        self._calibrate(encoded, recent)
+        self._calibrate(encoded, recent, held_out if checked is None else held_out[:0], origins)
         kept_back = checked is None and len(held_out) + len(recent) > 0
         if self.refit and kept_back and self.stopped_ != "interrupted":
             path = None if checkpoint is None else os.fspath(checkpoint) + ".refit"
@@ -286,13 +286,29 @@ class Forecaster(Worded, Learner, Forecasting):
         )  # fmt: skip
         self.codec_: TableCodec = codec.fit(samples.given, holdout=holdout)
 
-    def _calibrate(self, encoded: EncodedTable, recent: Origins) -> None:
-        if len(recent) == 0:
+    def _calibrate(self, encoded: EncodedTable, recent: Origins, held_out: Origins, trained: Origins) -> None:
+        """Learn how to adjust the quantiles from the rows `recent`; where they are few, from those `held_out`, too."""
+        few = few_scores(self.quantiles)
+        if 0 < len(recent) < few:
+            recent = np.union1d(recent, held_out)
+            wider = " and wider for it" if len(recent) * self.horizon < few else ""
+            text = f"Intervals are adjusted on {counted(len(recent), 'forecast')} only{wider}."
+            self._note("calibration", text)
+        elif not len(recent) and self.calibration_fraction:
+            recent = trained
+            text = (
+                "No block was left to adjust the intervals on: they are adjusted on forecasts that training has seen."
+            )
+            self._note("calibration", f"{text} What comes may lie outside of them more often.")
+        elif not len(recent):
             self._note("calibration", "No block was left to adjust the intervals on: they are the network's own.")
-            quantiles = np.empty((0, self.horizon, encoded.target.shape[1], len(self.quantiles)))
-        else:
-            quantiles = run_network(self.network_, encoded, recent, self.n_threads_)[1].double().cpu().numpy()
+        quantiles = run_network(self.network_, encoded, recent, self.n_threads_)[1].double().cpu().numpy()
         outcomes = scaled_outcomes(encoded, recent, self.horizon)
+        gone: Any = np.isnan(outcomes).all(axis=(0, 1))
+        if len(recent) and gone.any():
+            names = listing(name for name, none in zip(self.target_names_, gone, strict=True) if none)
+            text = f"Intervals of {names} are the network's own: no values were left to adjust them on."
+            self._note("calibration", text)
         self.calibration_ = Calibration.of(outcomes, quantiles, encoded.dates[recent], tuple(self.quantiles))
 
     def _learn_splits(self, encoded: EncodedTable, parts: Sequence[Origins]) -> None:
