@@ -203,6 +203,28 @@ def test_remote_paths(tmp_path: Path) -> None:
             read_table(path)
 
 
+def test_the_sheet_that_holds_a_table() -> None:
+    days = [datetime.date(2024, 1, 1 + i) for i in range(4)]
+    book = workbook(
+        Info=[["About this file"], ["Source: a friend"]],
+        Data=[["date", "y", "z"], *([day if i % 2 else 45292 + i, 1.5 * i, ""] for i, day in enumerate(days))],
+        More=[["a", "b"], [1, 2], [3, 4]],
+    )
+    table = read_table(io.BytesIO(book))
+    words = " ".join(entry["text"] for entry in table.notes)
+    assert "3 sheets ('Info', 'Data', 'More'): 'Data' was read" in words and "No cell below 'z'" in words
+    assert [str(day.as_py().date()) for day in table.data["date"]] == [str(day) for day in days]  # serial numbers, too
+    assert read_table(io.BytesIO(book), sheet="Info").columns == ["About this file"]
+
+
+def test_a_delimiter_that_is_not_there() -> None:
+    first = read_table(io.StringIO("a;b\n1;2\n"), delimiter=";")
+    with pytest.raises(ValueError, match=r"separated by commas, not by ';' as was said, .*: give delimiter=','"):
+        read_table(io.StringIO("a,b\n1,2\n3,4\n"), as_read=first.reading)
+    assert read_table(io.StringIO("a,b\n1,2\n3,4\n"), as_read=first.reading, delimiter=",").columns == ["a", "b"]
+    assert read_table(io.StringIO("a\n1\n3\n"), delimiter=";").columns == ["a"]
+
+
 WESTERN = (
     "Größe Genève São-Paulo Málaga Ærø 25°C 5€ 5\xa0€ L’été ¿Qué? ações ação m³ „gut“ 3–4 naïve SÃO Übergrößen".split(
         " "

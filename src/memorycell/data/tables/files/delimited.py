@@ -103,6 +103,8 @@ def read_delimited(raw: Raw, how: How) -> Delimited:
     if not how.samples and spaced_quotes(lines, delimiter):
         data, offset = requoted(data.slice(offset), delimiter, '"'), 0
         lines, offset, _ = _first_lines(raw.name, _decoded_head(raw.name, data), How())
+    if how.delimiter is not None and not any(delimiter in line for line in lines[:100]):
+        _refuse_other_delimiter(raw.name, lines, delimiter)
     head = _records(lines, delimiter, number, offset)
     if not head.records:
         raise ValueError(f"{raw.name} is empty: expected a header line and rows of values")
@@ -123,6 +125,16 @@ def _given_delimiter(delimiter: str | None, data: pa.Buffer) -> tuple[str | None
     if not delimiter or _UNIT_SEPARATOR.encode() in content:
         raise ValueError(f"expected a delimiter of one character, got {delimiter!r}")
     return _UNIT_SEPARATOR, pa.py_buffer(content.replace(delimiter.encode(), _UNIT_SEPARATOR.encode()))
+
+
+def _refuse_other_delimiter(name: str, lines: list[str], said: str) -> None:
+    """Raise ValueError where another delimiter divides what this one, given or remembered, does not."""
+    found = find_delimiter([line for line in lines[:150] if line.strip()])
+    if found:
+        raise ValueError(
+            f"{name} is separated by {_NAMES[found]}s, not by {said!r} as was said, now or when the model was fitted: "
+            f"give delimiter={found!r}, and also skip_rows= or decimal= if they differ from those of the training table"
+        )
 
 
 def _widen(head: _Head, data: pa.Buffer) -> None:

@@ -38,13 +38,15 @@ def read_workbook(raw: Raw, how: How) -> Table:
         book = calamine.load_workbook(io.BytesIO(raw.data))
         names = list(book.sheet_names)
         notes: list[dict] = []
-        rows = _sheet(book, names, raw.name, how.sheet, notes)
+        rows = _sheet(calamine, book, names, raw.name, how.sheet, notes)
     except (calamine.CalamineError, calamine.WorksheetNotFound, OSError) as error:
         raise ValueError(f"{raw.name} cannot be read as a workbook: {error}") from None
     return _table(raw.name, rows, how, notes)
 
 
-def _sheet(book: Any, names: list[str], source: str, wanted: str | int | None, notes: list[dict]) -> list[list[Any]]:
+def _sheet(
+    calamine: Any, book: Any, names: list[str], source: str, wanted: str | int | None, notes: list[dict]
+) -> list[list[Any]]:
     if not names:
         raise ValueError(f"{source} has no sheets")
     if isinstance(wanted, str) and wanted not in names and wanted.isdigit():
@@ -55,16 +57,32 @@ def _sheet(book: Any, names: list[str], source: str, wanted: str | int | None, n
         wanted = names[wanted]
     if wanted is not None and wanted not in names:
         raise ValueError(f"{source} has no sheet {wanted!r}: it has {listing(names)}")
-    for name in [wanted] if wanted is not None else names:
-        rows = book.get_sheet_by_name(name).to_python(skip_empty_area=False)
-        filled = sum(any(cell != "" for cell in row) for row in rows)
-        if filled > 1 or (filled and (wanted is not None or len(names) == 1)):
-            if wanted is None and len(names) > 1:
+    if wanted is not None:
+        rows = book.get_sheet_by_name(wanted).to_python(skip_empty_area=False)
+        if any(map(_filled, rows)):
+            return rows
+    # The first that is shown and looks like a table; else the first that holds anything.
+    shown = {each.name for each in book.sheets_metadata if each.visible == calamine.SheetVisibleEnum.Visible}
+    read = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in names if wanted is None}
+    order = sorted(read, key=lambda name: (not _is_table(read[name]), name not in shown))
+    for name in order:
+        if any(map(_filled, read[name])):
+            if len(names) > 1:
                 said = f"{source} has {len(names)} sheets ({listing(names)}): {name!r} was read; sheet= takes another."
                 notes.append(note("read", said))
-            return rows
+            return read[name]
     which = f"the sheet {wanted!r}" if wanted is not None else "every sheet"
     raise ValueError(f"{source}: {which} is empty: expected names of columns and rows of values")
+
+
+def _filled(row: list[Any]) -> int:
+    return sum(cell != "" for cell in row)
+
+
+def _is_table(rows: list[list[Any]]) -> bool:
+    """Whether a sheet has rows of several columns, or one column of more than words."""
+    wide = sum(_filled(row) > 1 for row in rows)
+    return wide > 1 or sum(any(isinstance(cell, int | float) for cell in row) for row in rows) > 1
 
 
 def _table(source: str, rows: list[list[Any]], how: How, notes: list[dict]) -> Table:
@@ -93,6 +111,12 @@ def _table(source: str, rows: list[list[Any]], how: How, notes: list[dict]) -> T
         if not (name.startswith("unnamed ") and all(row[i] == "" for _, row in body))
     }
     lines = [number for number, _ in body]
+    blank = [name for name, column in columns.items() if column.null_count == len(column)]
+    if blank:
+        said = (
+            f"No cell below {listing(blank)} in {source} has a value; formulas have none before a spreadsheet program "
+        )
+        notes.append(note("read", f"{said}has computed and saved them."))
     table = Table(pa.table(columns), source, "file", notes, lines[0], header=begin.header)
     table.skipped = sorted(set(range(lines[0], lines[-1] + 1)) - set(lines))
     return table
@@ -135,10 +159,22 @@ def _column(cells: Sequence[Any]) -> pa.Array:
     if kinds <= {datetime.datetime, datetime.date}:
         stamps = [None if cell == "" else _stamp(cell) for cell in cells]
         return pa.array(stamps, pa.timestamp("us"))
+    if kinds <= {datetime.datetime, datetime.date, int, float} and all(_is_serial(cell) for cell in present):
+        return pa.array([None if cell == "" else _stamp(cell) for cell in cells], pa.timestamp("us"))
     return as_texts([_written(cell) for cell in cells])
 
 
-def _stamp(cell: datetime.date) -> datetime.datetime:
+_FIRST_DAY = datetime.datetime(1899, 12, 30)
+
+
+def _is_serial(cell: Any) -> bool:
+    """Whether a cell beside dates is one, as a number of days that was not formatted as a date."""
+    return isinstance(cell, datetime.date) or 10_000 < cell < 100_000
+
+
+def _stamp(cell: datetime.date | float) -> datetime.datetime:
+    if isinstance(cell, int | float):
+        return _FIRST_DAY + datetime.timedelta(days=cell)
     return cell if isinstance(cell, datetime.datetime) else datetime.datetime(cell.year, cell.month, cell.day)
 
 
