@@ -12,7 +12,10 @@ from memorycell.data.tables.table_codec import TableCodec
 RNG = np.random.default_rng(0)
 DAY = np.arange(200)
 FROM_ZERO = {
-    "few counts": RNG.poisson(0.4, 200), "counts": RNG.poisson(2, 200), "yes and no": RNG.integers(0, 2, 200),
+    "few counts": RNG.poisson(0.4, 200), "counts": RNG.poisson(2, 200),
+    "many counts": RNG.poisson(5, 100), "counts of a season": RNG.poisson(20 + 15 * np.sin(DAY / 9)),
+    "scattered counts": RNG.negative_binomial(4, 0.3, 200), "small whole numbers": RNG.poisson(9, 300).astype("uint8"),
+    "yes and no": RNG.integers(0, 2, 200),
     "rain": np.maximum(0, RNG.normal(-1, 3, 200)), "sales": RNG.gamma(1.2, 10, 200), "shares": RNG.beta(1, 9, 200),
 }  # fmt: skip
 FREE = {
@@ -20,7 +23,8 @@ FREE = {
     "whole degrees": np.round(9 + 7 * np.sin(DAY / 30)),
     "degrees that touch zero": np.append(np.round(9 + 7 * np.sin(DAY / 30)), [0, 0]),
     "returns": RNG.normal(0, 0.01, 200), "a price": 100 + np.cumsum(RNG.normal(size=200)),
-    "a school mark": RNG.integers(1, 6, 200),
+    "counts far away": RNG.poisson(400, 200), "broken counts": RNG.poisson(5, 200) + 0.5,
+    "degrees day by day": np.round(12 + 6 * np.sin(DAY / 30) + RNG.normal(0, 1.5, 200)),
     "one below": np.append(RNG.poisson(0.4, 199), -1), "too few": RNG.poisson(0.5, 19),
 }  # fmt: skip
 
@@ -88,7 +92,11 @@ def test_forecasts_keep_within_them(state: str, tmp_path) -> None:
     bare = free.forecast_at(free.encode(counts), np.arange(20, 110))
     assert bare.quantiles[..., 0, :].min() < 0
     inside = [(q[..., 0, 0] <= f.actual[..., 0]).mean() for f, q in ((here, here.quantiles), (bare, bare.quantiles))]
-    assert inside[0] == inside[1]
+    assert inside[0] == inside[1] and here.actual[..., 0].min() == 0
+    # What is explained is the number before the bound, and says so.
+    assert "before" not in free.explained(counts, at=60).output
+    low = Forecaster(**settings, lower={"y": 50.0}).fit(counts, ["y", "z"])
+    assert low.explained(counts, at=60).output.endswith(", before it is held at 50")
     forecaster.save(tmp_path / "m.safetensors")
     assert Forecaster.load(tmp_path / "m.safetensors").predict(counts).equals(found)
     # A table that goes below shows that it can.

@@ -20,6 +20,8 @@ _ENOUGH = 20  # values without a negative one
 _ZEROS, _SHARE = 2, 0.02  # what stands on zero as often will not be below it; rounded degrees touch it now and then
 _SIGNIFICANT = 10  # negative values that a normal distribution would have had, where the data have none
 _TAIL = 1.64  # deviations to the 5 % quantile of a normal distribution
+_FAR = 4  # deviations from zero to a mean that no forecast falls below it from
+_SCATTER = 0.6  # of their mean that counts vary by from one to the next, at least: Poisson's vary by all of it
 
 
 def bounds_told(given: Any, targets: Sequence[str], what: str) -> list[Any]:
@@ -43,7 +45,8 @@ def find_lower(values: NDArray, stats: Moments) -> str:
 
     Values that are never negative may be so by chance, as temperatures of a summer. Counts and amounts stand on zero
     again and again, or lean on it: whole numbers that a normal distribution of their mean and deviation would have
-    taken below it, or numbers that do so with a long tail to the other side only.
+    taken below it, or numbers that do so with a long tail to the other side only. Whole numbers that vary from one to
+    the next as counts do, by their mean (Poisson) or more, are counts, while whole degrees follow each other closely.
 
     Example
     -------
@@ -60,12 +63,18 @@ def find_lower(values: NDArray, stats: Moments) -> str:
     if zeros >= max(_ZEROS, _SHARE * stats.number):
         return f"{zeros:,} of {stats.number:,} values are 0, none is below"
     lean = stats.mean / stats.std if stats.std > 0 else math.inf
-    if lean < _TAIL and stats.low <= 2 and bool((known == np.round(known)).all()):
+    whole = lean < _FAR and bool((known == np.round(known)).all())
+    if whole and ((lean < _TAIL and stats.low <= 2) or _scatter(known) >= _SCATTER * stats.mean):
         return f"{counted(stats.number, 'value')} are whole numbers from {stats.low:g} on, none is below 0"
     expected = stats.number * 0.5 * math.erfc(lean / math.sqrt(2))
     if expected >= _SIGNIFICANT and stats.mean - float(np.median(known)) > 0.1 * stats.std:
         return f"{counted(stats.number, 'value')} crowd above 0, none is below"
     return ""
+
+
+def _scatter(values: NDArray) -> float:
+    """The variance of values from one to the next, whatever level they have."""
+    return float(np.square(np.diff(values.astype(np.float64))).mean()) / 2
 
 
 def learn_bound(name: str, lower: Any, upper: Any, values: NDArray, stats: Moments, notes: list[dict]) -> Bound:

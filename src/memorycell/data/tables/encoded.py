@@ -173,6 +173,9 @@ def gather_actual(encoded: EncodedTable, origins: NDArray[np.int64], horizon: in
     inside = rows < encoded.offsets[series + 1][:, None]
     clipped = np.where(inside, rows, origins[:, None])
     scaled = encoded.target[torch.from_numpy(clipped)].double().numpy()
-    values = scaled * encoded.scale[series][:, None] + encoded.center[series][:, None]
+    scale = encoded.scale[series][:, None]
+    values = scaled * scale + encoded.center[series][:, None]
+    for bound in () if encoded.limits is None else encoded.limits:  # what lay on a bound does so after rounding, too
+        values = np.where(np.abs(values - bound) <= 1e-6 * scale, bound, values)
     values[~inside] = np.nan
     return values

@@ -72,8 +72,11 @@ def _explained(model: Any, encoded: EncodedTable, origin: int, k: int, step: int
     parts, level, spread = _beside(network, batch, past, step - 1, k)
     name = "mean of the series" if network.normalize == "none" else "level of the window"
     trunk, dates, names = _trunk(network), encoded.wall(encoded.dates[rows]), list(encoded.target_names)
+    with torch.no_grad():
+        held = _held(encoded, k, float(function(past[None])[0]))
+    said = _said(encoded, origin, names[k], step) + held
     return Explained(
-        function, past, nothing(past, trunk), trunk, _said(encoded, origin, names[k], step), list(dates), "numbers",
+        function, past, nothing(past, trunk), trunk, said, list(dates), "numbers",
         features=list(encoded.past_names), parts={n: part * spread * scale for n, part in parts.items()},
         constants={name: level * scale + center},
         shown=encoded.target.double().numpy()[rows] * encoded.scale[s] + encoded.center[s],
@@ -352,6 +355,12 @@ def _seconds(dates: NDArray) -> float | None:
     if dates.dtype.kind != "M" or len(dates) < 2:
         return None
     return float(np.median(np.diff(dates).astype("timedelta64[ns]").astype(np.int64))) / 1e9
+
+
+def _held(encoded: EncodedTable, k: int, number: float) -> str:
+    """That a forecast is held at a bound, where it is: explained is what the network says."""
+    low, high = (-np.inf, np.inf) if encoded.limits is None else encoded.limits[:, k]
+    return "" if low <= number <= high else f", before it is held at {low if number < low else high:g}"
 
 
 def _said(encoded: EncodedTable, origin: int, target: str, step: int) -> str:
