@@ -225,6 +225,34 @@ def test_a_delimiter_that_is_not_there() -> None:
     assert read_table(io.StringIO("a\n1\n3\n"), delimiter=";").columns == ["a"]
 
 
+DAYS = ["2024-01-01", "2024-01-02"]
+HELD = {  # one table in many forms
+    "records": [{"date": "2024-01-01", "y": 1.5}, {"date": "2024-01-02"}],
+    "rows by name": pd.DataFrame({"date": DAYS, "y": [1.5, None]}, index=[5, 7]).to_dict(),
+    "masked": {"date": DAYS, "y": np.ma.array([1.5, -9], mask=[False, True])},
+    "a batch of arrow": pa.record_batch({"date": DAYS, "y": [1.5, None]}),
+    "a reader of arrow": pa.table({"date": DAYS, "y": [1.5, None]}).to_reader(),
+    "an index of texts": pd.DataFrame({"y": [1.5, None]}, index=DAYS),
+    "an index of days": pd.DataFrame({"y": [1.5, None]}, index=[datetime.date(2024, 1, 1), datetime.date(2024, 1, 2)]),
+}
+
+
+@pytest.mark.parametrize("case", HELD)
+def test_tables_in_memory(case: str) -> None:
+    table = read_table(HELD[case])
+    assert table.columns == ["date", "y"] and str(table.data["date"][1].as_py())[:10] == "2024-01-02"
+    np.testing.assert_array_equal(table.numbers("y"), [1.5, np.nan])
+
+
+def test_arrays_in_memory() -> None:
+    assert np.isnan(read_table(np.ma.array([1.0, 2.0], mask=[False, True])).numbers("y")[1])
+    with pytest.raises(ValueError, match="'y' of the array holds complex numbers"):
+        read_table(np.zeros(3, complex))
+    with pytest.raises(ValueError, match=r"expected a path, got text of several lines: .* io.StringIO"):
+        read_table("date,y\n2024-01-01,1\n")
+    assert read_table(pd.DataFrame({"y": [1.0, 2.0]}, index=["a", "b"])).columns == ["y"]
+
+
 WESTERN = (
     "Größe Genève São-Paulo Málaga Ærø 25°C 5€ 5\xa0€ L’été ¿Qué? ações ação m³ „gut“ 3–4 naïve SÃO Übergrößen".split(
         " "

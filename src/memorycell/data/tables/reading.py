@@ -117,14 +117,26 @@ def read_table(
 def _taken(source: Any, how: How) -> tuple[Table, Evidence]:
     """A table with columns of whatever type they came in, and what is known of its numbers."""
     # Imported here because it builds on this module, and files do without it.
-    from memorycell.data.tables.files.frames import from_columns, from_frame, from_numpy
+    from memorycell.data.tables.files.frames import (
+        from_columns,
+        from_frame,
+        from_numpy,
+        from_records,
+        from_rows_by_name,
+    )
 
     if is_source(source):
         return _from_file(fetch(source, how.sheet), how)
-    if isinstance(source, list | tuple):
+    if isinstance(source, list | tuple) and source and all(isinstance(each, Mapping) for each in source):
+        table = from_columns(from_records(source), "the list of records", "dict")
+    elif isinstance(source, list | tuple):
         table = from_numpy(_numbers(source))
     elif isinstance(source, np.ndarray):
         table = from_numpy(source)
+    elif isinstance(source, dict) and source and all(isinstance(each, Mapping) for each in source.values()):
+        table = from_columns(from_rows_by_name(source), "the dict of columns", "dict")
+    elif hasattr(source, "detach"):
+        table = from_numpy(source.detach().cpu().numpy())
     elif isinstance(source, dict):
         table = from_columns(source, "the dict of columns", "dict")
     else:

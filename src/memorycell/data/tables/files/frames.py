@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from memorycell.data.tables.arrow import as_array
+from memorycell.data.tables.files.first_lines import is_date
 from memorycell.data.tables.table import MOST_COLUMNS, OwnColumns, Table, check_names, listing
 
+_FIRST = 50
 # Levels that are parts of a date, as grouping leaves them, tell no series apart.
 _PARTS = {"year", "quarter", "month", "week", "day", "hour", "minute", "second", "date", "time"}
 
 
 def from_numpy(array: NDArray) -> Table:
-    """A 1-D array as column y, a 2-D one as x0, x1, ..., a structured one by its fields."""
+    """A 1-D array as column y, a 2-D one as x0, x1, ..., a structured one by its fields; what is masked is missing."""
+    if isinstance(array, np.ma.MaskedArray) and not array.dtype.names:
+        array = array.astype(np.float64).filled(np.nan) if array.mask.any() else array.data
     if array.dtype.names:
         return from_columns({name: array[name] for name in array.dtype.names}, "the array", "numpy")
     if array.ndim not in (1, 2):
@@ -40,6 +45,10 @@ def from_frame(frame: Any) -> Table:
         return _from_pandas(frame)
     import narwhals as nw
 
+    if isinstance(frame, pa.RecordBatch | pa.RecordBatchReader):
+        frame = pa.Table.from_batches([frame]) if isinstance(frame, pa.RecordBatch) else frame.read_all()
+    if isinstance(frame, pa.Table):
+        check_names(frame.column_names, "the pyarrow frame")
     try:
         native = nw.from_native(frame, allow_series=True)
     except TypeError:
@@ -88,6 +97,14 @@ def _column_names(columns: Any) -> list[str]:
     return [" ".join(str(name[place]) for place in told if str(name[place]).strip()) for name in columns]
 
 
+def _holds_dates(values: Any) -> bool:
+    """Whether an index without a name, as `read_csv(index_col=0)` leaves it, holds days or texts that are dates."""
+    head = values.head(_FIRST)
+    return (
+        len(head) > 0 and head.map(lambda v: isinstance(v, datetime.date) or (isinstance(v, str) and is_date(v))).all()
+    )
+
+
 def _levels(index: Any, columns: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """The levels of an index as columns of their own, and which of several tell the series apart."""
     names = list(range(index.nlevels))
@@ -96,7 +113,7 @@ def _levels(index: Any, columns: dict[str, Any]) -> tuple[dict[str, Any], list[s
     keys: list[str] = []
     for place, given in enumerate(index.names):
         values = frame[place]
-        dated = _is_dated(values)
+        dated = _is_dated(values) or (given is None and values.dtype.kind not in "iufb" and _holds_dates(values))
         # The plain numbers that filtering leaves behind say nothing; dates and named levels do.
         if given is None and not dated and (index.nlevels == 1 or _counts(frame, place)):
             continue
@@ -128,11 +145,33 @@ def _is_dated(values: Any) -> bool:
     return isinstance(values.dtype, pandas.PeriodDtype | pandas.DatetimeTZDtype) or values.dtype.kind == "M"
 
 
+def _without_device(values: Any) -> Any:
+    """A masked array with NaN, a tensor as an array; all else as it is."""
+    if isinstance(values, np.ma.MaskedArray):
+        return values.astype(np.float64).filled(np.nan)
+    return values.detach().cpu().numpy() if hasattr(values, "detach") else values
+
+
+def from_records(records: Sequence[Mapping[Any, Any]]) -> dict[Any, list[Any]]:
+    """Columns of a list of records, missing where a record has none."""
+    names = list(dict.fromkeys(name for record in records for name in record))
+    return {name: [record.get(name) for record in records] for name in names}
+
+
+def from_rows_by_name(columns: Mapping[Any, Mapping[Any, Any]]) -> dict[Any, list[Any]]:
+    """Columns of objects by the rows' names, as pandas' `to_dict` makes them."""
+    rows = list(dict.fromkeys(row for column in columns.values() for row in column))
+    return {name: [column.get(row) for row in rows] for name, column in columns.items()}
+
+
 def from_columns(columns: dict[Any, Any], source: str, kind: str) -> Table:
     """Named columns of equal length; what has mixed types becomes text."""
     check_names([str(name) for name in columns], source)
     arrays = {}
-    for name, values in columns.items():
+    for name, given in columns.items():
+        values = _without_device(given)
+        if getattr(getattr(values, "dtype", None), "kind", "") == "c":
+            raise ValueError(f"column {str(name)!r} of {source} holds complex numbers: take its real part, or its size")
         try:
             plain = isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iuf"
             if plain and values.dtype.isnative and values.dtype.itemsize >= 4:

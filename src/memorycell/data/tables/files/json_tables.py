@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from memorycell.data.tables.files.frames import from_columns
+from memorycell.data.tables.files.frames import from_columns, from_records, from_rows_by_name
 from memorycell.data.tables.files.raw import Raw
 from memorycell.data.tables.table import Table, listing
 
@@ -41,11 +41,10 @@ def read_json(raw: Raw) -> Table:
         raise ValueError(f"{raw.name} is JSON of another form than {_FORMS}: entry {wrong} is {found[wrong]!r:.40}")
     if not found:
         raise ValueError(f"{raw.name} has no rows: expected at least one record")
-    names = list(dict.fromkeys(name for record in found for name in record))
     nested = next((n for record in found for n, value in record.items() if isinstance(value, dict | list)), None)
     if nested is not None:
         raise ValueError(f"{raw.name}: {nested!r} holds lists or objects: expected one value in each field of a record")
-    return from_columns({name: [record.get(name) for record in found] for name in names}, raw.name, "file")
+    return from_columns(from_records(found), raw.name, "file")
 
 
 def _within(found: Any) -> Any:
@@ -96,8 +95,7 @@ def _columns(name: str, found: dict[str, Any]) -> dict[str, list[Any]]:
     if found and all(isinstance(value, list) for value in found.values()):
         return found
     if found and all(isinstance(value, dict) for value in found.values()):
-        rows = list(dict.fromkeys(row for column in found.values() for row in column))
-        return {key: [column.get(row) for row in rows] for key, column in found.items()}
+        return from_rows_by_name(found)
     if name.endswith(("l", "ndjson")) and found and not any(isinstance(value, dict | list) for value in found.values()):
         return {key: [value] for key, value in found.items()}  # a file of records, with a single one
     raise ValueError(f"{name} is JSON of another form than {_FORMS}: its keys are {listing(found)}")

@@ -98,6 +98,10 @@ def _path(path: str) -> tuple[str, pa.Buffer]:
         rest = f"/{rest}" if remote[1].lower() == "file" else rest
         return path.rstrip("/").rpartition("/")[2] or path, _remote(f"{remote[1]}://{rest}")
     given = Path(path)
+    if "\n" in path:
+        raise ValueError(
+            "expected a path, got text of several lines: for a table that is text itself give io.StringIO(text)"
+        )
     if not given.exists():
         raise FileNotFoundError(f"no file {path!r}: check the path")
     if given.is_dir():
