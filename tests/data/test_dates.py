@@ -548,3 +548,14 @@ def test_hours_counted_through_the_change_of_clocks() -> None:
         TableCodec("y").fit(frame)
     codec = TableCodec("y", timezone="Europe/Berlin").fit(frame)
     np.testing.assert_array_equal(codec.encode(frame).dates, ends.tz_convert(None).to_numpy())
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    (["08:00", "08:05", "08:10"], "'08:00' in row 0, a time of day, which needs a column with the date beside it"),
+    (["2024-01-01", "2024-01-02", "9999-12-31"], "'9999-12-31' in row 2, outside 1678 to 2261"),
+    (["1402/01/01", "1402/01/02", "1402/01/03"], "Persian or the Islamic calendar"),
+    ([f"2021-W{week}" for week in range(40, 54)], "2021 has no week 53 of ISO 8601"),
+])  # fmt: skip
+def test_why_a_date_is_none(values: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        find_time(read_table({"date": values, "y": range(len(values))}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +33,8 @@ _SURE = re.compile(
 _NOT_A_TIME = -(2**63)
 _SAMPLE = 500
 _DAY = np.timedelta64(24, "h")
+_CLOCK = re.compile(r"\d{1,2}[:.h]\d{2}([:.]\d{2}([.,]\d+)?)?( ?[ap]\.?m\.?)?", re.IGNORECASE)
+_FOUR_DIGITS, _WEEK_53 = re.compile(r"(?<!\d)\d{4}(?!\d)"), re.compile(r"(?i)w[a-z]*[ -]?53\b")
 
 
 @dataclass
@@ -273,9 +276,22 @@ def _no_date(table: Table, name: str, reading: DateReading) -> ValueError:
         value = column[row].as_py()
     return ValueError(
         f"column {name!r} does not hold dates: expected values such as 2024-03-31 or 2024-03-31 14:00, got "
-        f"{value!r:.60} in {table.where(row)}; mend it or leave it empty, say how dates are written with date_format= "
-        f'(such as date_format="%d.%m.%Y"), name another column with time=, or count rows as steps with time="rows"'
+        f"{value!r:.60} in {table.where(row)}{_reason(value)}; mend it or leave it empty, say how dates are written "
+        'with date_format= (such as date_format="%d.%m.%Y"), name another column with time=, or count rows as steps with '
+        'time="rows"'
     )
+
+
+def _reason(value: Any) -> str:
+    """Why a text that looks like a date is none that can be read."""
+    text = str(value).strip()
+    if _CLOCK.fullmatch(text):
+        return ", a time of day, which needs a column with the date beside it"
+    year, week = _FOUR_DIGITS.search(text), _WEEK_53.search(text)
+    if year is not None and not 1678 <= int(year[0]) <= 2261:
+        other = " (is it of the Persian or the Islamic calendar?)" if 1300 <= int(year[0]) <= 1500 else ""
+        return f", outside 1678 to 2261, the years that can be represented{other}"
+    return f", but {year[0]} has no week 53 of ISO 8601" if year is not None and week is not None else ""
 
 
 def _first_that_is_none(column: pa.ChunkedArray, rows: NDArray) -> int:
