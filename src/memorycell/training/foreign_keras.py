@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import importlib.util
 import json
 import re
 import zipfile
@@ -12,16 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from memorycell.training.files import ModelFileError
-from memorycell.training.foreign_keras_config import DEEPEST, Cell, Description, describe
+from memorycell.training.foreign_hdf5 import MOST_CONFIG, WANTED, Held, Refused, read_hdf5
+from memorycell.training.foreign_keras_config import Cell, Description, describe
 
 DAMAGED_ZIP = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, NotImplementedError)
 HDF5_START = b"\x89HDF\r\n\x1a\n"
-_MOST_CONFIG = 64 * 2**20  # bytes of JSON
-_MOST_OBJECTS = 100_000
 _MOST_PACKED = 200  # times smaller than its content may a data set be stored
 _CONTAINERS = ("model_weights", "layers", "_layer_checkpoint_dependencies")
 
@@ -54,28 +54,25 @@ def read_keras(path: Path, source: Path | zipfile.ZipFile, most: int) -> KerasWe
     ImportError
         Without h5py.
     """
-    try:
-        import h5py
-    except ImportError as error:
-        hint = 'reading Keras files needs the h5py package: pip install "memorycell[keras]"'
-        raise ImportError(hint) from error
+    if importlib.util.find_spec("h5py") is None:
+        raise ImportError('reading Keras files needs the h5py package: pip install "memorycell[keras]"')
     said: Description | None = None
     try:
         if isinstance(source, zipfile.ZipFile):
-            said = describe(_json(_unpacked(path, source, "config.json", _MOST_CONFIG)))
-            file: Any = io.BytesIO(_unpacked(path, source, "model.weights.h5", most))
+            said = describe(_json(_unpacked(path, source, "config.json", MOST_CONFIG)))
+            packed = _unpacked(path, source, "model.weights.h5", most)
+            held = read_hdf5(packed, min(most, _MOST_PACKED * len(packed)))
         else:
-            file = source
-        with h5py.File(file, "r") as opened:
-            held = file.getbuffer().nbytes if isinstance(file, io.BytesIO) else path.stat().st_size
-            if said is None and "model_config" in opened.attrs:
-                said = describe(_json(opened.attrs["model_config"]))
-            return _convert(path, _content(path, opened, min(most, _MOST_PACKED * held)), said)
-    except ModelFileError:
-        raise
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, MemoryError, *DAMAGED_ZIP) as error:
+            held = read_hdf5(str(source), min(most, _MOST_PACKED * path.stat().st_size))
+            said = describe(_json(held.config)) if held.config else None
+    except Refused as error:
+        raise ModelFileError(f"{path} {error}") from None
+    except (OSError, ValueError, LookupError, RuntimeError, TypeError, MemoryError, *DAMAGED_ZIP) as error:
+        if isinstance(error, ModelFileError):
+            raise
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelFileError(f"{path} is damaged or truncated ({first:.100})") from None
+    return _convert(path, held, said)
 
 
 def _unpacked(path: Path, archive: zipfile.ZipFile, name: str, most: int) -> bytes:
@@ -92,7 +89,7 @@ def _unpacked(path: Path, archive: zipfile.ZipFile, name: str, most: int) -> byt
 
 def _json(text: Any) -> Any:
     """Parsed JSON; None if there is none, or broken."""
-    if not isinstance(text, str | bytes) or not text or len(text) > _MOST_CONFIG:
+    if not isinstance(text, str | bytes) or not text or len(text) > MOST_CONFIG:
         return None
     try:
         return json.loads(text)
@@ -100,67 +97,19 @@ def _json(text: Any) -> Any:
         return None
 
 
-# The file.
-
-
-@dataclass
-class _Content:
-    """Data sets by their place in the file, and what groups say that their layer is called."""
-
-    datasets: dict[str, Any] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
-    layer_names: list[str] = field(default_factory=list)  # of .h5 files, in the model's order
-
-
-def _content(path: Path, opened: Any, most: int) -> _Content:
-    """Everything in the file; refuses what leads out of it."""
-    import h5py
-
-    found = _Content()
-    total = objects = 0
-    waiting: list[tuple[str, Any]] = [("", opened)]
-    while waiting:
-        place, group = waiting.pop()
-        if isinstance(name := group.attrs.get("name"), str) and 0 < len(name) < 1000:
-            found.names[place] = name
-        if place in ("", "model_weights"):
-            found.layer_names += [_text(name) for name in group.attrs.get("layer_names", ())][:_MOST_OBJECTS]
-        for key in group:
-            objects += 1
-            here = f"{place}/{key}" if place else key
-            if objects > _MOST_OBJECTS or here.count("/") > DEEPEST:
-                raise ModelFileError(f"{path} is damaged or hostile: too many groups, or too deep ones")
-            if not isinstance(group.get(key, getlink=True), h5py.HardLink):
-                raise ModelFileError(f"{path} is hostile: {here:.80} is a link that leads elsewhere")
-            item = group[key]
-            if isinstance(item, h5py.Group) and not here.startswith("optimizer"):
-                waiting.append((here, item))
-            elif isinstance(item, h5py.Dataset):
-                if item.is_virtual or item.external:
-                    raise ModelFileError(f"{path} is hostile: the numbers of {here:.80} lie in another file")
-                total += (item.size or 0) * item.dtype.itemsize
-                if total > most:
-                    raise ModelFileError(f"{path} is hostile: {here:.80} claims more numbers than the file can hold")
-                found.datasets[here] = item
-    return found
-
-
-def _text(name: Any) -> str:
-    return name.decode(errors="replace") if isinstance(name, bytes) else str(name)
-
-
-def _numbers(path: Path, place: str, item: Any) -> Tensor:
-    if item.dtype == "uint16" and _text(item.attrs.get("dtype", "")) == "bfloat16":  # HDF5 has no such type
-        return torch.from_numpy(item[()].astype("uint16").view("int16")).clone().view(torch.bfloat16)
-    if item.dtype.kind != "f" or item.dtype.itemsize not in (2, 4, 8):
-        raise ModelFileError(f"{path}: expected {place:.80} of floating-point numbers, got {item.dtype}")
-    return torch.from_numpy(item[()].astype(item.dtype.newbyteorder("=").str)).clone()
+def _numbers(path: Path, place: str, item: tuple[str, tuple[int, ...], Any]) -> Tensor:
+    kind, shape, numbers = item
+    if numbers is None:
+        raise ModelFileError(f"{path}: expected {place:.80} of floating-point numbers, got {kind}")
+    if kind == "bfloat16":
+        return torch.from_numpy(np.frombuffer(numbers, "<i2").reshape(shape).copy()).view(torch.bfloat16)
+    return torch.from_numpy(np.frombuffer(numbers, kind).reshape(shape).copy())
 
 
 # Names.
 
 
-def _convert(path: Path, content: _Content, said: Description | None) -> KerasWeights:
+def _convert(path: Path, content: Held, said: Description | None) -> KerasWeights:
     """Tensors by torch's names, and facts; `said` is None for a file that has no place for a configuration."""
     folders: dict[str, dict[str, str]] = {}  # of each folder with weights: what each is, and its place
     for place in content.datasets:
@@ -171,7 +120,7 @@ def _convert(path: Path, content: _Content, said: Description | None) -> KerasWe
     order = _order(content, said)
     for folder in sorted(folders, key=lambda folder: (order(folder, cells.get(folder)), _natural(folder))):
         parts = folders[folder]
-        read = {key: _numbers(path, parts[key], content.datasets[parts[key]]) for key in parts if key in _WANTED}
+        read = {key: _numbers(path, parts[key], content.datasets[parts[key]]) for key in parts if key in WANTED}
         if "recurrent_kernel" in read:
             weights = [read[key] for key in ("kernel", "recurrent_kernel", "bias") if key in read]
         else:
@@ -187,16 +136,13 @@ def _convert(path: Path, content: _Content, said: Description | None) -> KerasWe
     return found
 
 
-_WANTED = ("kernel", "recurrent_kernel", "bias", "embeddings", "0", "1", "2")
-
-
 def _is_cell(folder: str) -> bool:
     """Whether the folder holds the weights of a recurrent cell in the layout of Keras 3."""
     parts = folder.split("/")
     return parts[-1] == "vars" and (parts[-2:-1] == ["cell"] or parts[-4:-2] == ["cell", "cells"])
 
 
-def _order(content: _Content, said: Description | None) -> Any:
+def _order(content: Held, said: Description | None) -> Any:
     """Where a folder comes: in the model's order; that of the file's list of layers where nothing else tells."""
     cells = {} if said is None else {id(cell): number for number, cell in enumerate(said.cells())}
     tops = {name: number for number, name in enumerate(content.layer_names)}
@@ -288,7 +234,7 @@ def _natural(place: str) -> list[tuple[int, str]]:
 
 
 def _add_cell(
-    path: Path, found: KerasWeights, folder: str, weights: list[Tensor], cell: Cell | None, content: _Content
+    path: Path, found: KerasWeights, folder: str, weights: list[Tensor], cell: Cell | None, content: Held
 ) -> None:
     """The weights of a cell under torch's names, and the facts about its layer, checked against each other."""
     said = found.description

@@ -545,11 +545,10 @@ class Tagger(Learner, InsightByRow, Tagging):
             fits = fits and (not spelt or spelt == len(codec.characters))
         if not fits:
             raise ValueError("expected a codec of as many words, characters or numbers as the network reads")
-        crf = field(self.plan_.values(), "crf", FLAG, "the plan")
-        if crf != (network.config()["head"] == "crf"):
-            raise ValueError("expected a plan of the network's own head, got another")
-        if field(self.plan_.values(), "causal", FLAG, "the plan") and encoder.bidirectional:
+        if not isinstance(self.plan_.get("causal"), bool) or (self.plan_["causal"] and encoder.bidirectional):
             raise ValueError("expected a plan that says whether the network looks ahead, got another")
+        if field(self.plan_.values(), "crf", FLAG, "the plan") != (network.config()["head"] == "crf"):
+            raise ValueError("expected a plan of the network's own head, got another")
 
 
 def _counts(labels: Sequence[Sequence[Any]], names: Sequence[Any]) -> dict[str, int]:
