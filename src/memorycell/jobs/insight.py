@@ -14,7 +14,7 @@ from memorycell.data.bars import tracked
 from memorycell.insight.asking import AT_ONCE, check_trace_size, checked_rows, some_rows
 from memorycell.insight.tracing import ModelTrace, trace_network
 from memorycell.kernels.native import flush_subnormals
-from memorycell.training.threads import using_threads
+from memorycell.training.threads import usable_threads, using_threads
 
 if TYPE_CHECKING:
     from memorycell.insight.explained import Explained
@@ -180,7 +180,7 @@ class Insight:
     def at_work(self) -> Iterator[None]:
         """Evaluation mode, with the threads of training."""
         self.network_.eval()
-        with using_threads(self.n_threads_), flush_subnormals():
+        with using_threads(usable_threads(self.n_threads_)), flush_subnormals():
             yield
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -29,6 +29,7 @@ from memorycell.jobs.parameters import TrainingParameters, check, renamed_in
 from memorycell.jobs.plan import Plan
 from memorycell.jobs.rebuilding import build_network
 from memorycell.jobs.shown import Shown
+from memorycell.jobs.surroundings import ended_with_the_call, shelter
 from memorycell.jobs.stored import TRAINED, checked_plan, plain, unplain
 from memorycell.kernels.drawing import Drawing
 from memorycell.kernels.native import flush_subnormals
@@ -37,6 +38,7 @@ from memorycell.training import TrainingOptions, train, using_threads
 from memorycell.training.checkpoint import CONTENT
 from memorycell.training.files import WRONG, ModelFile, ModelFileError, check_tensors, load_model, reading, save_model
 from memorycell.training.lock import keeps_checkpoint
+from memorycell.training.threads import usable_threads
 
 _LOG = logger(__name__)
 
@@ -90,6 +92,10 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         super().__init_subclass__(**given)
         if "fit" in vars(cls):  # its trainings share a checkpoint, and nobody else is to write it between them
             cls.fit = keeps_checkpoint(vars(cls)["fit"])  # type: ignore[attr-defined]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        shelter(cls)
 
     # ------------------------------------------------------------------ what every job says for itself
 
@@ -291,11 +297,14 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         self.check_fitted()
         device = next(self.network_.parameters()).device
         self.network_.eval()
-        order = torch.argsort(dataset.lengths, stable=True)
-        parts = order.split(size)
-        with torch.inference_mode(), using_threads(self.n_threads_), flush_subnormals():
-            for rows in tracked(parts, "answering", len(parts), show=self.verbose):
-                yield rows, dataset.gather(rows).to(device)
+        parts = torch.argsort(dataset.lengths, stable=True).split(size)
+
+        def batches() -> Generator[tuple[Tensor, Batch], None, None]:
+            with torch.inference_mode(), using_threads(usable_threads(self.n_threads_)), flush_subnormals():
+                for rows in tracked(parts, "answering", len(parts), show=self.verbose):
+                    yield rows, dataset.gather(rows).to(device)
+
+        return ended_with_the_call(batches())
 
     def check_fitted(self) -> None:
         """Raise scikit-learn's NotFittedError, or a ValueError where scikit-learn is not loaded, before `fit`."""

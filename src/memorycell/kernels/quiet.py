@@ -5,6 +5,7 @@ Two threads that enter and leave `catch_warnings` in turn leave the filters of o
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import threading
@@ -70,6 +71,14 @@ def _remove(entry: Any) -> None:
 _FILTERS = _Filters()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=lambda: setattr(_FILTERS, "lock", threading.Lock()))
+
+
+def tell(text: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of something, as of the line that called this package."""
+    level, frame = 1, inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "memorycell":
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, category, stacklevel=level)
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from memorycell.data.batch import BatchStream
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
@@ -143,7 +145,14 @@ def train(
         else:
             with generators().lent():
                 n_threads = choose_threads(flops_per_step(network, next(iter(stream.batches(0)))))
-        with using_threads(n_threads), flush_subnormals(), keep_modes(network), Interrupts() as interrupts:
+        with (
+            torch.inference_mode(False),  # whatever the caller is in: gradients are wanted
+            torch.enable_grad(),
+            using_threads(n_threads),
+            flush_subnormals(),
+            keep_modes(network),
+            Interrupts() as interrupts,
+        ):
             run = Run(
                 network,
                 trained,

@@ -20,7 +20,7 @@ from memorycell.jobs.forecasting.conformal import Calibration
 from memorycell.jobs.forecasting.measures.splits import rows_seen
 from memorycell.jobs.forecasting.network import ForecastNetwork
 from memorycell.kernels.native import flush_subnormals
-from memorycell.training import using_threads
+from memorycell.training.threads import usable_threads, using_threads
 
 INFERENCE_BATCH = 512
 Origins = NDArray[np.int64]
@@ -167,7 +167,7 @@ def run_network(
     if not len(origins):
         shape = (0, network.horizon, encoded.target.shape[1])
         return torch.empty(shape), torch.empty((*shape, len(network.head.levels)))
-    with using_threads(n_threads), flush_subnormals():
+    with using_threads(usable_threads(n_threads)), flush_subnormals():
         if isinstance(network, CarriedForecaster):
             return _run_carried(network, encoded, origins)
         device = next(network.parameters()).device

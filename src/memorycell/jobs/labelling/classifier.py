@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -24,6 +23,7 @@ from memorycell.jobs.labelling.known import Known, joined
 from memorycell.jobs.labelling.parameters import Classifying
 from memorycell.jobs.labelling.reading import SequenceSamples
 from memorycell.jobs.parameters import documented
+from memorycell.kernels.quiet import tell
 
 MOST_NAMED = 8  # labels in one line
 
@@ -208,7 +208,7 @@ class SequenceClassifier(SequenceEstimator, Classifying):
             return float(np.average((present == (codes > 0.5)).all(axis=1), weights=weights))
         if (codes < 0).any():
             unseen = labels.unseen(self.target_codec_, samples.targets, codes, samples.where)
-            warnings.warn(f"{unseen}: counted as wrong", UserWarning, stacklevel=2)
+            tell(f"{unseen}: counted as wrong")
         found = [self.calibration_.scores(self.raw(part)).argmax(axis=1) for part in self._parts(samples)]
         return float(np.average(np.concatenate(found) == codes, weights=weights))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -36,6 +35,7 @@ from memorycell.jobs.labelling.reading import (
 from memorycell.jobs.labelling.stream import SequenceStream
 from memorycell.jobs.learner import Learner
 from memorycell.jobs.plan import layer_sizes
+from memorycell.kernels.quiet import tell
 
 if TYPE_CHECKING:
     from memorycell.insight.explained import Explained
@@ -422,7 +422,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         parts = self._parts(samples)
         if samples is not X:
             for text in [note["text"] for note in samples.notes if note["kind"] in ("length", "empty")]:
-                warnings.warn(text, UserWarning, stacklevel=4)
+                tell(text)
         return parts
 
     def _parts(self, samples: Any) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memorycell.data.labels.label_codec import LabelCodec
+from memorycell.kernels.quiet import tell
 
 
 def learn(y: Any, n: int) -> tuple[LabelCodec, bool]:
@@ -106,7 +106,7 @@ def _plain(y: Any) -> tuple[Any, bool]:
         from sklearn.exceptions import DataConversionWarning
 
         text = "A column-vector y was passed when a 1d array was expected: its one column is taken, as y.ravel()"
-        warnings.warn(text, DataConversionWarning, stacklevel=5)
+        tell(text, DataConversionWarning)
         y = y.ravel()
     if y.ndim == 1 and y.dtype.kind == "O" and any(isinstance(each, list | tuple | set | frozenset) for each in y):
         return list(y), True

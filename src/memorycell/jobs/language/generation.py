@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from collections.abc import Iterator
 
 import torch
@@ -13,6 +12,7 @@ from memorycell.data.text.text_codec import END, PAD, SPECIALS, UNK, TextCodec
 from memorycell.jobs.language.network import LanguageNetwork
 from memorycell.jobs.language.stream import Fed
 from memorycell.jobs.language.text import by_lines, ids_of_piece
+from memorycell.kernels.quiet import tell
 from memorycell.networks.base import State
 from memorycell.networks.decoding import beam_search, sample
 
@@ -41,7 +41,7 @@ class Speaker:
             )
         if unknown:
             strange = list(_unknown(self.codec, prompt))[:5]
-            warnings.warn(f"the model does not know {', '.join(map(repr, strange))} of the prompt", stacklevel=4)
+            tell(f"the model does not know {', '.join(map(repr, strange))} of the prompt")
         state: State = None
         for part in ids[:-1].to(self.device).split(_FEED):
             if len(part):
