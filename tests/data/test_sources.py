@@ -3,6 +3,7 @@
 import bz2
 import datetime
 import gzip
+import http.server
 import io
 import json
 import lzma
@@ -19,6 +20,7 @@ import pytest
 from pyarrow import feather
 from workbooks import workbook
 
+from memorycell.data.samples import Source
 from memorycell.data.tables import reading
 from memorycell.data.tables.reading import read_table
 
@@ -242,6 +244,36 @@ def test_tables_in_memory(case: str) -> None:
     table = read_table(HELD[case])
     assert table.columns == ["date", "y"] and str(table.data["date"][1].as_py())[:10] == "2024-01-02"
     np.testing.assert_array_equal(table.numbers("y"), [1.5, np.nan])
+
+
+class Web(http.server.BaseHTTPRequestHandler):
+    """Answers with a table, or that there is none."""
+
+    def do_GET(self) -> None:
+        code = {"/none.csv": 404, "/mine.csv": 403, "/broken.csv": 500}.get(self.path.partition("?")[0], 200)
+        self.send_response(code)
+        self.end_headers()
+        self.wfile.write(gzip.compress(TEXT) if self.path.endswith(".gz") else TEXT)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+def test_files_of_the_web() -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}"
+        for name in ("a.csv", "a.csv.gz", "a.csv?key=secret"):
+            table = read_table(f"{base}/{name}")
+            assert table.numbers("y").tolist() == [1.5, 2.5] and table.source == name.partition("?")[0]
+        for name, error in {"none": FileNotFoundError, "mine": PermissionError, "broken": ValueError}.items():
+            with pytest.raises(error, match=f"/{name}.csv"):
+                read_table(f"{base}/{name}.csv?key=1")
+        server.shutdown()
+    with pytest.raises(ValueError, match=r"/a.csv cannot be read: .*refused"):
+        read_table(f"{base}/a.csv")
+    known = Source.of(Path("https://example.org/data/a.csv?key=secret"))
+    assert (known.name, known.file, known.sha256) == ("a.csv", None, None)
 
 
 def test_arrays_in_memory() -> None:

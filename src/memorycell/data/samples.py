@@ -40,8 +40,12 @@ class Source:
     @classmethod
     def of(cls, given: Any) -> Source:
         """The source of whatever holds samples: a path is a file."""
-        if isinstance(given, os.PathLike) or (isinstance(given, str) and len(given) < 1000 and Path(given).is_file()):
-            return cls(Path(given).name, Path(given))
+        if isinstance(given, os.PathLike) or (isinstance(given, str) and len(given) < 1000):
+            path = Path(given)
+            if path.is_file():
+                return cls(path.name, path)
+            if isinstance(given, os.PathLike):  # of the web, an object store or a pipe
+                return cls(path.name.partition("?")[0])
         return cls(type(given).__name__)
 
     @cached_property

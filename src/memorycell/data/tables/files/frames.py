@@ -23,7 +23,7 @@ _PARTS = {"year", "quarter", "month", "week", "day", "hour", "minute", "second",
 def from_numpy(array: NDArray) -> Table:
     """A 1-D array as column y, a 2-D one as x0, x1, ..., a structured one by its fields; what is masked is missing."""
     if isinstance(array, np.ma.MaskedArray) and not array.dtype.names:
-        array = array.astype(np.float64).filled(np.nan) if array.mask.any() else array.data
+        array = np.ma.filled(array.astype(np.float64), np.nan) if np.ma.getmaskarray(array).any() else array.data
     if array.dtype.names:
         return from_columns({name: array[name] for name in array.dtype.names}, "the array", "numpy")
     if array.ndim not in (1, 2):
@@ -148,7 +148,7 @@ def _is_dated(values: Any) -> bool:
 def _without_device(values: Any) -> Any:
     """A masked array with NaN, a tensor as an array; all else as it is."""
     if isinstance(values, np.ma.MaskedArray):
-        return values.astype(np.float64).filled(np.nan)
+        return np.ma.filled(values.astype(np.float64), np.nan)
     return values.detach().cpu().numpy() if hasattr(values, "detach") else values
 
 
