@@ -109,6 +109,31 @@ def test_what_the_pointer_reads_is_the_data(show: Callable[..., Any], report: Pa
     assert page.complaints == [] and page.asked == [report.as_uri()]
 
 
+def test_panels_beside_each_other_are_each_read(show: Callable[..., Any], classes: tuple[Path, Any]) -> None:
+    page = show(classes[0])
+    figure, svg = chart(page, "classes", 1)
+    for across, name in ((0.2, "false positive rate: "), (0.8, "recall: ")):
+        hover(page, svg, across)
+        place, read = said(figure)
+        assert place.startswith(name) and set(read) == {"one <b>", "two", "three"}
+        assert all(0 <= float(value) <= 1 for value in read.values())
+    assert page.complaints == []
+
+
+def test_a_map_of_gates_is_read_cell_by_cell(show: Callable[..., Any], report: Path) -> None:
+    page = show(report)
+    figure, svg = chart(page, "gates")
+    svg.focus()
+    page.keyboard.press("ArrowRight")
+    first = said(figure)
+    for _ in range(6):  # through the 6 units of the first gate into the next one
+        page.keyboard.press("ArrowDown")
+    step, read = said(figure)
+    assert step == first[0] and len(read) == 1 and next(iter(read)).startswith("unit ")
+    assert 0 <= float(next(iter(read.values()))) <= 1
+    assert page.complaints == []
+
+
 def test_a_forecast_is_read_with_its_intervals(show: Callable[..., Any], report: Path) -> None:
     page = show(report)
     figure, svg = chart(page, "forecast")

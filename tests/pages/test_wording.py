@@ -43,7 +43,7 @@ def test_no_interval_no_words():
     "freq, horizon, targets, start",
     [
         ("D", 1, ["temp"], "Next day (2024-02-20): temp "),
-        ("15min", 1, ["temp"], "In 15 minutes (2024-02-20): temp "),
+        ("15min", 1, ["temp"], "In 15 minutes (2024-02-20 00:00): temp "),
         (None, 3, ["temp"], "Next step (2024-02-20): temp "),
         ("D", 3, ["a", "b", "c", "d"], "Next day (2024-02-20): a "),
     ],

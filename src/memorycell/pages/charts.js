@@ -109,11 +109,12 @@
       return [((event.clientX - box.left) / box.width) * view.width, ((event.clientY - box.top) / box.height) * view.height];
     }
 
-    /** The panel at a spot, or the nearest above or below it. */
+    /** The panel at a spot, or the nearest around it. */
     panelAt([x, y]) {
-      const near = (panel) => Math.max(0, panel.box[1] - y, y - panel.box[3]);
+      const aside = ({ box }) => Math.max(0, box[0] - x, x - box[2]), off = ({ box }) => Math.max(0, box[1] - y, y - box[3]);
+      const near = (panel) => Math.hypot(aside(panel), off(panel));
       const found = this.panels.reduce((best, panel) => (near(panel) < near(best) ? panel : best), this.panels[0]);
-      return near(found) < 40 && x > found.box[0] - 30 && x < found.box[2] + 30 ? found : null;
+      return off(found) < 40 && aside(found) < 30 ? found : null;
     }
 
     across(panel, x) {

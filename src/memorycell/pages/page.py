@@ -120,8 +120,18 @@ def table(
     numbered = list(enumerate(rows))
     if not shown or len(rows) <= shown + 3:
         return body(numbered)
-    rest = f"<summary>{len(rows) - shown:,} more rows</summary>{body(numbered[shown:])}"
-    return Html(f"{body(numbered[:shown])}<details>{rest}</details>")
+    return Html(body(numbered[:shown]) + folded(f"{len(rows) - shown:,} more rows", body(numbered[shown:])))
+
+
+def folded(summary: str, content: Html) -> Html:
+    """What is folded away behind a line that opens it; on paper it stands open.
+
+    Example
+    -------
+    >>> folded("more", paragraph("There is more."))
+    '<details><summary>more</summary><p>There is more.</p></details>'
+    """
+    return element("details", Html(element("summary", summary) + content))
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from memorycell.data.lines import counted
 from memorycell.data.tables.times.calendar import say_date
 from memorycell.data.tables.times.frequency import Frequency
+from memorycell.data.tables.times.open_times import DAY
 from memorycell.evaluation.tables import listing, percent, signed, significant
 
 __all__ = ["counted", "decimals_for", "fixed", "listing", "percent", "say_when", "significant", "trained_on"]
@@ -64,13 +65,15 @@ def say_when(date: Any, frequency: Frequency | None = None) -> str:
     -------
     >>> say_when(np.datetime64("2011-01-01"), Frequency.parse("MS")), say_when(np.datetime64("2011-01-01T06"))
     ('January 2011', '2011-01-01 06:00')
-    >>> say_when(17)
-    'step 17'
+    >>> say_when(np.datetime64("2011-01-01"), Frequency.parse("h")), say_when(17)
+    ('2011-01-01 00:00', 'step 17')
     """
     if not isinstance(date, np.datetime64):
         return f"step {date}"
     date = date if frequency is None else frequency.local(np.array([date], "datetime64[ns]"))[0]
     if frequency is None or frequency.kind != "month":
-        return say_date(date)
+        said = say_date(date)
+        hours = frequency is not None and frequency.kind == "fixed" and frequency.step % DAY
+        return f"{said} 00:00" if hours and len(said) == len("2011-01-01") else said
     year, month = divmod(int(date.astype("datetime64[M]").astype(int)), 12)
     return str(1970 + year) if frequency.step % 12 == 0 else f"{_MONTHS[month]} {1970 + year}"

@@ -93,7 +93,7 @@ def test_all_else_works(forecaster: Forecaster, table: pd.DataFrame, tmp_path: P
         assert len(forecaster.plot(table, series=name).figure.axes) == 1
     if forecaster.state == "window":
         page = write_report(tmp_path / "r.html", forecaster, table).read_text(encoding="utf-8")
-        assert "no value of y yet: no forecast" in page
+        assert "No value of y yet: no forecast" in page
 
 
 def test_backtests_go_on(table: pd.DataFrame) -> None:

@@ -15,6 +15,7 @@ from memorycell.pages.page import Html, Section, element, escaped, paragraph
 from memorycell.pages.wording import percent, significant
 
 WRONG, RIGHT = 8, 4
+_STEPS = {"text": "word", "numbers": "step", "symbols": "symbol"}
 
 
 class Case(NamedTuple):
@@ -74,26 +75,27 @@ def mistakes(model: Any, samples: SequenceSamples, judged: Judged | None) -> Sec
     wrong, right = (_several if several else _single)(model, judged)
     if not wrong and not right:
         return section
-    step = {"text": "word", "numbers": "step", "symbols": "symbol"}[samples.given.kind]
+    step = _STEPS[samples.given.kind]
     whose = "" if judged.own else (
         " Answers are those of models that had not learned from the sample; colours are of the model of this page."
     )  # fmt: skip
     if (samples.given.features or 1) > MOST_CHANNELS:
         whose += f" Of {samples.given.features} numbers a step the {MOST_CHANNELS} that vary most are drawn."
     aside = "" if several else ", set against the right one (of right answers, against the likeliest other)"
+    first = "Wrong answers with the highest probability first."
+    if not wrong:
+        section.title, first = "What spoke for its answers", f"None of the {len(judged.rows):,} answers is wrong."
     section.add(
         paragraph(
-            f"Wrong answers with the highest probability first. Colours show how much each {step} spoke for the answer "
+            f"{first} Colours show how much each {step} spoke for the answer "
             f"or against it{aside}, by integrated gradients (Sundararajan et al. 2017).{whose}"
         ),
         legend("for the answer", "against it"),
     )
     if wrong:
         section.add(shown(model, samples, wrong))
-    else:
-        section.add(paragraph(f"None of the {len(judged.rows):,} answers is wrong."))
     if right:
-        section.add(element("h3", "Right answers"), shown(model, samples, right))
+        section.add(element("h3", "Right answers") if wrong else Html(), shown(model, samples, right))
     return section
 
 
@@ -184,8 +186,8 @@ def largest_errors(model: Any, samples: SequenceSamples, judged: Judged | None, 
 
     section.add(
         paragraph(
-            "The largest errors first. Colours show which steps raise this model's number and which lower it "
-            "(integrated gradients, Sundararajan et al. 2017)."
+            f"The largest errors first. Colours show which {_STEPS[samples.given.kind]}s raise this model's number and "
+            "which lower it (integrated gradients, Sundararajan et al. 2017)."
         ),
         legend("raises it", "lowers it"),
         shown(model, samples, [case(int(i)) for i in order[:WRONG]]),

@@ -37,7 +37,7 @@ def page(
     new = is_new(evaluation, seen)
     honest = judged.measures if judged is not None and judged.honest and evaluation is None else None
     after = f" {unit}" if unit else ""
-    target = f": {model.target}" if isinstance(model.target, str) else ""
+    what = model.target if isinstance(model.target, str) else "Numbers"
     setting = "" if honest is None or judged is None else caveat(judged, samples, seen)
     sections = [
         accuracy(evaluation, MEASURE, honest, setting, new), _numbers(samples, judged, seen),
@@ -53,7 +53,7 @@ def page(
     if not lead:
         lead = f"How near its numbers come for new {READS[samples.given.kind]} was not measured here."
     shown = _cards(model, None if new is False else evaluation, honest, after)
-    return Page(f"Numbers from {READS[model.input_['kind']]}{target}", lead, shown, sections, FOOTER)
+    return Page(f"{what} from {READS[model.input_['kind']]}", lead, shown, sections, FOOTER)
 
 
 def _cards(model: Any, evaluation: CrossValidation | None, honest: Any, after: str) -> dict[str, str]:

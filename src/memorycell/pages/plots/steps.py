@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -92,10 +93,17 @@ def shortened(name: Any, most: int) -> str:
     -------
     >>> shortened("time of year cos 2", 14), shortened("wind", 14)
     ('time o…r cos 2', 'wind')
+    >>> shortened("aaaa\\u0e01\\u0e34bb", 6)  # a Thai letter and the vowel above it
+    'aa…bb'
     """
     text = label(name, 300)
     end = most // 2
-    return text if len(text) <= most else f"{text[: most - end - 1]}…{text[-end:].lstrip()}"
+    if len(text) <= most:
+        return text
+    first, last = text[: most - end - 1], text[-end:].lstrip()
+    while last and unicodedata.category(last[0]).startswith("M"):  # a sign belongs to the letter before it
+        last = last[1:]
+    return f"{first}…{last}"
 
 
 def step_ticks(ax: Axes, steps: int, labels: Sequence[Any] | NDArray | None, width: float) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from memorycell.evaluation.class_metrics import Measures
 from memorycell.evaluation.measures import MEASURES, TARGET, measure_of
 from memorycell.evaluation.result import CrossValidation
-from memorycell.pages.page import Html, Section, bullets, element, figure, paragraph, table
+from memorycell.pages.page import Html, Section, bullets, element, figure, folded, paragraph, table
 from memorycell.pages.plots.classes import FEWEST, confusion, curves, in_order, models_scored, reliability
 from memorycell.pages.wording import counted, percent, significant
 
@@ -94,7 +94,7 @@ def accuracy(
     notes = [*evaluation.notes, *(f"{one.name}: {text}" for one in evaluation.models for text in one.notes)]
     if notes:
         made = bullets(f"{_capital(text).rstrip('.')}." for text in notes)
-        section.add(Html(f"<details><summary>Remarks on the comparison</summary>{made}</details>"))
+        section.add(folded("Remarks on the comparison", made))
     return section
 
 
@@ -171,7 +171,7 @@ def _folds(evaluation: CrossValidation, *, said: bool) -> list[Html]:
         rows.append([str(number + 1), f"{n_train:,}", f"{n_test:,}", measure.show(value), *more])
     headings = ["fold", "trained on", "tested on", measure.name, *(["the same on training data"] if train else [])]
     made = table(headings, rows)
-    return [Html(f"<details><summary>Fold by fold</summary>{made}</details>")]
+    return [folded("Fold by fold", made)]
 
 
 def per_class(measures: Measures, what: str, *, shown: int = 12) -> Html:

@@ -19,7 +19,7 @@ from memorycell.jobs.forecasting.page.plots import (
     forecasts_through_time,
     models_compared,
 )
-from memorycell.pages.page import Html, Section, bullets, element, figure, paragraph, table
+from memorycell.pages.page import Html, Section, bullets, element, figure, folded, paragraph, table
 from memorycell.pages.sections.scores import beside
 from memorycell.pages.wording import counted, listing, percent, say_when, significant
 
@@ -54,7 +54,7 @@ def accuracy(material: Material, other: Evaluation | None = None) -> Section:
         *dict.fromkeys(text for scores in evaluation.models[0].scores for text in scores.notes),
     ]
     if notes:
-        section.add(Html(f"<details><summary>How the baselines were set up</summary>{bullets(notes)}</details>"))
+        section.add(folded("How the baselines were set up", bullets(notes)))
     if other is not None:
         section.add(
             element("h3", "This very model, on rows after its training data"),

@@ -175,7 +175,7 @@ def overview(
     ----------
     splits : first and last date (or step number) of "validation", "calibration" and "test"; others stay white
     """
-    panels = [(s, k) for s in range(len(encoded.ids)) for k in range(len(encoded.target_names))]
+    panels = _with_values(encoded)
     figure, axes = canvas(width, _panel_height(len(panels), 200), min(len(panels), MOST_PANELS))
     for place, (ax, (series, k)) in enumerate(zip(axes, panels, strict=False)):
         first = int(encoded.offsets[series])
@@ -202,6 +202,14 @@ def overview(
         _shade_splits(ax, splits or {}, x, width, named=place == 0)
     _left_out(figure, len(panels), "series")
     return figure
+
+
+def _with_values(encoded: EncodedTable) -> list[tuple[int, int]]:
+    """Series and target of each panel: those that have no value leave their place to others."""
+    panels = [(s, k) for s in range(len(encoded.ids)) for k in range(len(encoded.target_names))]
+    values = encoded.target_in_units()
+    known = [np.isfinite(values[encoded.offsets[s] :][: encoded.observed_rows[s], k]).any() for s, k in panels]
+    return [panel for panel, any_known in zip(panels, known, strict=True) if any_known] or panels
 
 
 def _shade_splits(ax: Axes, splits: Mapping[str, Any], x: NDArray, width: float, *, named: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,7 @@ from memorycell.jobs.forecasting.measures.metrics import central_levels
 from memorycell.jobs.forecasting.page.material import Material
 from memorycell.jobs.forecasting.page.plots import MOST_PANELS, forecast_fan, overview
 from memorycell.jobs.forecasting.page.words import forecast_decimals
-from memorycell.pages.page import Html, Section, bullets, element, facts, figure, paragraph, table
+from memorycell.pages.page import Html, Section, bullets, element, facts, figure, folded, paragraph, table
 from memorycell.pages.wording import counted, fixed, listing, percent, say_when, significant
 
 _MOST_NAMES = 12
@@ -42,17 +43,22 @@ def outlook(material: Material) -> Section:
     if forecasts.point.shape[1] == 1 and len(panels) > 1:
         section.add(_one_step_table(forecasts, panels, frequency))
     else:
-        for row, k in panels[:MOST_PANELS]:
-            if len(panels) > 1:
-                section.add(element("h3", _panel_name(forecasts, row, k)))
-            if forecasts.reasons and forecasts.reasons[row]:
-                section.add(paragraph(f"{forecasts.reasons[row]}."))
-            section.add(_steps_table(forecasts, row, k, frequency, shown=12 if len(panels) == 1 else 6))
+        section.add(*(_panel(forecasts, row, k, frequency, alone=len(panels) == 1) for row, k in panels[:MOST_PANELS]))
     if len(panels) > MOST_PANELS:
         section.add(
             paragraph(f"{counted(len(panels) - MOST_PANELS, 'more forecast')} not shown: predict gives them all.")
         )
     return section
+
+
+def _panel(forecasts: Forecasts, row: int, k: int, frequency: Frequency, *, alone: bool) -> Html:
+    """The steps of one target of one series; of several each folded away, or why there is none."""
+    reason = forecasts.reasons[row] if forecasts.reasons else ""
+    said = paragraph(f"{reason[:1].upper()}{reason[1:]}.") if reason else Html()
+    if np.isnan(forecasts.point[row, :, k]).all():
+        return Html(("" if alone else element("h3", _panel_name(forecasts, row, k))) + said)
+    made = Html(said + _steps_table(forecasts, row, k, frequency, shown=12 if alone else 0))
+    return made if alone else folded(_panel_name(forecasts, row, k), made)
 
 
 def _panel_name(forecasts: Forecasts, row: int, k: int) -> str:
@@ -70,7 +76,8 @@ def _cells(forecasts: Forecasts, row: int, step: int, k: int) -> list[str]:
     """The point and the intervals (or, without intervals, the quantiles) of one step."""
     decimals = forecast_decimals(forecasts, k)
     values = [fixed(float(value), decimals) for value in forecasts.quantiles[row, step, k]]
-    spans = [f"{values[low]} to {values[high]}" for _, low, high in central_levels(forecasts.levels)]
+    ends = [(values[low], values[high]) for _, low, high in central_levels(forecasts.levels)]
+    spans = [low if low == high == "–" else f"{low} to {high}" for low, high in ends]
     return [fixed(float(forecasts.point[row, step, k]), decimals), *(spans or values)]
 
 
@@ -79,7 +86,7 @@ def _steps_table(forecasts: Forecasts, row: int, k: int, frequency: Frequency, s
         [say_when(forecasts.dates[row, step], frequency), *_cells(forecasts, row, step, k)]
         for step in range(forecasts.point.shape[1])
     ]
-    return table(["when", forecasts.target_names[k], *_headings(forecasts)], rows, shown=shown)
+    return table([_when(frequency), forecasts.target_names[k], *_headings(forecasts)], rows, shown=shown)
 
 
 def _one_step_table(forecasts: Forecasts, panels: Sequence[tuple[int, int]], frequency: Frequency) -> Html:
@@ -91,7 +98,12 @@ def _one_step_table(forecasts: Forecasts, panels: Sequence[tuple[int, int]], fre
         ]
         for row, k in panels[: 5 * MOST_PANELS]
     ]
-    return table(["", "when", "forecast", *_headings(forecasts)], rows, words=2, shown=12)
+    return table(["", _when(frequency), "forecast", *_headings(forecasts)], rows, words=2, shown=12)
+
+
+def _when(frequency: Frequency) -> str:
+    """The heading of dates, with the zone whose clocks they are of."""
+    return "when" if frequency.zone is None else f"when ({frequency.zone})"
 
 
 def data(material: Material) -> Section:
@@ -110,8 +122,8 @@ def data(material: Material) -> Section:
                 "from … to": f"{say_when(start, frequency)} to {say_when(stop, frequency)}",
                 "one row a": str(frequency),
                 "forecast": _names(material.targets),
-                "seen by the model": _names(_seen(encoded)),
-                "and known ahead": _names(encoded.known_names),
+                "seen by the model": _names(_in_words(_seen(encoded))),
+                "and known ahead": _names(_in_words(encoded.known_names)),
                 "of each series": _names(encoded.static_names + encoded.static_code_names),
                 **{_SPLITS[name]: _span(span, frequency) for name, span in forecaster.splits_.items()},
             }
@@ -144,6 +156,18 @@ def _span(span: Sequence[Any], frequency: Frequency) -> str:
 def _seen(encoded: EncodedTable) -> list[str]:
     """What the model sees up to the origin, without what it knows ahead as well."""
     return [name for name in encoded.past_names + encoded.code_names if name not in encoded.known_names]
+
+
+def _in_words(names: Sequence[str]) -> list[str]:
+    """What features are called: both parts of a season by its name, once, and marks of what was missing.
+
+    Example
+    -------
+    >>> _in_words(["temp", "temp was missing", "day of week sin", "day of week cos", "day of week sin 2"])
+    ['temp', 'whether temp was missing', 'day of week']
+    """
+    said = (re.sub(r"^(.* of (?:day|week|month|year)) (?:sin|cos)(?: \d+)?$", r"\1", name) for name in names)
+    return list(dict.fromkeys(re.sub(r"^(.*) was missing$", r"whether \1 was missing", name) for name in said))
 
 
 def _names(names: Sequence[str]) -> str:

@@ -55,9 +55,12 @@ def forecast_sentence(forecasts: Forecasts, frequency: Frequency | None = None, 
     if len(forecasts.point) != 1:
         steps = counted(horizon, word) if word == single else f"{counted(horizon, 'step')} of {word}"
         steps = f"the next {word if horizon == 1 else steps}"
-        short = sum(map(bool, forecasts.reasons))
-        rest = f"; {counted(short, 'series')} of them too short for the network" if short else ""
-        return f"{counted(len(forecasts.point), 'series')} forecast over {steps}{rest}."
+        none = int(np.isnan(forecasts.point).all((1, 2)).sum())
+        short = sum(map(bool, forecasts.reasons)) - none
+        their = "its" if short == 1 else "their"
+        rest = f"; {short:,} of them by {their} last values, too short for the network" if short > 0 else ""
+        rest += f"; {none:,} more {'has' if none == 1 else 'have'} no value to forecast from" if none else ""
+        return f"{counted(len(forecasts.point) - none, 'series')} forecast over {steps}{rest}."
     first = f"Next {single}" if word == single else f"In {word}"
     parts = [f"{first} ({say_when(forecasts.dates[0, 0], frequency)}): {_say_step(forecasts, 0, after)}"]
     if horizon > 1 and len(forecasts.target_names) == 1:
