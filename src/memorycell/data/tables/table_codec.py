@@ -60,7 +60,7 @@ class TableCodec(TableFields):
     dayfirst : bool or "auto"
         Whether 01/02/2024 is in February. "auto": the order whose dates keep a calendar's step best.
     date_format : str, optional
-        How dates are written, as `datetime.strptime` has it.
+        How dates are written, as `datetime.strptime` has it; of numbers also "days since 1970-01-01".
     timezone : str, optional
         Zone ("Europe/Berlin", "+01:00") of times that are written without one, and in which all are counted.
     aggregate : {"none", "mean", "sum", "min", "max", "first", "last"}

@@ -93,7 +93,8 @@ class Forecasting:
         "auto", YesNo(), _COLUMNS, "Whether 01/02/2024 is in February.",
         '"auto": the order whose dates keep a calendar\'s step best.')  # fmt: skip
     date_format: str | None = declared(
-        None, Name("FORMAT"), _COLUMNS, "How dates are written, such as %d.%m.%Y.", "As `datetime.strptime` has it.",
+        None, Name("FORMAT"), _COLUMNS, "How dates are written, such as %d.%m.%Y.",
+        "As `datetime.strptime` has it; of numbers also \"days since 1970-01-01\" (weeks to nanoseconds).",
         said="found by itself")  # fmt: skip
     timezone: str | None = declared(
         None,

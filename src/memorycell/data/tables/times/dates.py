@@ -277,8 +277,8 @@ def _no_date(table: Table, name: str, reading: DateReading) -> ValueError:
     return ValueError(
         f"column {name!r} does not hold dates: expected values such as 2024-03-31 or 2024-03-31 14:00, got "
         f"{value!r:.60} in {table.where(row)}{_reason(value)}; mend it or leave it empty, say how dates are written "
-        'with date_format= (such as date_format="%d.%m.%Y"), name another column with time=, or count rows as steps with '
-        'time="rows"'
+        'with date_format= (such as date_format="%d.%m.%Y"), name another column with time=, or count rows as steps '
+        'with time="rows"'
     )
 
 
