@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from memorycell import Forecaster
+from memorycell import Forecaster, backtest
 
 RNG = np.random.default_rng(0)
 SETTINGS = {"epochs": 1, "hidden_size": 2, "verbose": False}
@@ -95,3 +95,14 @@ def test_the_forecast_lies_within_its_interval() -> None:
         y = np.arange(12) * 300.0 + np.random.default_rng([seed, 12]).normal(0, 50, 12)
         found = Forecaster(epochs=5, verbose=False).fit({"y": y}).predict()
         assert (found["y_q05"] <= found["y"]).all() and (found["y"] <= found["y_q95"]).all()
+
+
+def test_a_fold_without_targets_is_left_out() -> None:
+    y = np.random.default_rng(0).normal(size=80)
+    y[64:72] = np.nan
+    forecaster = Forecaster(horizon=2, window=5, **SETTINGS)
+    result = backtest(forecaster, {"y": y}, folds=2, baselines=("last value",))
+    assert len(result.folds) == 1 and "Fold 1 of 2 left out: no target has a value there" in str(result.notes)
+    y[64:] = np.nan
+    with pytest.raises(ValueError, match="no origin of any block"):
+        backtest(forecaster, {"y": y, "x": np.cos(np.arange(80))}, "y", folds=2, baselines=("last value",))

@@ -101,7 +101,7 @@ def backtest(
     whole = codec.encode(table)
     blocks = blocks_of_time(whole, folds if refit else 1, test_fraction, forecaster.horizon)
 
-    def run(number: int) -> _FoldRun:
+    def run(number: int) -> _FoldRun | None:
         start = blocks[number]
         stop = np.where(start > 0, blocks[number + 1], 0)  # a series without a past is not asked for
         _say(progress, f"fold {number + 1} of {len(blocks) - 1}: fitting {name_of(forecaster)}")
@@ -111,10 +111,26 @@ def backtest(
         except ValueError as error:
             raise ValueError(f"fold {number + 1} of {len(blocks) - 1} could not be fitted: {error}") from error
         seconds = time.perf_counter() - begun
-        return _run_fold(fitted, fitted.codec_.encode(table), start, stop, step, baselines, season, seconds, progress)
+        encoded = fitted.codec_.encode(table)
+        try:
+            return _run_fold(fitted, encoded, start, stop, step, baselines, season, seconds, progress)
+        except _NothingToMeasure:
+            if len(blocks) == 2:
+                raise
+            return None
 
-    runs = each_fold(run, len(blocks) - 1, jobs, wanted(forecaster, progress))
-    return _gather(name_of(forecaster), runs, step, refitted=True)
+    found = each_fold(run, len(blocks) - 1, jobs, wanted(forecaster, progress))
+    runs = [each for each in found if each is not None]
+    if not runs:
+        raise _NothingToMeasure(forecaster.horizon, "any")
+    result = _gather(name_of(forecaster), runs, step, refitted=True)
+    empty = [str(number + 1) for number, each in enumerate(found) if each is None]
+    if empty:
+        result.notes.append(
+            f"{'Folds' if len(empty) > 1 else 'Fold'} {', '.join(empty)} of {len(found)} left out: no target has a "
+            "value there after an origin"
+        )
+    return result
 
 
 def evaluate_fitted(
@@ -190,6 +206,16 @@ def _check(step: int, baselines: Sequence[str]) -> None:
         raise ValueError(f"expected baselines out of {', '.join(BASELINES)}, got {baselines!r}")
 
 
+class _NothingToMeasure(ValueError):
+    """A block without an origin to forecast from that has something to compare with."""
+
+    def __init__(self, horizon: int, which: str) -> None:
+        super().__init__(
+            f"no origin of {which} block has the rows the model looks back on and {horizon} rows with a target "
+            "after it: use more rows, fewer folds or a shorter window"
+        )
+
+
 def _run_fold(
     fitted: Any,
     encoded: EncodedTable,
@@ -207,10 +233,7 @@ def _run_fold(
     allowed = allowed[np.isin(allowed, fitted.origins(encoded))]
     origins = block_origins(encoded, start, stop, horizon, step, allowed)
     if not len(origins):
-        raise ValueError(
-            f"no origin of this block has the rows the model looks back on and {horizon} rows with a target "
-            "after it: use more rows, fewer folds or a shorter window"
-        )
+        raise _NothingToMeasure(horizon, "this")
     forecasts = fitted.forecast_at(encoded, origins)
     name = name_of(fitted)
     train_stop = encoded.offsets[:-1] + start
