@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from memorycell.data.text.tagged_files import format_tagged, read_tagged
-from memorycell.data.text.tagged_tables import read_tagged_json, read_tagged_table
+from memorycell.data.text.tagged_tables import read_tagged_json, read_tagged_objects, read_tagged_table
 
 KAGGLE = (
     "Sentence #,Word,POS,Tag\nSentence: 1,Thousands,NNS,O\n,of,IN,O\n"
@@ -158,3 +158,81 @@ def test_a_sentence_a_line_is_not_what_is_read(tmp_path: Path) -> None:
     assert "The words are those of column 0, of 3 between spaces: a line has one word." in said(data)
     with pytest.raises(ValueError, match=r"line 2: expected 3 columns as in line 1, got 2 .* a line has one word"):
         read_tagged(write(tmp_path / "a.txt", "London is big\nRome too\n"), labelled=False)
+
+
+SENTENCES = [["Ann", "Lee", "saw", "Rome"], ["Nobody", "came"]]
+SPANS = [["B-per", "I-per", "O", "B-loc"], ["O", "O"]]
+MARKED = [("Ann Lee saw Rome", [[0, 7, "per"], [12, 16, "loc"]]), ("Nobody came", [])]
+
+
+def _marked(name: str, span) -> list[dict]:
+    return [{"text": text, name: [span(*each) for each in spans]} for text, spans in MARKED]
+
+
+OBJECTS = {
+    "tokens": [
+        {"id": str(k), "tokens": w, "ner_tags": t} for k, (w, t) in enumerate(zip(SENTENCES, SPANS, strict=True))
+    ],
+    "doccano": _marked("label", lambda *each: list(each)),
+    "entities": _marked("entities", lambda *each: list(each)),
+    "prodigy": _marked("spans", lambda start, stop, label: {"start": start, "end": stop, "label": label}),
+    "offsets": _marked(
+        "entities", lambda start, stop, label: {"start_offset": start, "end_offset": stop, "label": label}
+    ),
+    "pairs": [[text, {"entities": spans}] for text, spans in MARKED],
+}
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_objects_of_words_or_of_marked_texts(name: str, tmp_path: Path) -> None:
+    rows = OBJECTS[name]
+    lines = "\n".join(map(json.dumps, rows))
+    for text in (json.dumps(rows), json.dumps({"data": rows}), json.dumps({"data": rows}, indent=1), lines):
+        data = read_tagged_json(write(tmp_path / "a.json", text))
+        assert (data.words, data.tags) == (SENTENCES, SPANS)
+        assert read_tagged_json(tmp_path / "a.json", labelled=False).words == SENTENCES
+    data = read_tagged_objects("X", rows)
+    assert (data.words, data.tags) == (SENTENCES, SPANS)
+    assert ("split into words" in said(data)) is (name != "tokens")
+
+
+def test_a_span_that_ends_within_a_word_tags_all_of_it() -> None:
+    data = read_tagged_objects("X", [{"text": "Romans came", "spans": [[0, 4, "loc"]]}])
+    assert data.tags == [["B-loc", "O"]] and "1 spans begin or end within a word" in said(data)
+
+
+@pytest.mark.parametrize(
+    ("span", "message"),
+    [
+        ([0, 99, "a"], "within the 4 characters"),
+        ([0, 2], "such as"),
+        ([2, 2, "a"], "got 2 to 2"),
+        ({"start": 1}, "such as"),
+    ],
+)
+def test_spans_that_cannot_be_used(span, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^X, object 0: expected a span .*{message}"):
+        read_tagged_objects("X", [{"text": "Rome", "spans": [span]}])
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "id,token,label\n7,the,DET\n7,gull,NOUN\n8,the,DET\n8,a,DET\n"),
+        ("a.tsv", "text_id\ttoken\tlabel\na\tthe\tDET\na\tgull\tNOUN\nb\tthe\tDET\nb\ta\tDET\n"),
+    ],
+)
+def test_an_id_that_stays_the_same_within_sentences_says_where_they_end(name: str, text: str, tmp_path: Path) -> None:
+    data = read_tagged(write(tmp_path / name, text))
+    assert data.words == [["the", "gull"], ["the", "a"]] and "sentences in" in said(data)
+
+
+def test_an_id_of_each_word_says_nothing_of_sentences(tmp_path: Path) -> None:
+    data = read_tagged(write(tmp_path / "a.tsv", "id\ttoken\tlabel\n1\tthe\tDET\n2\tgull\tNOUN\n1\tthe\tDET\n"))
+    assert data.words == [["the", "gull", "the"]]
+
+
+def test_conllu_between_spaces(tmp_path: Path) -> None:
+    text = "# text = a\n1-2 du _ _ _ _ _ _ _ _\n1 de de ADP E _ 2 case _ _\n2 le le DET D _ 0 root _ _\n"
+    data = read_tagged(write(tmp_path / "a.conllu", text))
+    assert data.conllu and data.words == [["de", "le"]] and data.tags == [["ADP", "DET"]]

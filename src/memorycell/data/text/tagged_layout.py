@@ -6,8 +6,10 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
 
 from memorycell.data.labels.label_schemes import span_scheme
 from memorycell.data.lines import listing
@@ -69,6 +71,16 @@ class Layout:
     def at(self, number: int) -> list[str]:
         """The columns of the line of this number."""
         return self.fields(self.lines[number]) if self.cells is None else self.cells[number]
+
+    def cells_of(self, place: int) -> list[str]:
+        """The cells of a column, by the first lines."""
+        rows = [self.at(number) for number in range(self.first, min(len(self.lines), _HEAD))]
+        return [row[place] for row in rows if len(row) == self.columns]
+
+    def has_gaps(self) -> bool:
+        """Whether an empty line stands between words, by the first lines."""
+        body = "\n".join(self.lines[self.first : _HEAD]).strip("\n")
+        return any(not line.strip(" \t,;") for line in body.split("\n"))
 
     def is_comment(self, line: str, fields: Sequence[str]) -> bool:
         """Whether a line that begins a sentence is none of its words."""
@@ -150,11 +162,17 @@ def layout_of(name: str, text: str) -> Layout:
         columns = len(split_fields(head[0][1], separator))
     place = next(number for number, line in head if len(split_fields(line, separator)) == columns)
     layout = Layout(name, lines, separator, columns, place, cells=cells)
-    layout.conllu = separator == "\t" and columns == len(CONLLU) and bool(_WORD_ID.match(lines[place]))
+    layout.conllu = separator in "\t " and columns == len(CONLLU) and _is_conllu(layout.at(place), separator)
     if not layout.conllu and _is_header(layout, [line for number, line in head if number > place], table):
         layout.header, layout.names = place, [each.strip() for each in layout.fields(lines[place])]
         layout.first = next((number for number, line in head if number > place), place)
     return layout
+
+
+def _is_conllu(fields: Sequence[str], separator: str) -> bool:
+    """Whether ten columns are those of CoNLL-U: a number first, and between spaces that of its head, too."""
+    head = fields[CONLLU.index("HEAD")]
+    return bool(_WORD_ID.match(fields[0])) and (separator == "\t" or head == "_" or head.isdigit())
 
 
 def _is_word(line: str) -> bool:
@@ -194,11 +212,22 @@ def _is_sentence(name: str) -> bool:
     return plain(name).startswith("sent") and not plain(name).startswith("sentiment")
 
 
+def _names_rows(name: str) -> bool:
+    """Whether a plain name is that of a column of sentences or of identifiers."""
+    return name.startswith("sent") or name.endswith("id")
+
+
+def _are_runs(cells: Sequence[Any]) -> bool:
+    """Whether equal cells stand together, several in a row, and never come back: what a sentence is called by."""
+    runs = [cell for cell, _ in groupby(cells)]
+    return 1 < len(runs) < 0.7 * len(cells) and len(set(runs)) == len(runs)
+
+
 def _is_header(layout: Layout, rest: list[str], table: bool) -> bool:
     """Whether the first line names columns: by names one knows, or by a tag that is none where all others are."""
     fields = layout.fields(layout.lines[layout.first])
     names = [plain(each) for each in fields]
-    known = all(each in WORDS or each in TAGS or each in _OTHERS or each.startswith("sent") for each in names)
+    known = all(each in WORDS or each in TAGS or each in _OTHERS or _names_rows(each) for each in names)
     if known and any(each in WORDS for each in names) and (len(fields) > 1 or names[0] in ("word", "token")):
         return True
     others = [found for found in map(layout.fields, rest) if len(found) == len(fields)]
@@ -210,14 +239,19 @@ def _is_header(layout: Layout, rest: list[str], table: bool) -> bool:
     return span_scheme(tags) is not None and span_scheme(tags | {fields[-1]}) is None
 
 
-def found_columns(layout: Layout) -> tuple[int, int, int | None]:
-    """The columns of words, of tags and of sentences, where nobody says them."""
+def found_columns(layout: Layout, cells: Callable[[int], Sequence[Any]] | None = None) -> tuple[int, int, int | None]:
+    """The columns of words, of tags and of sentences, where nobody says them; `cells`: those of a column of a table."""
     if layout.conllu:
         return CONLLU.index("FORM"), CONLLU.index("UPOS"), None
     names = [plain(each) for each in layout.names]
     word = next((names.index(each) for each in WORDS if each in names), None)
     tag = next((names.index(each) for each in TAGS if each in names), None)
     sentence = next((place for place, each in enumerate(layout.names) if _is_sentence(each)), None)
+    if sentence is None and cells is None and not layout.has_gaps():
+        cells = layout.cells_of
+    if sentence is None and cells is not None:
+        named = [place for place, each in enumerate(names) if each.endswith("id") and place not in (word, tag)]
+        sentence = next((place for place in named if _are_runs(cells(place))), None)
     if not layout.names and layout.columns == 2:
         head = [layout.fields(line) for line in layout.lines[layout.first : _HEAD] if _is_word(line)]
         both = [found for found in head if len(found) == 2]

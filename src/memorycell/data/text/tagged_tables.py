@@ -10,8 +10,10 @@ from typing import Any
 from memorycell.data.log import note
 from memorycell.data.text.tagged_files import Tagged
 from memorycell.data.text.tagged_layout import TAGS, WORDS, Layout, found_columns, plain
+from memorycell.data.text.tagged_spans import TEXTS, marked
 from memorycell.data.text.text_file import read_text
 
+_HEAD = 2000  # rows that are looked at
 JSON = (".json", ".jsonl", ".ndjson")
 TABLES = (".parquet", ".pq", ".feather", ".arrow", ".xlsx", ".xls", ".ods")
 
@@ -47,7 +49,9 @@ def read_tagged_table(
 
     table = read_table(source, samples=True)
     layout = Layout(table.source, [], ",", len(table.columns), 0, 0, list(table.columns))
-    at_word, at_tag, at_sentence = found_columns(layout)
+    at_word, at_tag, at_sentence = found_columns(
+        layout, lambda place: table.texts(table.columns[place]).slice(0, _HEAD).to_pylist()
+    )
     at_word = at_word if word is None else layout.column(word)
     at_tag = at_tag if tag is None else layout.column(tag)
     at_sentence = at_sentence if sentence is None else layout.column(sentence)
@@ -114,18 +118,68 @@ def read_tagged_json(
     [['B-x', 'O']]
     """
     path = Path(path)
-    rows = _objects(path.name, read_text(path, encoding))
-    data = Tagged([], [] if labelled else None)
+    return read_tagged_objects(path.name, _objects(path.name, read_text(path, encoding)), word, tag, labelled=labelled)
+
+
+def read_tagged_objects(
+    name: str,
+    rows: Iterable[Any],
+    word: int | str | None = None,
+    tag: int | str | None = None,
+    *,
+    labelled: bool = True,
+) -> Tagged:
+    """Sentences of dictionaries, as those of a JSON file; or texts with the spans that are marked in them.
+
+    Parameters
+    ----------
+    name : what errors call them
+    rows : a dict each, or pairs of a text and a dict
+    word, tag, labelled : see `read_tagged_json`
+
+    Raises
+    ------
+    ValueError
+        For what is not of this form.
+
+    Example
+    -------
+    >>> read_tagged_objects("X", [{"text": "To Rome!", "entities": [[3, 7, "place"]]}]).tags
+    [['O', 'B-place', 'O']]
+    """
+    data, cut, split, rows = Tagged([], [] if labelled else None), 0, 0, list(rows)
+    if len(rows) == 1 and isinstance(rows[0], dict):  # {"data": [...]}
+        lists = [each for each in rows[0].values() if isinstance(each, list) and each and not isinstance(each[0], str)]
+        rows = lists[0] if len(lists) == 1 and not any(plain(name) in TEXTS for name in rows[0]) else rows
     for number, row in enumerate(rows):
-        where = f"{path.name}, object {number}"
+        where = f"{name}, object {number}"
+        if isinstance(row, list | tuple) and len(row) == 2 and isinstance(row[0], str) and isinstance(row[1], dict):
+            row = {"text": row[0], **row[1]}
         if not isinstance(row, dict):
             raise ValueError(f"{where}: expected a list of words and one of tags by name, got {row!r:.40}")
+        spans = marked(where, row, labelled) if word is None and tag is None and not _is_listed(row) else None
+        if spans is not None:
+            data.words.append(spans.words)
+            if data.tags is not None:
+                data.tags.append(spans.tags)
+            cut, split = cut + spans.cut, split + 1
+            continue
         data.words.append(_listed(where, row, word, WORDS, "words", "word"))
         if data.tags is not None:
             data.tags.append(_listed(where, row, tag, TAGS, "tags", "tag"))
             if len(data.tags[-1]) != len(data.words[-1]):
                 raise ValueError(f"{where}: {len(data.words[-1])} words, but {len(data.tags[-1])} tags")
-    return _with_words(data, path.name)
+    if split:
+        tagged = ", whose tags mark the spans (B begins, I goes on, O is outside)" if labelled else ""
+        data.notes.append(note("spans", f"Texts of {name} were split into words{tagged}."))
+    if cut:
+        data.notes.append(note("spans", f"{cut:,} spans begin or end within a word: the whole word is tagged."))
+    return _with_words(data, name)
+
+
+def _is_listed(row: dict[str, Any]) -> bool:
+    """Whether an object has a list of words."""
+    return any(plain(name) in WORDS and isinstance(value, list) for name, value in row.items())
 
 
 def _with_words(data: Tagged, name: str) -> Tagged:
@@ -136,11 +190,13 @@ def _with_words(data: Tagged, name: str) -> Tagged:
 
 def _objects(name: str, text: str) -> list[Any]:
     try:
-        if text.lstrip().startswith("["):
-            return json.loads(text)
-        return [json.loads(line) for line in text.split("\n") if line.strip()]
+        try:
+            whole = json.loads(text)
+        except json.JSONDecodeError:
+            return [json.loads(line) for line in text.split("\n") if line.strip()]
     except json.JSONDecodeError as error:
         raise ValueError(f"{name} is no JSON: expected a list of objects, or one in each line ({error})") from None
+    return whole if isinstance(whole, list) else [whole]
 
 
 def _listed(

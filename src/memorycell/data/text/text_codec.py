@@ -63,7 +63,18 @@ def words_of(text: str) -> list[str]:
     >>> words_of("It's so good! 天气 สวัสดี")
     ["It's", 'so', 'good', '!', '天', '气', 'ส', 'วั', 'ส', 'ดี']
     """
-    return [word for word, _ in _splitter().pre_tokenize_str(unicodedata.normalize("NFC", text))]
+    return [word for word, _ in words_at(unicodedata.normalize("NFC", text))]
+
+
+def words_at(text: str) -> list[tuple[str, tuple[int, int]]]:
+    """The words of a text as it is, each with its start and stop in it.
+
+    Example
+    -------
+    >>> words_at("Oh, 天气")
+    [('Oh', (0, 2)), (',', (2, 3)), ('天', (4, 5)), ('气', (5, 6))]
+    """
+    return _splitter().pre_tokenize_str(text)
 
 
 @cache

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from memorycell.data.samples import Samples, Source
 from memorycell.data.text.tagged_files import Tagged, read_tagged
-from memorycell.data.text.tagged_tables import JSON, TABLES, read_tagged_json, read_tagged_table
+from memorycell.data.text.tagged_tables import JSON, TABLES, read_tagged_json, read_tagged_objects, read_tagged_table
 from memorycell.data.weights import checked_step_weights
 
 NAMES = {"words": "lists of words", "steps": "numeric sequences"}
@@ -109,13 +109,18 @@ def read_samples(
     if isinstance(given, TaggedSamples):
         return given
     source, tagged = Source.of(given) if labels is None else Source("X, y"), None
-    if isinstance(given, str | os.PathLike | dict) or hasattr(given, "columns") or hasattr(given, "column_names"):
+    if isinstance(given, str | os.PathLike | dict) or (_is_table(given) and _objects(given) is None):
         if labels is not None:
             raise ValueError("expected the labels in the file, got them beside it: name their column with tag=")
         columns = {"word": word, "tag": tag, "sentence": sentence, "weight": weight}
         given = _read_file(os.fspath(given) if isinstance(given, os.PathLike) else given, labelled, columns, encoding)
     elif isinstance(given, Tagged):
         source = Source("tagged words")
+    elif labels is None and (objects := _objects(given)) is not None:
+        given = _read_objects(objects, labelled, word, tag)
+    elif labels is None and _are_pairs(given):
+        labels = [[pair[-1] for pair in sentence] for sentence in given]
+        given = [[pair[0] for pair in sentence] for sentence in given]
     if isinstance(given, Tagged):
         tagged, given, labels = given, given.words, given.tags
     sequences = _sequences(given, blanks or tagged is not None)
@@ -128,6 +133,52 @@ def read_samples(
     if tagged is not None and tagged.weights is not None:
         samples.weights = checked_step_weights(tagged.weights, samples.lengths)
     return samples
+
+
+def _is_table(given: Any) -> bool:
+    return hasattr(given, "columns") or hasattr(given, "column_names")
+
+
+def _objects(given: Any) -> list[Any] | None:
+    """A dict for each sentence, of lists of such, of frames whose cells hold lists, and of data sets; else None."""
+    if _is_table(given):
+        if hasattr(given, "iloc"):
+            lists = [name for name in given if len(given) and isinstance(given[name].iloc[0], list | np.ndarray)]
+            if not lists:
+                return None
+            rows = given.assign(**{name: [list(each) for each in given[name]] for name in lists})
+            return rows.to_dict("records")
+        head = given[:1] if hasattr(given, "to_dicts") else None
+        if head is not None and any(isinstance(cell, list) for row in head.to_dicts() for cell in row.values()):
+            return given.to_dicts()
+        is_data_set = hasattr(given, "features") and hasattr(given, "__iter__")
+        return list(given) if is_data_set else None
+    if not isinstance(given, list | tuple) or not given:
+        return None
+    first = given[0]
+    pair = isinstance(first, list | tuple) and [type(each) for each in first] == [str, dict]
+    return list(given) if pair or isinstance(first, dict) else None
+
+
+def _are_pairs(given: Any) -> bool:
+    """Whether sentences are lists of tuples, a word and its tag each."""
+    first = given[0] if isinstance(given, list | tuple) and given else None
+    return (
+        isinstance(first, list)
+        and bool(first)
+        and all(
+            isinstance(each, tuple) and len(each) > 1 and all(isinstance(part, str) for part in each) for each in first
+        )
+    )
+
+
+def _read_objects(rows: list[Any], labelled: bool | None, word: Any, tag: Any) -> Tagged:
+    if labelled is None:
+        try:
+            return _read_objects(rows, True, word, tag)
+        except ValueError:
+            return _read_objects(rows, False, word, tag)
+    return read_tagged_objects("X", rows, word, tag, labelled=labelled)
 
 
 def _read_file(given: Any, labelled: bool | None, columns: dict[str, Any], encoding: str) -> Tagged:
