@@ -92,9 +92,6 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         super().__init_subclass__(**given)
         if "fit" in vars(cls):  # its trainings share a checkpoint, and nobody else is to write it between them
             cls.fit = keeps_checkpoint(vars(cls)["fit"])  # type: ignore[attr-defined]
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
         shelter(cls)
 
     # ------------------------------------------------------------------ what every job says for itself
