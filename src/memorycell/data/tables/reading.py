@@ -44,9 +44,9 @@ def read_table(
     source : path, open file, frame, array, list, dict or Table
         Path of a CSV (``.csv``, ``.tsv``, …), Parquet, Feather, JSON or Excel file (``.xlsx``, ``.xls``, ``.ods``;
         extra ``excel``), packed (gzip, zip, tar, bz2, xz, zstd, lz4) or not; ``"-"``, standard input;
-        ``https://…``; ``s3://…`` and the like (extra ``remote``); a file opened for reading; a pandas, polars or pyarrow frame; a
-        numpy array or list of numbers, 1-D (column ``y``) or 2-D with a row per step (columns ``x0``, ``x1``, ...); a
-        dict of columns.
+        ``https://…``; ``s3://…`` and the like (extra ``remote``); a file opened for reading; a pandas, polars or
+        pyarrow frame; a numpy array or list of numbers, 1-D (column ``y``) or 2-D with a row per step (columns ``x0``,
+        ``x1``, ...); a dict of columns; a list of records.
     delimiter : str, optional
         Of a text file, one character or several, or ``"\\s+"`` for spaces. By default found from its first lines and,
         unless a comma, said in the notes.

@@ -23,6 +23,7 @@ from memorycell.data.tables.files.first_lines import find_begin, is_apart, is_fo
 from memorycell.data.tables.files.how import How
 from memorycell.data.tables.files.leading_zeros import with_leading_zeros
 from memorycell.data.tables.files.numbers import Evidence
+from memorycell.data.tables.files.other_kinds import refuse_other_kinds
 from memorycell.data.tables.files.quoting import escape_of, refuse_open_quote, requoted, single_quoted, spaced_quotes
 from memorycell.data.tables.files.raw import Raw
 from memorycell.data.tables.files.record_lines import record_lines
@@ -72,7 +73,7 @@ class _Head:
 def read_delimited(raw: Raw, how: How) -> Delimited:
     """The columns of a text file. See `read_table`."""
     notes: list[dict] = []
-    _refuse_other_kinds(raw)
+    refuse_other_kinds(raw)
     data = as_given = as_utf8(raw, how.encoding, notes, how.encoding_said)
     text = _decoded_head(raw.name, data)
     lines, offset, number = _first_lines(raw.name, text, how)
@@ -213,29 +214,6 @@ def _first_lines(name: str, text: str, how: How) -> tuple[list[str], int, int]:
     return lines[start:], len("".join(lines[:start]).encode()), start + 1
 
 
-_OTHERS = {
-    b"\x89HDF": "an HDF5 or NetCDF file", b"CDF\x01": "a NetCDF file", b"CDF\x02": "a NetCDF file",
-    b"SQLite format 3": "an SQLite database", b"$FL2": "an SPSS file", b"@(#)": "an SPSS file",
-    b"<stata_dta>": "a Stata file", b"\x80\x04": "a pickle", b"\x80\x05": "a pickle", b"\x80\x03": "a pickle",
-    b"ORC": "an ORC file", b"Obj\x01": "an Avro file", b"MATLAB": "a MATLAB file", b"7z\xbc\xaf": "a 7z archive",
-    b"Rar!": "a RAR archive", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"GIF8": "a picture",
-    b"X\n\0\0\0": "a file of R", b"RDX": "a file of R", b"@relation": "an ARFF file", b"@RELATION": "an ARFF file",
-}  # fmt: skip
-
-
-def _refuse_other_kinds(raw: Raw) -> None:
-    head = raw.head(1000)
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    remedy = "expected a CSV, Parquet or Excel file"
-    if start.startswith((b"<!doctype", b"<html", b"<?xml", b"<table")):
-        raise ValueError(f"{raw.name} is a web page (HTML or XML), not a CSV: save the data itself; {remedy}")
-    if head.startswith(b"%PDF-"):
-        raise ValueError(f"{raw.name} is a PDF, not a CSV: save the data itself; {remedy}")
-    kind = next((kind for mark, kind in _OTHERS.items() if head.startswith(mark)), None)
-    if kind is not None:
-        raise ValueError(f"{raw.name} is {kind}; {remedy}: read it with what wrote it, and save it as one of these")
-
-
 def _records(lines: list[str], delimiter: str, number: int, offset: int) -> _Head:
     """The first records; where csv refuses lines, each line whose fields are short enough counts for itself."""
     head = _Head([], [], [])
@@ -309,11 +287,8 @@ def _delimiter_of(lines: list[str]) -> str:
         return plain
     if found:
         return max(found, key=lambda each: (each[0], each[2]))[3]
-    return (
-        find_delimiter(whole, _RARE)
-        if len(whole) > 2 and find_delimiter(whole, _RARE)
-        else max(_NAMES, key=whole[0].count)
-    )
+    rare = find_delimiter(whole, _RARE) if len(whole) > 2 else ""
+    return rare or max(_NAMES, key=whole[0].count)
 
 
 def _is_decimal_comma(lines: list[str], delimiter: str) -> bool:
