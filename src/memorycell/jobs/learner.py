@@ -29,8 +29,8 @@ from memorycell.jobs.parameters import TrainingParameters, check, renamed_in
 from memorycell.jobs.plan import Plan
 from memorycell.jobs.rebuilding import build_network
 from memorycell.jobs.shown import Shown
-from memorycell.jobs.surroundings import ended_with_the_call, shelter
 from memorycell.jobs.stored import TRAINED, checked_plan, plain, unplain
+from memorycell.jobs.surroundings import ended_with_the_call, shelter
 from memorycell.kernels.drawing import Drawing
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
