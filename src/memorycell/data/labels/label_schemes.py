@@ -57,7 +57,8 @@ def span_scheme(labels: Iterable[object]) -> str | None:
 
     It is one of "IO", "BIO", "BIOES" (also called IOBES), "BILOU" (L for the last, U for a single one), "BMES" and
     "BMEWO" (M for the middle, W for a single one). BMES does without O, as where words are cut. How labels are written
-    is another matter: see `split_label`. Which of two schemes of the same letters it is, BIO or IOB1, only sequences say: see `scheme_of`.
+    is another matter: see `split_label`. Which of two schemes of the same letters it is, BIO or IOB1, only sequences
+    say: see `scheme_of`.
 
     Example
     -------
