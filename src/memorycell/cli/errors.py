@@ -13,6 +13,7 @@ from collections.abc import Callable
 import typer
 
 from memorycell.data.lines import one_line
+from memorycell.data.memory import OutOfMemory, ran_out
 
 USER, BUG, INTERRUPTED, PIPE = 2, 1, 130, 141
 
@@ -22,7 +23,7 @@ _Usage: type[Exception] = typer.BadParameter.__mro__[2]
 _NAMES = (
     "target|time|series|known_future|static|categorical|exclude|freq|fill|lower|upper|device|future|at|row|text|group|id|"
     "delimiter|decimal|thousands|encoding|skip_rows|na_values|sheet|"
-    "dayfirst|date_format|timezone|aggregate|holidays|kind|unit|separator|sentence|word|tag|weight|min_count"
+    "dayfirst|date_format|timezone|aggregate|holidays|kind|unit|separator|sentence|word|tag|weight|min_count|batch_size|hidden_size|accumulate|training"
 )
 _PARAMETER = re.compile(rf"(?<=[\s(])({_NAMES})=(?:(?=([\"'\d-]))|(?=[\s,;:.)]|$))")
 _SWITCHES = {"header=False": "--no-header", "header=True": "--header", "dayfirst=True": "--dayfirst yes",
@@ -93,8 +94,9 @@ def _explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, ModuleNotFoundError):
         name = (error.name or "").partition(".")[0]
         return f"{error}: install it with pip install {name}" if name else str(error), USER
-    if isinstance(error, MemoryError):
-        return "not enough memory: use fewer rows or columns, a shorter window or a smaller batch", USER
+    if ran_out(error):
+        said = "not enough memory: use fewer rows or columns, a shorter window or a smaller batch"
+        return as_options(str(error)) if isinstance(error, OutOfMemory) else said, USER
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         return f"{error.filename}: {error.strerror}", USER
     if isinstance(error, OSError):

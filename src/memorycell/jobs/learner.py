@@ -18,6 +18,7 @@ from memorycell.data.content import fingerprint as fingerprint_of
 from memorycell.data.forms import ANY, TEXT, field, fitting
 from memorycell.data.lines import counted
 from memorycell.data.log import logger, note
+from memorycell.data.memory import remedied
 from memorycell.data.samples import Answers, Samples
 from memorycell.data.sequences import SequenceDataset
 from memorycell.jobs.card import Job
@@ -41,6 +42,10 @@ from memorycell.training.lock import keeps_checkpoint
 from memorycell.training.threads import usable_threads
 
 _LOG = logger(__name__)
+
+_IN_TRAINING = remedied("to train", "give a smaller batch_size=, a smaller hidden_size=, or shorter or fewer sequences")
+_IN_ANSWERING = remedied("to answer all of this at once", "ask about fewer rows at a time, in several calls")
+_ANSWERING = {"predict", "predict_proba", "predict_interval", "predict_quantiles", "answers", "measured"}
 
 _SEEN = "the model was trained on it: these figures flatter"
 _MAY_BE_SEEN = "the model was asked about all of it: if it was trained on some of that, these figures flatter"
@@ -91,7 +96,9 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
     def __init_subclass__(cls, **given: Any) -> None:
         super().__init_subclass__(**given)
         if "fit" in vars(cls):  # its trainings share a checkpoint, and nobody else is to write it between them
-            cls.fit = keeps_checkpoint(vars(cls)["fit"])  # type: ignore[attr-defined]
+            cls.fit = keeps_checkpoint(_IN_TRAINING(vars(cls)["fit"]))  # type: ignore[attr-defined]
+        for name in _ANSWERING & vars(cls).keys():
+            setattr(cls, name, _IN_ANSWERING(vars(cls)[name]))
         shelter(cls)
 
     # ------------------------------------------------------------------ what every job says for itself

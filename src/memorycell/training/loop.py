@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from memorycell.data.batch import BatchStream
+from memorycell.data.memory import remedied
 from memorycell.kernels.native import flush_subnormals
 from memorycell.networks.base import Network
 from memorycell.training.checkpoint import describe, describe_content, load_checkpoint
@@ -25,6 +26,7 @@ from memorycell.training.signals import Interrupts
 from memorycell.training.threads import choose_threads, flops_per_step, using_threads
 
 
+@remedied("to train", "give a smaller batch_size=, a smaller hidden_size=, or shorter or fewer sequences")
 def train(
     network: Network,
     stream: BatchStream,
