@@ -23,7 +23,7 @@ _Usage: type[Exception] = typer.BadParameter.__mro__[2]
 _NAMES = (
     "target|time|series|known_future|static|categorical|exclude|freq|fill|lower|upper|device|future|at|row|text|group|id|"
     "delimiter|decimal|thousands|encoding|skip_rows|na_values|sheet|"
-    "dayfirst|date_format|timezone|aggregate|holidays|kind|unit|separator|sentence|word|tag|weight|min_count|batch_size|hidden_size|accumulate|training"
+    "dayfirst|date_format|timezone|aggregate|holidays|kind|unit|separator|sentence|word|tag|weight|min_count|batch_size|hidden_size"
 )
 _PARAMETER = re.compile(rf"(?<=[\s(])({_NAMES})=(?:(?=([\"'\d-]))|(?=[\s,;:.)]|$))")
 _SWITCHES = {"header=False": "--no-header", "header=True": "--header", "dayfirst=True": "--dayfirst yes",

@@ -16,6 +16,7 @@ from torch.nn import functional
 from memorycell import layers
 from memorycell.data.batch import Batch
 from memorycell.data.tables.encoded import EncodedTable
+from memorycell.data.tables.table_codec import TableCodec
 from memorycell.jobs.forecasting.linear_path import PENALTIES, LinearPath
 from memorycell.networks.base import Loss, Network, State
 from memorycell.networks.heads.quantiles import QuantileHead
@@ -44,6 +45,20 @@ class TableShape:
             code_sizes=tuple(encoded.code_sizes),
             static=encoded.static.shape[1],
             static_code_sizes=tuple(encoded.static_code_sizes),
+        )
+
+    @classmethod
+    def read_by(cls, codec: TableCodec) -> TableShape:
+        """The widths that a fitted codec yields."""
+        numbers, ahead = [*codec.targets_, *codec.past_], [*codec.calendar_, *codec.known_]
+        masks = sum(column.masked for column in [*numbers, *codec.known_])
+        return cls(
+            targets=len(codec.targets_),
+            past=len(numbers) + len(ahead) + masks,
+            known=len(ahead),
+            code_sizes=tuple(len(column.categories) + 1 for column in codec.codes_),
+            static=len(codec.static_),
+            static_code_sizes=tuple(len(column.categories) + 1 for column in codec.static_codes_),
         )
 
 

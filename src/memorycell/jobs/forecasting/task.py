@@ -553,6 +553,8 @@ class Forecaster(Worded, Learner, Forecasting):
         held = (network.horizon, network.window, network.shape.targets, network.config()["levels"])
         if told != held or isinstance(network, CarriedForecaster) != (self.state == "carried"):
             raise ValueError("expected a network of the horizon, window, targets and quantiles of the forecaster")
+        if TableShape.read_by(self.codec_) != network.shape:
+            raise ValueError("expected a network of as many columns and categories as the codec reads, got another")
         spans = self.splits_.values() if isinstance(self.splits_, dict) else [None]
         if not all(isinstance(span, list) and len(span) == 2 and all(map(_is_text, span)) for span in spans):
             raise ValueError("expected first and last dates of what was trained and calibrated on, got others")
