@@ -60,7 +60,7 @@ def integrated_gradients(explained: Explained, tolerance: float = 0.01) -> Expla
         return torch.cat(numbers), torch.cat(slopes)
 
     value = value_of(explained)
-    baseline = float(run(torch.zeros(1), False)[0][0])
+    baseline = float(run(torch.zeros(1, dtype=torch.float32), False)[0][0])
     change = max(abs(value - baseline), _SMALL * max(abs(value), abs(baseline)))
     mean, points = mean_gradient(run, line.double().cpu(), tolerance * change / 2, len(line), _MOST)
     by_feature = (line.double().cpu() * mean).numpy()

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch.utils._device import DeviceContext
 
 from memorycell.training.threads import usable_threads, using_threads
 
@@ -47,8 +48,7 @@ def own_surroundings() -> Iterator[None]:
             for kind in _DEVICES:
                 if torch.is_autocast_enabled(kind):
                     stack.enter_context(torch.autocast(kind, enabled=False))
-        if torch.get_default_device().type != "cpu":
-            stack.enter_context(torch.device("cpu"))
+        stack.enter_context(_made_on_the_cpu())
         stack.enter_context(np.errstate(**_ERRORS))
         threads = torch.get_num_threads()
         stack.enter_context(using_threads(min(threads, usable_threads(threads))))
@@ -57,6 +57,31 @@ def own_surroundings() -> Iterator[None]:
             yield
         finally:
             _here.stack = None
+
+
+@contextmanager
+def _made_on_the_cpu() -> Iterator[None]:
+    """Within it tensors are made on the CPU. The mode of another default device is taken off, not covered by another:
+
+    with any mode in place layers compute through torch's dispatcher, slower and with the last digits rounded otherwise.
+    """
+    taken = []
+    while _top_is_a_device():
+        taken.append(torch._C._pop_torch_function_stack())
+    try:
+        if torch.get_default_device().type == "cpu":
+            yield
+        else:  # below a mode of the user's own
+            with torch.device("cpu"):
+                yield
+    finally:
+        for mode in reversed(taken):
+            torch._C._push_on_torch_function_stack(mode)
+
+
+def _top_is_a_device() -> bool:
+    count = torch._C._len_torch_function_stack()
+    return count > 0 and isinstance(torch._C._get_function_stack_at(count - 1), DeviceContext)
 
 
 def ended_with_the_call(generator: Generator[_Step, None, None]) -> Generator[_Step, None, None]:

@@ -112,7 +112,7 @@ def beam_search(
     state = network.select_state(state, (first // beam).expand(rows, beam).flatten())
     symbols = start.repeat_interleave(beam)
     # At first all beams of a row are alike: only the first may branch.
-    total = torch.full((rows, beam), -torch.inf, device=start.device)
+    total = torch.full((rows, beam), -torch.inf, dtype=torch.float32, device=start.device)
     total[:, 0] = 0.0
     found = _Found(total, length_penalty)
     trail: list[Tensor] = []  # by step, for each hypothesis that goes on: which one it continues, by which symbol

@@ -122,8 +122,8 @@ class _TorchOptimizer(Optimizer):
 
     def expected(self, names: Collection[str]) -> dict[str, Tensor]:
         # torch makes the state of a parameter at its first step: what it then is, one number tells.
-        probe = nn.Parameter(torch.zeros(1))
-        probe.grad = torch.zeros(1)
+        probe = nn.Parameter(torch.zeros(1, dtype=torch.float32))
+        probe.grad = torch.zeros(1, dtype=torch.float32)
         optimizer = _BUILDERS[self._options.optimizer]([{"params": [probe]}], self._options)
         optimizer.step()
         kinds = {name: value for name, value in optimizer.state[probe].items() if isinstance(value, Tensor)}

@@ -108,7 +108,7 @@ class LabelCodec:
         unseen = [(row, label) for row, found in enumerate(rows) for label in found if label not in self._ids]
         if unknown == "error" and unseen:
             self._unseen(unseen)
-        several = torch.zeros(len(rows), self.size)
+        several = torch.zeros(len(rows), self.size, dtype=torch.float32)
         for row, found in enumerate(rows):
             several[row, [self._ids[label] for label in found if label in self._ids]] = 1.0
         return several

@@ -107,7 +107,7 @@ class LanguageStream:
         tokens = torch.stack(rows)
         weights = None
         if any(shorter):
-            weights = torch.ones(len(rows), stop - first)
+            weights = torch.ones(len(rows), stop - first, dtype=torch.float32)
             weights[torch.tensor([bool(each) for each in shorter]), -1] = 0.0
         return Batch(
             {"tokens": tokens[:, :-1].contiguous()},

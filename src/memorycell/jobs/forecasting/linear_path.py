@@ -44,8 +44,8 @@ class LinearPath(nn.Module):
         super().__init__()
         self.window, self.horizon, self.known, self.targets, self.shared = window, horizon, known, targets, shared
         sets = 1 if shared else targets
-        self.register_buffer("weight", torch.zeros(sets, horizon, window + known))
-        self.register_buffer("bias", torch.zeros(sets, horizon))
+        self.register_buffer("weight", torch.zeros(sets, horizon, window + known, dtype=torch.float32))
+        self.register_buffer("bias", torch.zeros(sets, horizon, dtype=torch.float32))
 
     def forward(self, past: Tensor, known: Tensor) -> Tensor:
         """(B, H, K) from the targets of the window (B, W, K) and what is known ahead (B, H, P)."""
@@ -121,8 +121,8 @@ class _Sums:
         steps, known = self.out_ahead.shape
         size = window + known + 1
         if self.count < 2 * size:
-            return torch.zeros(steps, size)
-        gram, right = torch.empty(steps, size, size).double(), torch.empty(steps, size).double()
+            return torch.zeros(steps, size, dtype=torch.float32)
+        gram, right = torch.empty(steps, size, size, dtype=torch.float64), torch.empty(steps, size, dtype=torch.float64)
         place = [*range(window), size - 1]
         other = slice(window, size - 1)
         index = torch.tensor(place)

@@ -166,7 +166,7 @@ def run_network(
     network.eval()
     if not len(origins):
         shape = (0, network.horizon, encoded.target.shape[1])
-        return torch.empty(shape), torch.empty((*shape, len(network.head.levels)))
+        return (torch.empty(size, dtype=torch.float32) for size in (shape, (*shape, len(network.head.levels))))
     with using_threads(usable_threads(n_threads)), flush_subnormals():
         if isinstance(network, CarriedForecaster):
             return _run_carried(network, encoded, origins)
@@ -185,7 +185,7 @@ def _run_carried(
     device = next(network.parameters()).device
     dataset = StepDataset(encoded, network.horizon, origins)
     shape = (len(origins), network.horizon, encoded.target.shape[1])
-    point, quantiles = torch.empty(shape), torch.empty((*shape, len(network.head.levels)))
+    point, quantiles = (torch.empty(size, dtype=torch.float32) for size in (shape, (*shape, len(network.head.levels))))
     owner = np.searchsorted(encoded.offsets, origins, side="right") - 1
     for series in np.unique(owner):
         mine = np.flatnonzero(owner == series)

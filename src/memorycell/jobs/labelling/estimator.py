@@ -405,7 +405,7 @@ class SequenceEstimator(Learner, InsightByRow, Regressing):
         self.check_fitted()
         dataset = self.dataset(samples)
         longest = max(1, int(dataset.lengths.max()))
-        raw = torch.full((len(dataset), self.network_.head.n_outputs), torch.nan)
+        raw = torch.full((len(dataset), self.network_.head.n_outputs), torch.nan, dtype=torch.float32)
         blank = samples.given.blank
         there = None if blank is None else torch.from_numpy(np.flatnonzero(~blank))
         some = dataset if there is None else dataset.take(there)

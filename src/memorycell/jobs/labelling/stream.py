@@ -49,8 +49,8 @@ class SequenceStream:
     def reset(self) -> None:
         """Begin another sequence."""
         self._steps = 0
-        self._raw = torch.empty(0)
-        like = torch.zeros(1, 1, device=self._device)
+        self._raw = torch.empty(0, dtype=torch.float32)
+        like = torch.zeros(1, 1, dtype=torch.float32, device=self._device)
         self._state = self._network.init_state(Batch({"steps": like}))
 
     @torch.inference_mode()

@@ -71,7 +71,7 @@ class QuantileHead(Head):
         normal = torch.special.ndtri(self.levels.double()) * 0.5
         gaps = torch.linalg.solve(self.mixing.double().T, normal)
         raw = torch.where(self.increments, gaps - 1 / gaps, gaps)
-        return torch.cat([torch.zeros(1), raw.float()])
+        return torch.cat([raw.new_zeros(1), raw]).float()
 
     def predict(self, raw: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Point (...) and quantiles (..., Q) of raw (..., 1 + Q)."""
