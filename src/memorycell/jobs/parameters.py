@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from memorycell.jobs.values import Device, Fields, Seed, Value, Whole
+from memorycell.kernels.limits import MOST_THREADS
 
 RENAMED = {"seed": "random_state"}  # parameters of every task by their older names; a card has its own
 _KEY = "option"
@@ -129,7 +130,7 @@ class TrainingParameters:
         '"auto": CUDA, else MPS or XPU where torch has them, else the CPU. Anything else is given to torch as it is.',
     )  # fmt: skip
     n_threads: int | None = declared(
-        None, Whole(optional=True), "Training", "Threads.", "None: a rule of the shapes; the choice is `n_threads_`.",
+        None, Whole(optional=True, most=MOST_THREADS), "Training", "Threads.", "None: a rule of the shapes; the choice is `n_threads_`.",
         said="by the shapes", flag="--threads",
     )  # fmt: skip
     verbose: bool | None = None  # a progress bar; None: where stderr is a terminal, or in a notebook

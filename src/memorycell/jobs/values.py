@@ -79,7 +79,7 @@ def _words(auto: bool, optional: bool) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Whole(Value):
-    """A whole number of at least `least`; or "auto"; or None, which the command calls none.
+    """A whole number of at least `least`, and at most `most`; or "auto"; or None, which the command calls none.
 
     Example
     -------
@@ -93,6 +93,7 @@ class Whole(Value):
     least: int | None = 1
     auto: bool = False
     optional: bool = False
+    most: int | None = None
 
     @property
     def shape(self) -> str:
@@ -101,11 +102,13 @@ class Whole(Value):
     def check(self, name: str, value: Any) -> None:
         if (self.auto and isinstance(value, str) and value == AUTO) or (self.optional and value is None):
             return
-        if not _is_whole(value) or (self.least is not None and value < self.least):
+        fits = _is_whole(value) and (self.least is None or value >= self.least)
+        if not fits or (self.most is not None and value > self.most):
             raise ValueError(f"expected {name} to be {self._what()}, got {value!r}")
 
     def _what(self) -> str:
         what = "a whole number" + ("" if self.least is None else f" of at least {self.least}")
+        what += "" if self.most is None else f" and at most {self.most}"
         return what + (' or "auto"' if self.auto else "") + (" or None" if self.optional else "")
 
     def parse(self, text: str) -> Any:

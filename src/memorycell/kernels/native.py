@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 import memorycell.kernels
+from memorycell.kernels.limits import MOST_THREADS
 
 _ABI = 4  # MEMORYCELL_ABI of csrc/memorycell.h
 _LONG, _DOUBLE, _BYTES, _POINTER = ctypes.c_int64, ctypes.c_double, ctypes.c_char_p, ctypes.c_void_p
@@ -191,7 +192,7 @@ def flush_subnormals() -> Iterator[None]:
         with _flush_this_thread():
             yield
         return
-    n_threads = torch.get_num_threads()
+    n_threads = min(torch.get_num_threads(), MOST_THREADS)
     previous = (ctypes.c_int * n_threads)()
     native.mc_set_flush(1, n_threads, previous)
     try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from memorycell.data.figures import Figures
+from memorycell.kernels.limits import MOST_THREADS, said
 
 OPTIMIZERS = ("adam", "adamw", "sgd", "rmsprop", "nadam", "radam", "adagrad")
 SCHEDULES = ("constant", "cosine", "one_cycle", "plateau", "slanted_triangular")
@@ -55,7 +56,7 @@ class TrainingOptions:
     seed : int
         Of every random mask.
     n_threads : int or None
-        None: chosen from the shapes (see `choose_threads`).
+        At most 256; None: chosen from the shapes (see `choose_threads`).
     checkpoint_seconds : float
         Longest time between two checkpoints within an epoch.
 
@@ -93,6 +94,8 @@ class TrainingOptions:
                 raise ValueError(f"expected {name} to be one of {', '.join(choices)}, got {getattr(self, name)!r}")
         for name in ("epochs", "accumulate", "n_threads", "patience", "average_after"):
             self._check(name, 1, integer=True, optional=name in ("n_threads", "patience", "average_after"))
+        if self.n_threads is not None and self.n_threads > MOST_THREADS:
+            raise ValueError(said(self.n_threads))
         self._check("warmup_steps", 0, integer=True)
         self._check("seed", -math.inf, integer=True)
         for name in ("weight_decay", "min_delta", "checkpoint_seconds"):
