@@ -162,6 +162,8 @@ def load_model(path: str | Path) -> ModelFile:
     header, tensors = read_tensors(path)
     fields = _our_fields(path, header)
     for name, tensor in tensors.items():
+        if tensor.is_complex() or tensor.is_quantized:
+            raise ModelFileError(f"{path}: expected tensor {name!r} of real numbers, got {tensor.dtype}")
         if not _finite(tensor):
             raise ModelFileError(f"{path}: tensor {name!r} holds NaN or infinite values, so the model is of no use")
     _LOG.info("%s was read from %s", fields["kind"], path)

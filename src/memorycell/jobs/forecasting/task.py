@@ -561,7 +561,7 @@ class Forecaster(Worded, Learner, Forecasting):
         ends = self.ends_.values() if isinstance(self.ends_, dict) else [self.ends_]
         if not all(map(_is_text, ends)) or not ends:
             raise ValueError("expected the date or step of the last row seen, got another")
-        self._last_seen()
+        self._last_seen(), self.data_rows()  # which read the dates
 
 
 def _is_text(value: Any) -> bool:
