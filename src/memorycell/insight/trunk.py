@@ -115,10 +115,14 @@ def read_out(explained: Explained) -> ReadOut:
     value, calls = value_of(explained), _recorded(explained)
     allowed = _TOLERANCE * max(1.0, abs(value))
     at_zero = float(_numbers(explained, calls, torch.zeros(1, dtype=torch.float32), False)[0][0])
-    alone = float(_numbers(explained, calls, torch.zeros(1, dtype=torch.float32), False, _Held(explained.values, 0.0))[0][0])
+    alone = float(
+        _numbers(explained, calls, torch.zeros(1, dtype=torch.float32), False, _Held(explained.values, 0.0))[0][0]
+    )
     past = at_zero - alone
     if not explained.parts and not explained.constants:
-        empty = _numbers(explained, calls, torch.zeros(1, dtype=torch.float32), False, _Held(explained.baseline, 0.0))[0]
+        empty = _numbers(explained, calls, torch.zeros(1, dtype=torch.float32), False, _Held(explained.baseline, 0.0))[
+            0
+        ]
         past = at_zero - float(empty[0])
     weights, _ = mean_gradient(
         lambda places, gradient: _numbers(explained, calls, places, gradient),

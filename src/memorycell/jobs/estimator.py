@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from memorycell.jobs.parameters import no_parameter
 
+_ROUTED = ("fit", "score")  # the methods that take something beside their data
 _MOST = 120  # letters of a parameter's value
 
 
@@ -33,6 +34,61 @@ class Estimator:
                 raise ValueError(no_parameter(type(self), name, known))
             setattr(self, name, value)
         return self
+
+    # Metadata routing: https://scikit-learn.org/stable/metadata_routing.html
+
+    def get_metadata_routing(self) -> Any:
+        """What `fit` and `score` ask scikit-learn to pass on to them, as `set_fit_request` says."""
+        from sklearn.utils.metadata_routing import MetadataRequest
+
+        request = MetadataRequest(owner=self)
+        for method in _ROUTED:
+            chosen = vars(self).get("_requests", {}).get(method, {})
+            for name in self._metadata(method):
+                getattr(request, method).add_request(param=name, alias=chosen.get(name))
+        return request
+
+    def set_fit_request(self, **requests: bool | str | None) -> Self:
+        """Have scikit-learn's searches, pipelines and ensembles pass metadata to `fit`: ``sample_weight=True``.
+
+        Parameters
+        ----------
+        requests : names of arguments of `fit`, such as sample_weight: True, False, or another name that they come by
+
+        Raises
+        ------
+        ValueError
+            For an argument that `fit` does not have.
+        RuntimeError
+            Unless scikit-learn's routing is on: ``sklearn.set_config(enable_metadata_routing=True)``.
+        """
+        return self._request("fit", requests)
+
+    def set_score_request(self, **requests: bool | str | None) -> Self:
+        """As `set_fit_request`, of `score`."""
+        return self._request("score", requests)
+
+    def _request(self, method: str, requests: dict[str, bool | str | None]) -> Self:
+        import sklearn
+
+        if not sklearn.get_config()["enable_metadata_routing"]:
+            raise RuntimeError(
+                f"set_{method}_request acts with scikit-learn's metadata routing alone, which is off: "
+                "sklearn.set_config(enable_metadata_routing=True) turns it on"
+            )
+        known = self._metadata(method)
+        for name in requests:
+            if name not in known:
+                raise ValueError(f"{type(self).__name__}.{method} has no {name!r}; it has {', '.join(known)}")
+        before = vars(self).get("_requests", {})
+        self._requests = {**before, method: {**before.get(method, {}), **requests}}
+        return self
+
+    def _metadata(self, method: str) -> list[str]:
+        """The arguments of a method beside its data."""
+        function = getattr(type(self), method, None)
+        found = {} if function is None else inspect.signature(function).parameters
+        return [name for name, each in found.items() if each.kind is each.KEYWORD_ONLY or name == "sample_weight"]
 
     def __sklearn_tags__(self) -> Any:
         # Only scikit-learn asks, and then it is loaded already.

@@ -163,9 +163,12 @@ class Learner(TrainingParameters, Estimator, Insight, Shown):
         from sklearn.base import clone
 
         parameters = self.get_params(deep=False)
-        return type(self)(
+        again = type(self)(
             **{name: each if name == "pretrained" else clone(each, safe=False) for name, each in parameters.items()}
         )
+        if "_requests" in vars(self):
+            again._requests = self._requests  # never changed, only replaced
+        return again
 
     # ------------------------------------------------------------------ training
 

@@ -130,7 +130,8 @@ class TrainingParameters:
         '"auto": CUDA, else MPS or XPU where torch has them, else the CPU. Anything else is given to torch as it is.',
     )  # fmt: skip
     n_threads: int | None = declared(
-        None, Whole(optional=True, most=MOST_THREADS), "Training", "Threads.", "None: a rule of the shapes; the choice is `n_threads_`.",
+        None, Whole(optional=True, most=MOST_THREADS), "Training", "Threads.",
+        "None: a rule of the shapes; the choice is `n_threads_`.",
         said="by the shapes", flag="--threads",
     )  # fmt: skip
     verbose: bool | None = None  # a progress bar; None: where stderr is a terminal, or in a notebook
