@@ -32,7 +32,7 @@ _DRAWING = threading.RLock()
 
 
 @contextmanager
-def drawn_with(settings: dict[str, Any]) -> Iterator[None]:
+def drawn_with(settings: Any) -> Iterator[None]:
     """Within it matplotlib's settings are these: they are those of the whole process, so one thread at a time."""
     with _DRAWING, rc_context(settings):
         yield

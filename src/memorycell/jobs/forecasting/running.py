@@ -166,7 +166,7 @@ def run_network(
     network.eval()
     if not len(origins):
         shape = (0, network.horizon, encoded.target.shape[1])
-        return (torch.empty(size, dtype=torch.float32) for size in (shape, (*shape, len(network.head.levels))))
+        return _unanswered(shape, len(network.head.levels))
     with using_threads(usable_threads(n_threads)), flush_subnormals():
         if isinstance(network, CarriedForecaster):
             return _run_carried(network, encoded, origins)
@@ -178,6 +178,10 @@ def run_network(
     return torch.cat([point for point, _ in parts]).cpu(), torch.cat([spread for _, spread in parts]).cpu()
 
 
+def _unanswered(shape: tuple[int, ...], levels: int) -> tuple[Tensor, Tensor]:
+    return torch.empty(shape, dtype=torch.float32), torch.empty((*shape, levels), dtype=torch.float32)
+
+
 def _run_carried(
     network: CarriedForecaster, encoded: EncodedTable, origins: NDArray[np.int64]
 ) -> tuple[Tensor, Tensor]:
@@ -185,7 +189,7 @@ def _run_carried(
     device = next(network.parameters()).device
     dataset = StepDataset(encoded, network.horizon, origins)
     shape = (len(origins), network.horizon, encoded.target.shape[1])
-    point, quantiles = (torch.empty(size, dtype=torch.float32) for size in (shape, (*shape, len(network.head.levels))))
+    point, quantiles = _unanswered(shape, len(network.head.levels))
     owner = np.searchsorted(encoded.offsets, origins, side="right") - 1
     for series in np.unique(owner):
         mine = np.flatnonzero(owner == series)
