@@ -17,8 +17,9 @@ from memorycell.kernels.limits import MOST_THREADS
 from memorycell.networks.base import State
 from memorycell.training.files import ModelFileError, check_tensors, reading
 
+_FIGURES = ("loss", "lr", "grad_norm", "seconds", "examples_per_second")
 _ROW = mapping(
-    {"epoch": COUNT, "loss": NUMBER, "val_loss": optional(NUMBER)}, "an epoch and its figures", others=optional(NUMBER)
+    {"epoch": COUNT, "val_loss": optional(NUMBER), **dict.fromkeys(_FIGURES, NUMBER)}, "an epoch and its figures"
 )
 HISTORY = several(_ROW, "a list of epochs, each with its loss and other figures")
 THREADS = Form(

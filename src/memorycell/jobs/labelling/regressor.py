@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from memorycell.data.forms import NUMBER, field, several
 from memorycell.data.samples import Answers, Samples
 from memorycell.data.weights import checked_weights
 from memorycell.jobs.card import Job
@@ -120,6 +121,7 @@ class SequenceRegressor(SequenceEstimator, Regressing):
         super()._check_loaded()
         outputs = self.network_.head.n_outputs
         for name in ("center", "scale"):
+            field(self.scale_, name, several(NUMBER, "a list of numbers"), "scale_")
             values = np.asarray(self.scale_[name], np.float64)
             if values.shape != (outputs,) or not np.isfinite(values).all():
                 raise ValueError(f"expected {outputs} finite numbers as {name} of the targets, got others")
