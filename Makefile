@@ -4,12 +4,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check-long test-services test-browser check-native lint bench docs pictures clean help
+.PHONY: demo test check-long check-minima check-sktime test-services test-browser check-native wheel lint bench docs pictures clean help
 
 help:
 	@echo "make demo   set up and forecast real sea-surface temperatures"
 	@echo "make test   set up and run all tests, in parallel"
 	@echo "make check-long   run the tests that take long: many more fuzzed calls, many more kills"
+	@echo "make check-minima   help, demo and the jobs' suite on the lowest versions that pyproject.toml asks for"
+	@echo "make check-sktime   run sktime's own tests on memorycell.sktime, in an environment of its own"
+	@echo "make wheel   build the source distribution and wheels for x86-64 and aarch64 in dist/ (Debian)"
 	@echo "make test-services   run the tests that need other programs (Debian)"
 	@echo "make test-browser   look at the explain page with Chromium (Debian)"
 	@echo "make check-native   run the kernels under sanitizers, valgrind, clang, and as aarch64 (Debian)"
@@ -37,6 +40,15 @@ test: $(STAMP)
 
 check-long: $(STAMP)
 	$(BIN)/python -m pytest -m long --durations 20
+
+check-minima:
+	tests/minima/run.sh $(PYTHON)
+
+check-sktime:
+	tests/sktime/run.sh $(PYTHON)
+
+wheel: $(STAMP)
+	packaging/wheels.sh $(PYTHON)
 
 # What needs programs that pip does not bring; today that is a browser.
 test-services: test-browser

@@ -223,5 +223,5 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 def test_every_module_imports() -> None:
     for module in MODULES:
-        if not module.endswith("__main__"):
+        if module != "sktime" and not module.endswith("__main__"):  # that one has an environment: make check-sktime
             importlib.import_module(f"memorycell.{module}".rstrip("."))
