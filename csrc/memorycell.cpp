@@ -53,6 +53,48 @@ const mc::Level* level_of(const mc_run& run) {
   return known ? level_of(run.level) : nullptr;
 }
 
+// Whether the rows of a run lie where it says, before anything is read or written there: a status.
+int rows_of(const mc_run& run) {
+  if (run.steps < 0 || run.batch < 0 || run.input < 0 || run.hidden < 0 || run.projected < 0) return MC_UNKNOWN;
+  if (!run.w_ih || !run.w_hh || (run.packed && !run.active)) return MC_UNKNOWN;
+  for (int64_t t = 0; run.active && t < run.steps; ++t) {
+    const int64_t most = t ? run.active[t - 1] : run.batch;
+    if (run.active[t] < 0 || run.active[t] > most) return MC_NOT_SORTED;
+  }
+  if (run.order) {
+    char* taken = static_cast<char*>(calloc(static_cast<size_t>(run.batch) + 1, 1));
+    if (!taken) return MC_NO_MEMORY;
+    int64_t fit = 0;
+    for (int64_t b = 0; b < run.batch; ++b) {
+      const int64_t place = run.order[b];
+      if (place < 0 || place >= run.batch || taken[place]) break;
+      taken[place] = 1;
+      ++fit;
+    }
+    free(taken);
+    if (fit < run.batch) return MC_NO_ORDER;
+  }
+  int64_t row = 0;
+  for (int64_t t = 0; run.tokens && t < run.steps; ++t) {
+    const int64_t rows = run.active ? run.active[t] : run.batch;
+    for (int64_t b = 0; b < rows; ++b, ++row) {
+      const int64_t at = run.packed ? row * run.tokens_row
+                                    : t * run.tokens_time + (run.order ? run.order[b] : b) * run.tokens_row;
+      if (run.tokens[at] < 0 || run.tokens[at] >= run.vocabulary) return MC_NO_TOKEN;
+    }
+  }
+  return MC_OK;
+}
+
+// A status for all runs of a call.
+int checked(const mc_run* runs, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) {
+    if (!level_of(runs[i])) return MC_UNKNOWN;
+    if (const int wrong = rows_of(runs[i])) return wrong;
+  }
+  return MC_OK;
+}
+
 }  // namespace
 
 extern "C" {
@@ -77,20 +119,18 @@ int64_t mc_reserve_bytes(const mc_run* run) {
 }
 
 int mc_forward(const mc_run* runs, int64_t count, int64_t threads) {
-  for (int64_t i = 0; i < count; ++i)
-    if (!level_of(runs[i])) return MC_UNKNOWN;
+  if (const int wrong = checked(runs, count)) return wrong;
   return count ? level_of(runs[0])->forward(runs, count, mc::threads_to_use(threads)) : MC_OK;
 }
 
 int mc_backward(const mc_run* runs, const mc_gradients* gradients, int64_t count, int64_t threads) {
-  for (int64_t i = 0; i < count; ++i)
-    if (!level_of(runs[i])) return MC_UNKNOWN;
+  if (const int wrong = checked(runs, count)) return wrong;
   return count ? level_of(runs[0])->backward(runs, gradients, count, mc::threads_to_use(threads)) : MC_OK;
 }
 
 int mc_trace(const mc_run* run, void* const* values, int64_t time, int64_t row, int64_t threads) {
-  const mc::Level* level = level_of(*run);
-  return level ? level->trace(*run, values, time, row, threads) : MC_UNKNOWN;
+  if (const int wrong = checked(run, 1)) return wrong;
+  return level_of(*run)->trace(*run, values, time, row, threads);
 }
 
 void mc_bernoulli(int64_t level, int64_t key, int64_t first_row, int64_t rows, int64_t width, int64_t threshold,

@@ -45,7 +45,14 @@ MEMORYCELL_API double mc_peak(int64_t level, int64_t threads);
 enum { MC_LSTM = 0, MC_GRU = 1, MC_RNN_TANH = 2, MC_RNN_RELU = 3 };
 
 /* What the functions below return. */
-enum { MC_OK = 0, MC_NO_MEMORY = 1, MC_UNKNOWN = 2 };
+enum {
+  MC_OK = 0,
+  MC_NO_MEMORY = 1,
+  MC_UNKNOWN = 2, /* no such level, mode or size of number; a size below zero; a pointer missing */
+  MC_NOT_SORTED = 3, /* active is not from 0 to B, or rises */
+  MC_NO_ORDER = 4,   /* order is not 0 … B - 1 in some order */
+  MC_NO_TOKEN = 5    /* a token is not from 0 to vocabulary - 1 */
+};
 
 /* One layer in one direction. Every member has eight bytes. Read only, except out, h_n, c_n and reserve. */
 typedef struct {

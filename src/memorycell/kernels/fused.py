@@ -14,11 +14,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from memorycell.kernels import native
-from memorycell.kernels.fused_check import check
+from memorycell.kernels import batched, native, onlookers, twice
+from memorycell.kernels.fused_check import check, check_backward, check_devices
 from memorycell.kernels.reference import GATES, Gates
 from memorycell.kernels.spec import MODES, ZONEOUT_C, Spec, grouped, parameters_of, split_masks
-from memorycell.kernels.twice import Gradients
 
 _RUN = struct.Struct("=45q2d6q")  # mc_run
 _GRADIENTS = struct.Struct("=23q")  # mc_gradients
@@ -29,29 +28,40 @@ _NOWHERE = (0, 0, 0)  # a null pointer and its distances
 _PLACES = {name: place for place, name in enumerate(parameters_of(1, 1, 1, True, 1))}
 
 
+def address(tensor: Tensor) -> int:
+    """Where a tensor's numbers stand; raises ValueError if they stand nowhere."""
+    found = tensor.data_ptr()
+    if not found and tensor.numel():
+        raise ValueError(
+            f"expected tensors whose numbers are in memory, got one of shape {tuple(tensor.shape)} without any: "
+            "its storage has been freed (resize_(0)), or it stands for zeros that were never made"
+        )
+    return found
+
+
 def _pointers(spec: Spec, tensors: Sequence[Tensor | None]) -> list[int]:
     """Addresses of one cell's parameters, or of their gradients."""
     pointers = [0] * len(_PLACES)
     for name, tensor in zip(spec.parameters, tensors, strict=True):
         if tensor is not None:
-            pointers[_PLACES[name]] = tensor.data_ptr()
+            pointers[_PLACES[name]] = address(tensor)
     return pointers
 
 
 def _rows(spec: Spec, tensor: Tensor) -> tuple[int, int, int]:
     """Address, and distances between steps and rows, of (T, B, ·), or packed of (Σ lengths, ·)."""
     if spec.packed:
-        return tensor.data_ptr(), 0, tensor.stride(0)
-    return tensor.data_ptr(), tensor.stride(0), tensor.stride(1)
+        return address(tensor), 0, tensor.stride(0)
+    return address(tensor), tensor.stride(0), tensor.stride(1)
 
 
 def _input_rows(spec: Spec, layer: int, tensor: Tensor) -> tuple[int, int, int]:
     """`_rows` of what a layer reads; the first one's is a vocabulary if there are tokens."""
-    return _rows(spec, tensor) if layer or not spec.tokens else (tensor.data_ptr(), 0, tensor.stride(0))
+    return _rows(spec, tensor) if layer or not spec.tokens else (address(tensor), 0, tensor.stride(0))
 
 
 def _mask_rows(mask: Tensor) -> tuple[int, int, int]:
-    return mask.data_ptr(), mask.stride(0), mask.stride(1)
+    return address(mask), mask.stride(0), mask.stride(1)
 
 
 def _describe(
@@ -72,11 +82,11 @@ def _describe(
     h_bytes, c_bytes = spec.batch * units * size, spec.batch * hidden * size
     tokens = _tokens_of(spec, ragged)
     lengths = ragged[: len(ragged) - spec.tokens]
-    active = lengths[0].data_ptr() if lengths else 0
-    order = lengths[1].data_ptr() if len(lengths) == 2 else 0
-    h_0, c_0 = [part.data_ptr() for part in initial] + [0] * (2 - len(initial))
-    h_n, c_n = [part.data_ptr() for part in final] + [0] * (2 - len(final))
-    kept, kept_bytes = (0, 0) if reserve is None else (reserve.data_ptr(), reserve.stride(0) * size)
+    active = address(lengths[0]) if lengths else 0
+    order = address(lengths[1]) if len(lengths) == 2 else 0
+    h_0, c_0 = [address(part) for part in initial] + [0] * (2 - len(initial))
+    h_n, c_n = [address(part) for part in final] + [0] * (2 - len(final))
+    kept, kept_bytes = (0, 0) if reserve is None else (address(reserve), reserve.stride(0) * size)
     by_kind = split_masks(spec, masks)
     keep, zones_h, zones_c, dropped = by_kind.values()
     head = (native.level(), size, spec.mode, spec.coupled, spec.reset_before)
@@ -85,7 +95,7 @@ def _describe(
     for k in range(spec.cells):
         layer, direction = divmod(k, spec.directions)
         source = outputs[layer - 1] if layer else x
-        address, time, row = _rows(spec, outputs[layer])
+        begin, time, row = _rows(spec, outputs[layer])
         described.append(
             _RUN.pack(
                 *head,
@@ -97,11 +107,11 @@ def _describe(
                 *(_mask_rows(dropped[layer - 1]) if layer and dropped else _NOWHERE),
                 *(h_0 and h_0 + k * h_bytes, c_0 and c_0 + k * c_bytes),
                 *_pointers(spec, parameters[k * n : (k + 1) * n]),
-                keep[k].data_ptr() if keep else 0,
+                address(keep[k]) if keep else 0,
                 *(_mask_rows(zones_h[k]) if zones_h else _NOWHERE),
                 *(_mask_rows(zones_c[k]) if zones_c else _NOWHERE),
                 *(0.0 if zones_h else rates[0], 0.0 if zones_c else rates[1]),
-                *(address + direction * units * size, time, row),
+                *(begin + direction * units * size, time, row),
                 *(h_n and h_n + k * h_bytes, c_n and c_n + k * c_bytes),
                 kept and kept + k * kept_bytes,
             )
@@ -142,17 +152,29 @@ def _allocate(
     widths = spec.widths(parameters)
     outputs = [_empty_rows(spec, x, spec.directions * widths[0]) for _ in range(spec.layers)]
     final = [x.new_empty(spec.cells, spec.batch, units) for units in widths[: 2 if spec.mode == 0 else 1]]
-    zoned = bool(spec.masks & ZONEOUT_C or rates[1])
-    width = 0
-    if save:
-        head = (native.level(), x.element_size(), spec.mode, spec.coupled, spec.reset_before)
-        width = _reserve_width(head, int(widths[1]), spec.norm, spec.mode == 0 and zoned)
+    width = _width_of(spec, rates, x, parameters) if save else 0
     return outputs, final, x.new_empty(spec.cells, spec.rows * width)
+
+
+def _width_of(spec: Spec, rates: Sequence[float], x: Tensor, parameters: Sequence[Tensor]) -> int:
+    """`_reserve_width` of a run."""
+    zoned = bool(spec.masks & ZONEOUT_C or rates[1])
+    head = (native.level(), x.element_size(), spec.mode, spec.coupled, spec.reset_before)
+    return _reserve_width(head, int(spec.widths(parameters)[1]), spec.norm, spec.mode == 0 and zoned)
+
+
+_STATUS = {
+    3: "expected numbers of rows that have a step from 0 to the batch's, never rising from one step to the next",
+    4: "expected where the sorted rows stand as each place of the batch once",
+    5: "expected tokens from 0 to the vocabulary's number less one",
+}
 
 
 def _check(status: int) -> None:
     if status == 1:
         raise MemoryError("the fused kernels could not get memory for their packed weights and buffers")
+    if status in _STATUS:
+        raise ValueError(_STATUS[status])
     if status:
         raise RuntimeError(f"the fused kernels could not run this layer (status {status})")
 
@@ -180,7 +202,8 @@ def _forward(
     save: bool,
 ) -> list[Tensor]:
     s = Spec(*spec)
-    check(s, x, initial, parameters)
+    x, initial, parameters = _in_line(x, initial, parameters)
+    check(s, x, initial, ragged, parameters, masks)
     outputs, final, reserve = _allocate(s, rates, x, parameters, save)
     library = native.library()
     runs = _describe(s, rates, x, initial, ragged, parameters, masks, outputs, final, reserve if save else None)
@@ -198,6 +221,7 @@ def _forward_shapes(
     masks: Sequence[Tensor],
     save: bool,
 ) -> list[Tensor]:
+    check_devices(x, initial, parameters, masks)
     outputs, final, reserve = _allocate(Spec(*spec), rates, x, parameters, save)
     return [*outputs, *final, reserve]
 
@@ -227,6 +251,7 @@ def _backward(
     wanted: Sequence[bool],
 ) -> list[Tensor]:
     s = Spec(*spec)
+    x, initial, parameters = _in_line(x, initial, parameters)
     dx, dinitial, dparameters = _gradients_like(s, x, initial, parameters, wanted)
     size, n, widths = x.element_size(), len(s.parameters), s.widths(parameters)
     state = [s.batch * units * size for units in widths]  # bytes
@@ -238,15 +263,15 @@ def _backward(
         layer, direction = divmod(k, s.directions)
         dout, source = doutputs[layer], doutputs[layer - 1] if layer else dx
         to = _NOWHERE if source is None else _input_rows(s, layer, source)
-        address, time, row = _NOWHERE if dout is None else _rows(s, dout)
+        begin, time, row = _NOWHERE if dout is None else _rows(s, dout)
         described.append(
             _GRADIENTS.pack(
-                *(address and address + direction * widths[0] * size, time, row),
-                *[part.data_ptr() + k * state[i] if (part := _at(dfinal, i)) is not None else 0 for i in (0, 1)],
+                *(begin and begin + direction * widths[0] * size, time, row),
+                *[address(part) + k * state[i] if (part := _at(dfinal, i)) is not None else 0 for i in (0, 1)],
                 *to,
                 # The other direction comes first: backwards goes from the last run to the first.
                 direction < s.directions - 1,
-                *[part.data_ptr() + k * state[i] if (part := _at(dinitial, i)) is not None else 0 for i in (0, 1)],
+                *[address(part) + k * state[i] if (part := _at(dinitial, i)) is not None else 0 for i in (0, 1)],
                 *(_pointers(s, dparameters[k * n : (k + 1) * n]) if dparameters else [0] * len(_PLACES)),
             )
         )
@@ -260,9 +285,20 @@ def _at(tensors: Sequence[Tensor | None], i: int) -> Tensor | None:
     return tensors[i] if i < len(tensors) else None
 
 
+def _in_line(
+    x: Tensor, initial: Sequence[Tensor], parameters: Sequence[Tensor]
+) -> tuple[Tensor, Sequence[Tensor], Sequence[Tensor]]:
+    """The same as the kernels read them. Here, and not before: dispatch may make tensors of other strides."""
+    return _contiguous_features(x), _contiguous(initial), _contiguous(parameters)
+
+
 def _contiguous_features(x: Tensor) -> Tensor:
     """The kernels step through time and batch as they like, but read the numbers of a row one after the other."""
     return x if x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()
+
+
+def _contiguous(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
+    return [tensor if tensor.is_contiguous() else tensor.contiguous() for tensor in tensors]
 
 
 def _backward_shapes(
@@ -278,50 +314,29 @@ def _backward_shapes(
     gradients: Sequence[Tensor | None],
     wanted: Sequence[bool],
 ) -> list[Tensor]:
+    check_devices(x, initial, parameters, masks)
     dx, dinitial, dparameters = _gradients_like(Spec(*spec), x, initial, parameters, wanted)
     return [*([] if dx is None else [dx]), *dinitial, *dparameters]
 
 
-def _one_by_one(operator: Any, info: Any, in_dims: Any, *arguments: Any) -> tuple[list[Tensor], list[int]]:
-    """vmap: sample by sample. An ensemble's weights differ, and so do the gradients of each sample's own."""
-
-    def pick(argument: Any, dim: Any, i: int) -> Any:
-        if isinstance(dim, (list, tuple)):
-            return [pick(one, d, i) for one, d in zip(argument, dim, strict=True)]
-        return argument if dim is None else argument.select(dim, i)
-
-    results = [
-        operator(*(pick(argument, dim, i) for argument, dim in zip(arguments, in_dims, strict=True)))
-        for i in range(info.batch_size)
-    ]
-    stacked = [torch.stack(parts) for parts in zip(*results, strict=True)]
-    return stacked, [0] * len(stacked)
+def _checked_backward(*arguments: Any) -> list[Tensor]:
+    """`_backward` for whoever calls the operator: autograd gives back what `_forward` made, others may not."""
+    spec, rates, x, initial, ragged, parameters, masks, outputs, reserve, gradients, _ = arguments
+    s = Spec(*spec)
+    check(s, x, initial, ragged, parameters, masks)
+    check_backward(s, x, parameters, outputs, reserve, gradients, _width_of(s, rates, x, parameters))
+    return _backward(*arguments)
 
 
 _LIBRARY.impl("forward", _forward, "CPU")
-_LIBRARY.impl("backward", _backward, "CPU")
+_LIBRARY.impl("backward", _checked_backward, "CPU")
 torch.library.register_fake("memorycell::forward", _forward_shapes, lib=_LIBRARY)
 torch.library.register_fake("memorycell::backward", _backward_shapes, lib=_LIBRARY)
 
 for _operator in (torch.ops.memorycell.forward, torch.ops.memorycell.backward):
-    torch.library.register_vmap(_operator._qualified_op_name, functools.partial(_one_by_one, _operator), lib=_LIBRARY)
-
-
-_PLAIN = (Tensor, torch.nn.Parameter)
-
-
-def _eager(tensors: Sequence[Tensor]) -> bool:
-    """Whether nobody looks on (a compiler, a transform, a mode): the operators can be called without dispatch.
-
-    Dispatch and its list arguments cost 20 µs a call, several times a small layer's arithmetic. It also turns
-    tensors that hold something else than their numbers (a subclass, a lazily negated view) into plain ones.
-    """
-    return (
-        not torch.compiler.is_compiling()
-        and not torch._C._len_torch_dispatch_stack()
-        and not torch._C._are_functorch_transforms_active()
-        and all(type(t) in _PLAIN and not t.is_neg() for t in tensors)
-    )
+    _name = _operator._qualified_op_name
+    torch.library.register_vmap(_name, functools.partial(batched.one_by_one, _operator), lib=_LIBRARY)
+    _LIBRARY.impl(_name, functools.partial(batched.legacy, _operator), "Batched")
 
 
 class _Recurrent(torch.autograd.Function):
@@ -350,8 +365,7 @@ class _Recurrent(torch.autograd.Function):
         x, *rest = ctx.saved_tensors
         tensors, outputs, reserve = rest[: -layers - 1], rest[-layers - 1 : -1], rest[-1]
         initial, ragged, parameters, masks = grouped(ctx.counts, tensors)
-        # Dispatch would overlook a lazily negated one (of the imaginary part of a conjugate) in a list with gaps.
-        given = [None if slope is None else slope.resolve_neg() for slope in gradients[layers - 1 : -1]]
+        given = [None if slope is None else onlookers.plain(slope) for slope in gradients[layers - 1 : -1]]
         if all(slope is None for slope in given):
             return (None,) * (4 + len(tensors))
         first = len(initial)
@@ -359,9 +373,11 @@ class _Recurrent(torch.autograd.Function):
         wanted = [needs[0], any(needs[1 : 1 + first]), any(needs[1 + first + len(ragged) :])]
         if torch.is_grad_enabled():
             results = (*outputs, reserve, *given)
-            found = Gradients.apply(spec, ctx.rates, ctx.counts, tuple(wanted), x, *tensors, *results)
+            arguments = (spec, ctx.rates, ctx.counts, tuple(wanted), x, *tensors, *results)
+            once = batched.is_legacy(arguments)
+            found = batched.legacy(twice.Gradients.apply, *arguments) if once else twice.Gradients.apply(*arguments)
         else:
-            call = _backward if _eager((x, *tensors)) else torch.ops.memorycell.backward
+            call = _backward if onlookers.none((x, *given), tensors) else torch.ops.memorycell.backward
             found = call(spec, ctx.rates, x, initial, ragged, parameters, masks, outputs, reserve, given, wanted)
         parts = iter(found)
         dx = next(parts) if wanted[0] else None
@@ -428,20 +444,23 @@ def run(
     ValueError
         If a tensor is of another shape, dtype or device.
     """
-    x, initial, parameters = _contiguous_features(x), _contiguous(initial), _contiguous(parameters)
     tensors = (*initial, *ragged, *parameters, *masks)
+    if onlookers.composed():
+        return twice.again(spec, rates, x, initial, ragged, parameters, masks)
+    eager = onlookers.none((x, *initial), (*ragged, *parameters, *masks))
     if torch.is_grad_enabled() and (x.requires_grad or any(t.requires_grad for t in tensors)):
         counts = (len(initial), len(ragged), len(parameters))
-        function = _EagerRecurrent if _eager((x, *tensors)) else _Recurrent
-        results = function.apply(spec, rates, counts, x, *tensors)
+        arguments = (spec, rates, counts, x, *tensors)
+        if eager:
+            results = _EagerRecurrent.apply(*arguments)
+        elif batched.is_legacy(arguments):
+            results = batched.legacy(_Recurrent.apply, *arguments)
+        else:
+            results = _Recurrent.apply(*arguments)
     else:
-        call = _forward if _eager((x, *tensors)) else torch.ops.memorycell.forward
+        call = _forward if eager else torch.ops.memorycell.forward
         results = call(spec, rates, x, initial, ragged, parameters, masks, False)
     return results[spec.layers - 1], tuple(results[spec.layers : -1])
-
-
-def _contiguous(tensors: Sequence[Tensor]) -> Sequence[Tensor]:
-    return [tensor if tensor.is_contiguous() else tensor.contiguous() for tensor in tensors]
 
 
 def trace(
@@ -458,7 +477,7 @@ def trace(
     Arguments as for `run`. Of each gate and state (L, D, B, T, ·), zero beyond a row's length: the gates and the cell
     as lines of one block, which the kernels write in place.
     """
-    x, initial, parameters = _contiguous_features(x), _contiguous(initial), _contiguous(parameters)
+    x, initial, parameters = _in_line(x, initial, parameters)
     results = torch.ops.memorycell.forward(spec, rates, x, initial, ragged, parameters, masks, True)
     outputs, final, reserve = results[: spec.layers], results[spec.layers : -1], results[-1]
     runs = _describe(spec, rates, x, initial, ragged, parameters, masks, outputs, final, reserve)

@@ -62,7 +62,7 @@ def _check(cell: Cell, weights: Sequence[Weights], batch_size: int) -> None:
     flags = int(w.b_ih is not None), int(w.w_ch is not None), int(w.norm_ih is not None)
     spec = fused.Spec(*kinds, *flags, 0, 0, 0, 1, batch_size, batch_size)
     x = w.w_ih.new_empty(1, batch_size, w.w_ih.shape[-1])
-    check(spec, x, (), [part for w in weights for part in _parameters(w) if part is not None])
+    check(spec, x, (), (), [part for w in weights for part in _parameters(w) if part is not None], ())
 
 
 def _described(cell: Cell, w: Weights, batch_size: int, noise: Noise) -> bytes:

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
+from memorycell.kernels import onlookers
 from memorycell.kernels.native import level, library
 
 # SplitMix64 (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators", figure 17).
@@ -159,8 +160,8 @@ def _draw(
     else:
         key, first = stream.next_key(), 0 if shared else stream.row_offset
     dtype = torch.get_default_dtype() if dtype is None else dtype
-    native = None if torch.compiler.is_compiling() or 1.0 in (p, 1.0 - p) else library()
     empty = torch.empty(rows, width, device=device, dtype=dtype)
+    native = library() if onlookers.none((empty,), ()) and 1.0 not in (p, 1.0 - p) else None
     if native is not None and empty.device.type == "cpu" and dtype in (torch.float32, torch.float64):
         drawn = int(key)
         size = empty.element_size()

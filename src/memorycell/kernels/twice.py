@@ -86,7 +86,7 @@ def _by_reference(
     first, last = 1, 1 + len(initial)
 
     def results(*sources: Tensor) -> tuple[Tensor, ...]:
-        output, final = _again(spec, rates, sources[0], sources[first:last], ragged, sources[last:], masks)
+        output, final = again(spec, rates, sources[0], sources[first:last], ragged, sources[last:], masks)
         return tuple((output, *final)[k] for k in given)
 
     # A transform's derivative is partial, also where a source depends on another (layers that share weights).
@@ -95,7 +95,7 @@ def _by_reference(
     return tuple(slope for group, asked in zip(groups, wanted, strict=True) if asked for slope in group)
 
 
-def _again(
+def again(
     spec: Spec,
     rates: tuple[float, float],
     x: Tensor,

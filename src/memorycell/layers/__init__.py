@@ -1,6 +1,6 @@
 """Recurrent layers: drop-in for torch.nn's, with variants, ragged batches, traces and single steps."""
 
-from memorycell.layers.accelerate import accelerate
+from memorycell.layers.accelerate import accelerate, to_torch
 from memorycell.layers.cells import GRUCell, LSTMCell, RNNCell
 from memorycell.layers.dropout import Dropout, VariationalDropout
 from memorycell.layers.recurrent import GRU, LSTM, RNN
@@ -19,4 +19,5 @@ __all__ = [
     "Trace",
     "VariationalDropout",
     "accelerate",
+    "to_torch",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from memorycell.kernels import native
+from memorycell.kernels import native, onlookers
 from memorycell.kernels.reference import Cell
 
 BACKENDS = ("auto", "cpp", "reference", "torch")
@@ -50,6 +50,9 @@ class Backends:
         """
         if self.name not in ("auto", "cpp"):
             return False
+        if onlookers.traced():
+            self._check_tracing()
+            return False
         fits = x.device.type == "cpu" and weight.dtype in _FUSED_DTYPES
         if fits and native.available():
             return True
@@ -62,6 +65,15 @@ class Backends:
             )
         return False
 
+    def _check_tracing(self) -> None:
+        """Raise unless torch's own operator can stand in a trace, where loops are written out and sizes frozen."""
+        lacks = self.torch_lacks or ("backend='cpp' was asked for" if self.name == "cpp" else None)
+        if lacks:
+            raise ValueError(
+                f"torch.jit.trace records torch's own operators, which cannot run this layer: {lacks}; "
+                "use torch.export, which keeps it whole"
+            )
+
     def torch(self) -> bool:
-        """Whether torch's operators compute what is left."""
-        return self.name != "reference" and self.torch_lacks is None
+        """Whether torch's operators compute what is left; they have no forward-mode derivative."""
+        return self.name != "reference" and self.torch_lacks is None and not onlookers.composed()

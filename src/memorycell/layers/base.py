@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from memorycell.kernels import fused, reference, torch_ops
@@ -16,6 +16,7 @@ from memorycell.layers import parameters as rules
 from memorycell.layers import running
 from memorycell.layers.draws import draw
 from memorycell.layers.inputs import Lengths, read
+from memorycell.layers.leaf import as_leaf
 from memorycell.layers.stack import Stack
 from memorycell.layers.stepping import Stream, step_stack
 from memorycell.layers.traces import Trace, dims_of
@@ -62,6 +63,8 @@ class Recurrent(Stack):
             If x, state or lengths are of another type, shape, dtype or device than this layer's, or x has no
             steps and there are no lengths.
         """
+        if not isinstance(x, (Tensor, PackedSequence)) and isinstance(x, fx.Proxy):
+            return as_leaf(self, x, state=state, lengths=lengths, embedding=embedding, hx=hx)
         if state is None:
             state = hx
         elif hx is not None:

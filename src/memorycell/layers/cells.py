@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from memorycell.kernels import fused
 from memorycell.kernels.random import bernoulli
@@ -13,7 +13,9 @@ from memorycell.kernels.reference import Cell, Noise, State, Weights
 from memorycell.kernels.spec import MODES, Spec
 from memorycell.layers import parameters as rules
 from memorycell.layers.backends import Backends, torch_lacks
+from memorycell.layers.counterparts import torch_s_own
 from memorycell.layers.inputs import check_dtype, check_parts, check_state_dtype
+from memorycell.layers.leaf import as_leaf
 from memorycell.layers.running import masks_of
 from memorycell.layers.stepping import step_cell
 
@@ -91,6 +93,8 @@ class RecurrentCell(nn.Module):
 
         Raises TypeError or ValueError if x or the state are of another type, shape, dtype or device.
         """
+        if isinstance(x, fx.Proxy):
+            return as_leaf(self, x, state=state, hx=hx)
         if state is None:
             state = hx
         elif hx is not None:
@@ -153,6 +157,10 @@ class RecurrentCell(nn.Module):
             for p in (zone_h, zone_c)
         ]
         return Noise(None, *drawn)
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """What `torch.jit.script` compiles in this cell's place: torch's own, with the same parameters."""
+        return torch_s_own(self)
 
     def extra_repr(self) -> str:
         """As torch.nn's, with what differs from its defaults."""

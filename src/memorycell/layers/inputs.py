@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence, pad_packed_sequence
 
-from memorycell.kernels import torch_ops
+from memorycell.kernels import onlookers, torch_ops
 from memorycell.kernels.reference import State
 from memorycell.layers.stack import Stack
 from memorycell.layers.tokens import check_ids, look_up
@@ -48,7 +48,7 @@ class Given:
         """
         if self.packed is not None:
             order = self.packed.sorted_indices
-            return [self.packed.batch_sizes, *([] if order is None else [order.cpu()])]
+            return [each.cpu().contiguous() for each in (self.packed.batch_sizes, order) if each is not None]
         if self.lengths is None:
             return []
         ended = torch.bincount(self.lengths, minlength=self.steps + 1).cumsum(0)[: self.steps]
@@ -156,11 +156,33 @@ def _check_rank(layer: Stack, x: Tensor, axes: tuple[str, ...], embedding: Any) 
 
 def _check_batch_sizes(x: PackedSequence) -> None:
     sizes, rows = x.batch_sizes, x.data.shape[0]
+    for name, tensor in zip(("batch_sizes", "sorted_indices", "unsorted_indices"), x[1:], strict=True):
+        if tensor is not None and (tensor.dtype is not torch.int64 or tensor.ndim != 1):
+            raise TypeError(f"expected {name} as one row of int64, got {tuple(tensor.shape)} of {tensor.dtype}")
+    if not len(sizes):
+        raise ValueError("expected a PackedSequence of at least one step, got one without any")
     if int(sizes.sum()) != rows or bool((sizes < 1).any()) or bool((sizes[1:] > sizes[:-1]).any()):
         raise ValueError(
             f"expected batch_sizes that never rise and add up to the {rows} rows of the PackedSequence, "
             f"got {sizes.tolist()}: build it with torch.nn.utils.rnn.pack_sequence"
         )
+    order, back = x.sorted_indices, x.unsorted_indices
+    if order is not None and not _undoes(order.argsort() if back is None else back, order, int(sizes[0])):
+        raise ValueError(
+            f"expected sorted_indices to hold each of the {int(sizes[0])} rows once, and unsorted_indices the way "
+            f"back, got {order.tolist()} and {back if back is None else back.tolist()}: build the PackedSequence with "
+            "torch.nn.utils.rnn.pack_sequence"
+        )
+
+
+def _undoes(back: Tensor, order: Tensor, rows: int) -> bool:
+    """Whether `back` takes each of the rows from where `order` has put it."""
+    if not len(order) == len(back) == rows:
+        return False
+    try:
+        return torch.equal(back[order], torch.arange(rows, device=order.device))
+    except IndexError:
+        return False
 
 
 def check_dtype(x: Tensor, weight: Any, name: str) -> None:
@@ -176,6 +198,11 @@ def check_dtype(x: Tensor, weight: Any, name: str) -> None:
 
 def read_lengths(lengths: Any, batch: int, steps: int) -> Tensor | None:
     """Lengths as int64 (batch,) on the CPU, None if all rows have all steps; raise TypeError or ValueError."""
+    if onlookers.traced():
+        raise ValueError(
+            "expected no lengths while torch.jit.trace records, which would keep these for good, got some: "
+            "use torch.export, or trace a call on a PackedSequence"
+        )
     try:
         ends = torch.as_tensor(lengths).detach().cpu()
     except RuntimeError:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from memorycell.kernels import fused, native
+from memorycell.kernels import fused, native, onlookers
 from memorycell.kernels.spec import MODES, Spec
 
 _FEW = 8  # outputs up to which products are written out and summed: less than the kernels' preparations
@@ -31,7 +31,8 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """x (..., in_features) to (..., out_features)."""
-        if torch.is_grad_enabled() or torch.compiler.is_compiling() or not x.is_cpu or x.dtype is not self.weight.dtype:
+        watched = torch.is_grad_enabled() or not onlookers.none((x,), ())
+        if watched or onlookers.composed() or not x.is_cpu or x.dtype is not self.weight.dtype:
             return functional.linear(x, self.weight, self.bias)
         product = row_stable_product(x, self.weight)
         return product if self.bias is None else product + self.bias

@@ -14,6 +14,7 @@ from memorycell.kernels.reference import Cell, Weights
 from memorycell.kernels.spec import MODES
 from memorycell.layers import parameters as rules
 from memorycell.layers.backends import Backends, torch_lacks
+from memorycell.layers.counterparts import torch_s_own
 
 
 class Stack(nn.Module):
@@ -169,6 +170,10 @@ class Stack(nn.Module):
         super()._apply(fn, recurse)
         self.flatten_parameters()  # .to() has moved them apart
         return self
+
+    def __prepare_scriptable__(self) -> nn.Module:
+        """What `torch.jit.script` compiles in this layer's place: torch's own, with the same parameters."""
+        return torch_s_own(self)
 
     def extra_repr(self) -> str:
         """As torch.nn's, with whatever differs from its default."""

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from memorycell.kernels import fused_stream, native, reference, torch_ops
+from memorycell.kernels import fused, fused_stream, native, onlookers, reference, torch_ops
 from memorycell.kernels.fused_stream import PRECISIONS, FusedStream
 from memorycell.kernels.reference import Cell, Noise, State, Weights
 from memorycell.layers.inputs import check_dtype, check_parts
@@ -152,13 +152,24 @@ class Stream:
             out = torch.empty_like(like)
         else:
             self._check_out(out, like)
-        self._advance(self._pointer, x.data_ptr(), out.data_ptr())
+        try:
+            source, target = x.data_ptr(), out.data_ptr()
+        except RuntimeError:  # what a transform has put in a tensor's place
+            source = target = 0
+        if not (source and target):
+            return self._step_otherwise(x, out)
+        self._advance(self._pointer, source, target)
         return out
 
     def _step_otherwise(self, x: Any, out: Any) -> Any:
         """`step` of whatever else can come, and the errors."""
         if not isinstance(x, (Tensor, np.ndarray)):
             raise TypeError(f"expected x to be a Tensor or a numpy array, got {type(x).__name__}")
+        if not onlookers.none((), ()) or onlookers.composed():
+            raise ValueError(
+                "expected a call of a stream's step as it is, got one under a trace, a transform or a mode of torch, "
+                "which would miss that its state moves on: use layer.step, which is a function"
+            )
         like = self._like.get(x.shape)
         if like is None:
             raise ValueError(
@@ -175,8 +186,8 @@ class Stream:
         if self._kernels is None:
             return out.copy_(self._step_by_torch(x))
         # The kernels read memory as it stands: no strides, no negation put off; under autocast x may be narrower.
-        x = x.detach().to(self._dtype).resolve_neg().contiguous()
-        self._advance(self._pointer, x.data_ptr(), out.data_ptr())
+        x = onlookers.plain(x.detach().to(self._dtype)).contiguous()
+        self._advance(self._pointer, fused.address(x), fused.address(out))
         return out
 
     def _step_array(self, x: Any, out: Any) -> NDArray[Any]:
