@@ -40,8 +40,12 @@ def forecast(*words: object) -> float:
 
 def test_what_the_error_advises_can_be_done(german: tuple[Path, Path], tmp_path: Path) -> None:
     data, _ = german
-    said = refused(run("fit", "forecast", data, *QUICK, "-o", tmp_path / "a.safetensors"))
-    assert "--encoding 'cp1252'" in said and "line 1" in said
+    other = tmp_path / "greek.csv"
+    other.write_bytes(data.read_text(encoding="cp1252").replace("Größe", "Μέγεθος").encode("iso8859-7"))
+    said = refused(run("fit", "forecast", other, *QUICK, "-o", tmp_path / "a.safetensors"))
+    assert "--encoding" in said and "line 1" in said
+    words = [*QUICK, "--target", "Μέγεθος", "--encoding", "iso8859-7", "-o", tmp_path / "a.safetensors"]
+    assert run("fit", "forecast", other, *words).code == 0
 
 
 def test_a_model_remembers_how_its_table_was_read(german: tuple[Path, Path], tmp_path: Path) -> None:

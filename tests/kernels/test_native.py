@@ -125,7 +125,7 @@ def test_a_library_of_another_interface_is_refused(monkeypatch, reloaded):
 
 @LIBRARY
 def test_a_library_with_another_openmp_is_refused(monkeypatch, reloaded):
-    monkeypatch.setattr(native, "_torch_openmp", lambda: 1)
+    monkeypatch.setattr(native, "_openmp", id)  # another address for each library
     assert native.library() is None and "another OpenMP runtime than torch" in native.why_missing()
 
 

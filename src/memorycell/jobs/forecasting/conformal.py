@@ -102,7 +102,7 @@ def widening(count: int, share: float) -> float:
     Example
     -------
     >>> [round(widening(count, 0.9), 2) for count in (1, 2, 4, 8, 9)]
-    [6.31, 2.87, 1.66, 1.06, 1.0]
+    [6.31, 2.32, 1.4, 1.04, 1.0]
     """
     if count == 0 or (count + 1) * share - 1e-9 <= count:
         return 1.0
