@@ -101,7 +101,9 @@ def settle_text(table: Table, name: str, given: pa.ChunkedArray, how: How, evide
 def _trimmed(column: pa.ChunkedArray, named: bool) -> pa.ChunkedArray:
     """Text without the spaces around it; names as they are where two of them differ in nothing else."""
     trimmed = pc.utf8_trim_whitespace(column)
-    return column if named and pc.count_distinct(trimmed).as_py() < pc.count_distinct(column).as_py() else trimmed
+    if not named or pc.all(pc.equal(trimmed, column)).as_py() is not False:
+        return trimmed
+    return column if pc.count_distinct(trimmed).as_py() < pc.count_distinct(column).as_py() else trimmed
 
 
 def _with_affixes(
@@ -158,9 +160,10 @@ def _unwrapped(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _identifiers(written: pa.ChunkedArray) -> Settled:
     """Names: whole numbers as such, all else as it is written."""
-    if written.null_count < len(written) and pc.all(pc.match_substring_regex(written, _WHOLE)).as_py():
-        return Settled(written.cast(pa.int64()))
-    return Settled(written)
+    for part in (written.slice(0, _HEAD), written):
+        if written.null_count == len(written) or not pc.all(pc.match_substring_regex(part, _WHOLE)).as_py():
+            return Settled(written)
+    return Settled(written.cast(pa.int64()))
 
 
 def _may_be_numbers(column: pa.ChunkedArray) -> bool:
