@@ -53,6 +53,7 @@ def test_it_is_forecast_by_its_level_and_the_others_by_the_network(forecaster: F
         assert width["one"].iloc[0] > 1 and width["new"].iloc[0] > width["a"].iloc[0]
     said = next(each["text"] for each in forecaster.notes_ if each["kind"] == "short series")
     assert all(name in said for name in ("'new' with 5 rows", "'one' with 1 row", "'empty' without a value"))
+    assert not any("read as the future" in each["text"] for each in forecaster.notes_)
     forecaster.save(tmp_path / "m.safetensors")
     again = Forecaster.load(tmp_path / "m.safetensors")
     assert again.predict(panel(LENGTHS, empty=20)).equals(found)

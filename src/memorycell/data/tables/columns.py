@@ -194,7 +194,7 @@ def _observed(table: Table, layout: Layout, roles: Roles) -> NDArray[np.int64]:
 
 
 def _future_note(layout: Layout, observed: NDArray[np.int64]) -> list[dict]:
-    rest = np.diff(layout.offsets) - observed
+    rest = np.where(observed, np.diff(layout.offsets) - observed, 0)  # a series without any value is no future
     if not rest.any():
         return []
     series = int(np.argmax(rest > 0))
