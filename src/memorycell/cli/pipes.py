@@ -43,8 +43,10 @@ def local(path: Path | None) -> Path | None:
 
 
 def called(path: Path) -> str:
-    """What the user called a file: of a copy the pipe."""
-    return _copies.get(path, str(path))
+    """What the user called a file: of a copy the pipe, of a path the address that it was."""
+    from memorycell.data.tables.files.raw import url_of
+
+    return _copies.get(path) or url_of(str(path)) or str(path)
 
 
 def _is_pipe(path: Path) -> bool:

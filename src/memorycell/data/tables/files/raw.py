@@ -90,16 +90,28 @@ def _opened(file: Any) -> tuple[str, pa.Buffer]:
     return name, pa.py_buffer(content.encode() if isinstance(content, str) else bytes(content))
 
 
+def url_of(path: str) -> str | None:
+    """The address that a path is, also where it went through a `Path`, which drops a slash; None for a file here.
+
+    Example
+    -------
+    >>> url_of("s3:/bucket/table.csv"), url_of("table.csv")
+    ('s3://bucket/table.csv', None)
+    """
+    remote = _REMOTE.match(path)
+    if not remote or Path(path).exists():
+        return None
+    rest = path[remote.end() :]
+    return f"{remote[1]}://{f'/{rest}' if remote[1].lower() == 'file' else rest}"
+
+
 def _path(path: str) -> tuple[str, pa.Buffer]:
     if path in STDIN:
         return "standard input", pa.py_buffer(sys.stdin.buffer.read())
-    remote = _REMOTE.match(path)
-    if remote and not Path(path).exists():
-        rest = path[remote.end() :]
-        rest = f"/{rest}" if remote[1].lower() == "file" else rest
-        url = f"{remote[1]}://{rest}"
+    url = url_of(path)
+    if url is not None:
         name = url.partition("?")[0].rstrip("/").rpartition("/")[2] or path
-        return name, (_web if remote[1].lower() in ("http", "https") else _remote)(url)
+        return name, (_web if url.lower().startswith(("http://", "https://")) else _remote)(url)
     given = Path(path)
     if "\n" in path:
         raise ValueError(
