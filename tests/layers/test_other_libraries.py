@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -19,6 +20,7 @@ class Reader(nn.Module):
         return self.head(self.lstm(x)[0][:, -1])
 
 
+@pytest.mark.long  # it makes torch import its compiler, for many seconds
 def test_skorch_trains_clones_and_searches():
     from sklearn.base import clone
     from skorch import NeuralNetClassifier
