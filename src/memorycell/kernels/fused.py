@@ -445,9 +445,9 @@ def run(
         If a tensor is of another shape, dtype or device.
     """
     tensors = (*initial, *ragged, *parameters, *masks)
-    if onlookers.composed():
-        return twice.again(spec, rates, x, initial, ragged, parameters, masks)
     eager = onlookers.none((x, *initial), (*ragged, *parameters, *masks))
+    if not eager and onlookers.composed():
+        return twice.again(spec, rates, x, initial, ragged, parameters, masks)
     if torch.is_grad_enabled() and (x.requires_grad or any(t.requires_grad for t in tensors)):
         counts = (len(initial), len(ragged), len(parameters))
         arguments = (spec, rates, counts, x, *tensors)

@@ -35,6 +35,7 @@ def none(first: Sequence[Tensor | None], tensors: Sequence[Tensor]) -> bool:
         not torch.compiler.is_compiling()
         and _included().raw_repr() | _USUAL == _USUAL
         and not torch._C._len_torch_function_stack()
+        and forward_ad._current_level < 0
         and all(t is None or (type(t) in _PLAIN and not (t.is_neg() or t._is_zerotensor())) for t in first)
         and all(type(t) in _PLAIN and not t.is_neg() for t in tensors)
     )

@@ -32,7 +32,7 @@ class Linear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """x (..., in_features) to (..., out_features)."""
         watched = torch.is_grad_enabled() or not onlookers.none((x,), ())
-        if watched or onlookers.composed() or not x.is_cpu or x.dtype is not self.weight.dtype:
+        if watched or not x.is_cpu or x.dtype is not self.weight.dtype:
             return functional.linear(x, self.weight, self.bias)
         product = row_stable_product(x, self.weight)
         return product if self.bias is None else product + self.bias

@@ -165,7 +165,7 @@ class Stream:
         """`step` of whatever else can come, and the errors."""
         if not isinstance(x, (Tensor, np.ndarray)):
             raise TypeError(f"expected x to be a Tensor or a numpy array, got {type(x).__name__}")
-        if not onlookers.none((), ()) or onlookers.composed():
+        if not onlookers.none((), ()):
             raise ValueError(
                 "expected a call of a stream's step as it is, got one under a trace, a transform or a mode of torch, "
                 "which would miss that its state moves on: use layer.step, which is a function"
