@@ -82,6 +82,9 @@ def test_torch_jit_trace_refuses_what_it_would_freeze():
     layer = build("LSTM")
     with pytest.raises(ValueError, match=r"lengths.*torch\.export"):
         torch.jit.trace(lambda x: layer(x, lengths=[4, 2])[0], (X,), check_trace=False)
+    for written_out in (GRU(3, 5, backend="reference"), GRU(3, 5, recurrent_dropout=0.5)):
+        with pytest.raises(ValueError, match=r"write out the loop.*torch\.export"):
+            torch.jit.trace(written_out, (X,), check_trace=False)
     with pytest.raises(ValueError, match="stream"):
         torch.jit.trace(GRU(3, 5).stream(2).step, (X[:, 0],), check_trace=False)
 
@@ -228,6 +231,13 @@ def test_forward_mode(kind):
             close(torch.func.jvp(lambda x: layer(x)[0], (X,), (X * 2,)), wanted)
             with forward_ad.dual_level():
                 close(forward_ad.unpack_dual(layer(forward_ad.make_dual(X, X * 2))[0]), wanted)
+
+
+def test_a_record_of_the_gates_keeps_its_derivative():
+    layer, by_torch = build("GRU"), build("GRU", backend="reference")
+    with torch.no_grad():
+        found = torch.func.jvp(lambda x: layer.trace(x)["hidden"], (X,), (X * 2,))
+        close(found, torch.func.jvp(lambda x: by_torch.trace(x)["hidden"], (X,), (X * 2,)))
 
 
 @ANY

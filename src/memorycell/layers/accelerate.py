@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
 from torch import nn
 from torch.nn.utils import parametrize
 
+from memorycell.kernels.quiet import tell
 from memorycell.layers.base import Recurrent
 from memorycell.layers.cells import GRUCell, LSTMCell, RecurrentCell, RNNCell
 from memorycell.layers.counterparts import bare, counterpart, parameters_of, torch_s_own
@@ -112,7 +112,7 @@ def _ours_in_place_of(layer: nn.Module, name: str) -> nn.Module | None:
     reason = _why_left(layer)
     if reason is None:
         return counterpart(layer, _OURS[type(layer)])
-    warnings.warn(f"accelerate left {name or 'the layer'} as it is: {reason}", stacklevel=4)
+    tell(f"accelerate left {name or 'the layer'} as it is: {reason}")
     return None
 
 

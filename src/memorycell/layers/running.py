@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from memorycell.kernels import fused, reference, torch_ops
+from memorycell.kernels import fused, onlookers, reference, torch_ops
 from memorycell.kernels.reference import Gates, Noise, State, Weights
 from memorycell.kernels.spec import DROPOUT, RECURRENT_DROPOUT, ZONEOUT_C, ZONEOUT_H, Spec
 from memorycell.layers.draws import Draws, draw
@@ -38,11 +38,17 @@ def _run(layer: Stack, given: Given, draws: Draws, trace: bool) -> tuple[Tensor 
     """Output in the caller's form, final state, and of a trace each gate and state (L, D, B, T, ·), with whatever can
     compute them."""
     weights = draws.masked(layer.weights())
-    if layer.backends.fused(given.x, weights[0].w_ih) and not (trace and _wants_gradients(given, weights)):
+    followed = trace and (_wants_gradients(given, weights) or onlookers.composed())
+    if layer.backends.fused(given.x, weights[0].w_ih) and not followed:
         return _run_fused(layer, given, weights, draws, trace)
     given = given.looked_up()
     dropped = layer.training and layer.recurrent_dropout
     if trace or dropped or not layer.backends.torch():
+        if onlookers.traced():
+            raise ValueError(
+                "torch.jit.trace would write out the loop over these steps and keep their number for good: "
+                "use torch.export, or trace in evaluation mode with backend='auto'"
+            )
         padded, finals, records = reference.run_stack(
             layer.cell,
             given.padded(),
