@@ -20,6 +20,7 @@ import pytest
 from pyarrow import feather
 from workbooks import workbook
 
+from memorycell.data.labels.reading import read_labelled
 from memorycell.data.samples import Source
 from memorycell.data.tables import reading
 from memorycell.data.tables.reading import read_table
@@ -354,3 +355,12 @@ def test_encodings(tmp_path: Path) -> None:
     assert read_table(path, encoding="cp1252").columns == ["date", "grÃ¶ÃŸe"]
     path.write_bytes(text.encode("utf-16-le"))
     assert reading.read_table(path).columns == ["date", "größe"]
+
+
+def test_samples_of_a_workbook_are_counted_as_its_rows(tmp_path: Path) -> None:
+    """Row 3 of the sheet is empty: the second sample stands in row 4."""
+    path = tmp_path / "moods.xlsx"
+    path.write_bytes(workbook(moods=[["text", "mood"], ["good tea", "007"], [], ["bad soup", "NA"]]))
+    found = read_labelled(path, text="text", target="mood")
+    assert found.origin is not None and found.origin.numbers.tolist() == [2, 4]
+    assert found.y is not None and list(found.y) == ["007", "NA"]

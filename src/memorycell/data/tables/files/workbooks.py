@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from memorycell.data.log import note
@@ -119,6 +120,8 @@ def _table(source: str, rows: list[list[Any]], how: How, notes: list[dict]) -> T
         notes.append(note("read", f"{said}has computed and saved them."))
     table = Table(pa.table(columns), source, "file", notes, lines[0], header=begin.header)
     table.skipped = sorted(set(range(lines[0], lines[-1] + 1)) - set(lines))
+    if how.samples:
+        table.lines = np.array(lines)  # samples are counted as the sheet counts its rows
     return table
 
 
